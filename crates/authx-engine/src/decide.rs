@@ -1,0 +1,194 @@
+//! The decision: a function of a snapshot, a request and limits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::cedar::{
+    Context, EntityUID, EntityUIDEntry, EvaluationError, Evaluator, Literal, Request, SlotEnv, Value, ValueKind,
+    extensions,
+};
+use crate::hierarchy::{HierarchyError, View};
+use crate::index::Facet;
+use crate::input::{admissible, read_input};
+use crate::policy::{Policy, PolicyId};
+use crate::request::{AccessRequest, Limits};
+use crate::slice::{Roots, Slice};
+use crate::snapshot::{PolicyErrors, Snapshot};
+use crate::value::InputProblem;
+
+/// May it, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Allow,
+    Deny,
+}
+
+/// A policy that could not be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyError {
+    pub policy: PolicyId,
+    pub message: String,
+}
+
+/// An answer with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    pub decision: Decision,
+    /// For an allow the permits that matched, for a deny the forbids; sorted.
+    pub determining_policies: Vec<PolicyId>,
+    /// Every candidate that erred; sorted.
+    pub policy_errors: Vec<PolicyError>,
+    /// The `@advice` of the determining policies, in their order.
+    pub advice: Vec<SmolStr>,
+    /// What the asker should know of the request, such as keys that were dropped.
+    pub warnings: Vec<String>,
+    pub revision: u64,
+    pub release: Option<SmolStr>,
+}
+
+/// Why there is no answer. Never an allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecideError {
+    /// The request's own data is wrong.
+    #[error("the request's data is invalid")]
+    InvalidInput { problems: Vec<InputProblem> },
+    /// A bound was reached before there was an answer.
+    #[error("{message}")]
+    Limit { message: String },
+    /// The evaluator refused what it should accept.
+    #[error("the evaluator failed: {message}")]
+    Engine { message: String },
+}
+
+impl DecideError {
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
+        Self::Limit { message: message.into() }
+    }
+}
+
+impl From<HierarchyError> for DecideError {
+    fn from(error: HierarchyError) -> Self {
+        Self::limit(error.to_string())
+    }
+}
+
+/// Decides `request` against one snapshot. Same inputs, same answer.
+///
+/// # Errors
+/// When the request's data is invalid or a limit is reached; see [`DecideError`].
+pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> Result<Evaluation, DecideError> {
+    let input = read_input(snapshot, request, limits)?;
+    let mut warnings = input.warnings;
+    let Some(release) = snapshot.release.as_deref() else {
+        warnings.push("the store has no release, so nothing is permitted".to_owned());
+        return Ok(denied(snapshot, warnings));
+    };
+    if let Some(schema) = snapshot.enforced_schema() {
+        if let Err(warning) = admissible(schema, request) {
+            warnings.push(warning);
+            return Ok(denied(snapshot, warnings));
+        }
+    }
+    let view = View { data: &snapshot.data, overlay: &input.overlay, schema: release.schema() };
+    let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
+    let of_principal = view.ancestors(principal, limits.ancestors)?;
+    let of_action = view.ancestors(action, limits.ancestors)?;
+    let of_resource = view.ancestors(resource, limits.ancestors)?;
+    let mut candidates: Vec<&Policy> = Vec::new();
+    for index in [&release.index, &snapshot.links.index] {
+        index.candidates(
+            Facet { uid: principal, ancestors: &of_principal },
+            Facet { uid: action, ancestors: &of_action },
+            Facet { uid: resource, ancestors: &of_resource },
+            &mut |policy| candidates.push(policy),
+        );
+    }
+    let ancestors = [(principal, of_principal.as_slice()), (resource, of_resource.as_slice())];
+    let outcomes = evaluate(&candidates, &view, request, input.context, ancestors, limits)?;
+    Ok(combine(snapshot, candidates, outcomes, warnings))
+}
+
+/// What one candidate came to: its condition held, did not hold, or could not be evaluated.
+type Outcome = Result<bool, String>;
+
+/// Evaluates the candidates' conditions; their scopes are known to match.
+fn evaluate<'a>(
+    candidates: &[&'a Policy],
+    view: &'a View<'a>,
+    request: &'a AccessRequest,
+    context: Arc<BTreeMap<SmolStr, Value>>,
+    ancestors: [(&'a EntityUID, &'a [EntityUID]); 2],
+    limits: &'a Limits,
+) -> Result<Vec<Outcome>, DecideError> {
+    if candidates.iter().all(|policy| policy.body.condition.is_none()) {
+        return Ok(candidates.iter().map(|_| Ok(true)).collect());
+    }
+    let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
+    let entities = {
+        let roots = Roots { principal, action, resource, context: &context };
+        let mut slice = Slice::new(view, limits, ancestors);
+        for policy in candidates {
+            slice.add(&policy.body.access, &roots)?;
+        }
+        slice.build()?
+    };
+    let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
+    let request =
+        Request::new_unchecked(known(principal), known(action), known(resource), Some(Context::Value(context)));
+    let evaluator = Evaluator::new(request, &entities, extensions());
+    let no_slots = SlotEnv::new();
+    let outcome = |policy: &&Policy| -> Result<Outcome, DecideError> {
+        let Some(condition) = &policy.body.condition else { return Ok(Ok(true)) };
+        match evaluator.interpret(condition, &no_slots) {
+            Ok(Value { value: ValueKind::Lit(Literal::Bool(holds)), .. }) => Ok(Ok(holds)),
+            Ok(value) => Ok(Err(format!("type error: expected bool, got `{value}`"))),
+            Err(EvaluationError::RecursionLimit(error)) => Err(DecideError::limit(error.to_string())),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    };
+    candidates.iter().map(outcome).collect()
+}
+
+/// Deny by default; a forbid that matched denies; else a permit that matched allows.
+fn combine(snapshot: &Snapshot, candidates: Vec<&Policy>, outcomes: Vec<Outcome>, warnings: Vec<String>) -> Evaluation {
+    let (mut permits, mut forbids): (Vec<&Policy>, Vec<&Policy>) = (Vec::new(), Vec::new());
+    let mut policy_errors = Vec::new();
+    for (policy, outcome) in candidates.into_iter().zip(outcomes) {
+        let matched = match outcome {
+            Ok(matched) => matched,
+            Err(message) => {
+                policy_errors.push(PolicyError { policy: policy.id.clone(), message });
+                // Its scope matched, so nobody can say that it does not forbid this.
+                policy.body.forbids && snapshot.settings.policy_errors == PolicyErrors::Deny
+            }
+        };
+        if matched {
+            if policy.body.forbids { forbids.push(policy) } else { permits.push(policy) }
+        }
+    }
+    let allowed = forbids.is_empty() && !permits.is_empty();
+    let mut determining = if allowed { permits } else { forbids };
+    determining.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    policy_errors.sort_unstable_by(|a, b| a.policy.cmp(&b.policy));
+    Evaluation {
+        decision: if allowed { Decision::Allow } else { Decision::Deny },
+        advice: determining.iter().filter_map(|policy| policy.body.advice.clone()).collect(),
+        determining_policies: determining.into_iter().map(|policy| policy.id.clone()).collect(),
+        policy_errors,
+        ..denied(snapshot, warnings)
+    }
+}
+
+fn denied(snapshot: &Snapshot, warnings: Vec<String>) -> Evaluation {
+    Evaluation {
+        decision: Decision::Deny,
+        determining_policies: Vec::new(),
+        policy_errors: Vec::new(),
+        advice: Vec::new(),
+        warnings,
+        revision: snapshot.revision,
+        release: snapshot.release.as_ref().map(|release| SmolStr::new(release.id())),
+    }
+}

@@ -1,0 +1,46 @@
+//! The pure decision engine of AuthX.
+//!
+//! No I/O, no async, no clock and no globals: everything comes in as an argument. Modules in reading order.
+
+mod cedar;
+mod json;
+mod uid;
+mod problem;
+mod value;
+mod scan;
+mod stack;
+mod condition;
+mod access;
+mod scope;
+mod policy;
+mod index;
+mod schema;
+mod release;
+mod entity;
+mod data;
+mod conform;
+mod links;
+mod hierarchy;
+mod snapshot;
+mod request;
+mod input;
+mod slice;
+mod decide;
+
+pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
+pub use data::{Change, Data, EntityInput, LinkInput, MAX_PARENTS, read_entity};
+pub use decide::{DecideError, Decision, Evaluation, PolicyError, decide};
+pub use entity::EntityRow;
+pub use hierarchy::{HierarchyError, check_hierarchy};
+pub use input::action_as_declared;
+pub use json::{Json, JsonObject, MAX_DEPTH};
+pub use links::check_link;
+pub use policy::{Policy, PolicyId, is_policy_id};
+pub use problem::{Problem, Severity};
+pub use release::{Check, CompileOptions, Compiled, Release, ReleaseDiff};
+pub use request::{AccessRequest, Limits};
+pub use scan::{PolicySource, TextLimits, split_policies};
+pub use schema::{Schema, SchemaSource, SchemaSyntax};
+pub use snapshot::{PolicyErrors, RequestAttributes, Settings, Snapshot, Validation};
+pub use uid::{ActionUid, EntityUid, EntityUidError, MAX_ID_BYTES, parse_action};
+pub use value::{InputProblem, MAX_SET_MEMBERS};

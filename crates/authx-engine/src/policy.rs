@@ -1,0 +1,151 @@
+//! One compiled policy, template or link.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use smol_str::SmolStr;
+
+use crate::access::{AccessPaths, MAX_POINTS};
+use crate::cedar::{Effect, Expr, ExprKind, Literal, PolicyID, Template, parse_policy_or_template};
+use crate::condition::{self, MAX_PREPARED_DEPTH};
+use crate::problem::{Problem, Span, first_label, message_of};
+use crate::scan::{PolicySource, TextLimits, check_text};
+use crate::scope::Scope;
+
+/// The name of a policy, a template or a link in its store.
+pub type PolicyId = SmolStr;
+
+/// What the evaluator needs of a policy; a template and its links share one.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) forbids: bool,
+    /// Absent when the policy has no condition, or `when { true }`.
+    pub(crate) condition: Option<Expr>,
+    pub(crate) access: AccessPaths,
+    /// The text of the `@advice` annotation.
+    pub(crate) advice: Option<SmolStr>,
+}
+
+/// A policy or template of a release, or a link bound to one.
+#[derive(Debug)]
+pub struct Policy {
+    pub(crate) id: PolicyId,
+    pub(crate) scope: Scope,
+    pub(crate) body: Arc<Body>,
+    pub(crate) source: Arc<PolicySource>,
+}
+
+impl Policy {
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The author's text and its place; a link has its template's.
+    #[must_use]
+    pub fn source(&self) -> &PolicySource {
+        &self.source
+    }
+
+    /// Whether it has slots, so that only its links decide.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        self.scope.has_slot()
+    }
+
+    /// Whether it forbids; else it permits.
+    #[must_use]
+    pub fn forbids(&self) -> bool {
+        self.body.forbids
+    }
+}
+
+/// Whether `id` may name a policy: `[A-Za-z0-9._-]{1,128}`.
+#[must_use]
+pub fn is_policy_id(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Parses and compiles one policy. Runs on a large stack: Cedar's parser recurses.
+pub(crate) fn compile(source: &PolicySource, limits: &TextLimits) -> Result<(Policy, Arc<Template>), Vec<Problem>> {
+    let origin = source.origin();
+    let whole = Span { offset: leading_space(&source.text), length: source.text.trim().len() };
+    check_text(&origin, "policy", limits.policy_bytes, limits.nesting).map_err(|p| vec![p])?;
+    let named = source.id.as_deref();
+    if let Some(id) = named.filter(|id| !is_policy_id(id)) {
+        return Err(vec![invalid_id(id).at(&origin, whole)]);
+    }
+    let parsed = parse_policy_or_template(named.map(PolicyID::from_string), &source.text).map_err(|errors| {
+        let place = |d: &dyn miette::Diagnostic| first_label(d).unwrap_or(whole);
+        let problems = errors.iter().take(20).map(|error| {
+            let problem = Problem::error("policy_syntax", message_of(error)).at(&origin, place(error));
+            match miette::Diagnostic::help(error) {
+                Some(help) => problem.with_hint(help.to_string()),
+                None => problem,
+            }
+        });
+        problems.collect::<Vec<_>>()
+    })?;
+    let annotation = |key: &str| {
+        let value = parsed.annotations().find(|(name, _)| AsRef::<str>::as_ref(name) == key).map(|(_, value)| value);
+        value.map(|value| SmolStr::new(value.as_ref()))
+    };
+    let id = match named {
+        Some(id) => SmolStr::new(id),
+        None => match annotation("id") {
+            Some(id) if is_policy_id(&id) => id,
+            Some(id) => return Err(vec![invalid_id(&id).at(&origin, whole)]),
+            None => hash_id(&source.text),
+        },
+    };
+    let fail = |code, message: String| vec![Problem::error(code, message).with_policy(id.as_str()).at(&origin, whole)];
+    let mut prepared = None;
+    let mut access = AccessPaths::default();
+    if let Some(expr) = parsed.non_scope_constraints() {
+        if condition::depth(expr) > limits.depth {
+            return Err(fail("expression_too_deep", format!("the condition is nested more than {} deep", limits.depth)));
+        }
+        let expr = condition::prepare(expr);
+        if condition::depth(&expr) > MAX_PREPARED_DEPTH {
+            let message = format!("the condition is nested more than {MAX_PREPARED_DEPTH} deep, chains of && and || apart");
+            return Err(fail("expression_too_deep", message));
+        }
+        access = AccessPaths::of(&expr).map_err(|_| {
+            fail("expression_too_complex", format!("the condition can reach entities by more than {MAX_POINTS} paths"))
+        })?;
+        prepared = Some(expr).filter(|expr| !matches!(expr.expr_kind(), ExprKind::Lit(Literal::Bool(true))));
+    }
+    let body = Body {
+        forbids: parsed.effect() == Effect::Forbid,
+        condition: prepared,
+        access,
+        advice: annotation("advice"),
+    };
+    let policy = Policy { id: id.clone(), scope: Scope::of(&parsed), body: Arc::new(body), source: Arc::new(source.clone()) };
+    let template = if named.is_some() { parsed } else { parsed.new_id(PolicyID::from_smolstr(id)) };
+    Ok((policy, Arc::new(template)))
+}
+
+fn invalid_id(id: &str) -> Problem {
+    Problem::error("invalid_policy_id", format!("`{id}` is no policy id"))
+        .with_hint("ids are 1 to 128 characters of A-Z a-z 0-9 . _ -")
+}
+
+/// The id of a policy that the author did not name: a hash of its text, so it stays while the text stays.
+fn hash_id(text: &str) -> SmolStr {
+    let digest = Sha256::digest(text.trim().as_bytes());
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    SmolStr::new(format!("policy-{hex}"))
+}
+
+/// Where the policy itself begins: behind white space and the comments before it.
+fn leading_space(text: &str) -> usize {
+    let mut rest = text;
+    loop {
+        let trimmed = rest.trim_start();
+        match trimmed.strip_prefix("//") {
+            Some(comment) => rest = comment.split_once('\n').map_or("", |(_, next)| next),
+            None => return text.len() - trimmed.len(),
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! A release: schema, policies and templates, compiled and validated together, immutable.
+//!
+//! A release made from another shares every policy whose text did not change, so that a change of one policy among
+//! 100,000 parses, validates and files that policy alone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+
+use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
+use smol_str::SmolStr;
+
+use crate::cedar::{PolicySet, Template};
+use crate::index::ScopeIndex;
+use crate::policy::{Policy, PolicyId, compile};
+use crate::problem::{Problem, Span};
+use crate::scan::{PolicySource, TextLimits};
+use crate::schema::{Schema, SchemaSource};
+use crate::stack::{COMPILE_STACK_BYTES, compiler_failed, on_large_stack};
+
+/// Below this many policies one thread compiles them all.
+const POLICIES_A_THREAD: usize = 200;
+
+/// How a release is compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct CompileOptions {
+    pub validation: Check,
+    pub limits: TextLimits,
+    /// Threads for a large set.
+    pub threads: usize,
+}
+
+/// Whether policies are checked against the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Cedar's strict validation; an error refuses the release.
+    Strict,
+    /// None.
+    Off,
+    /// None, because they were checked when the release was made.
+    Done,
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        Self { validation: Check::Strict, limits: TextLimits::default(), threads: 2 }
+    }
+}
+
+/// A release and the warnings that its author should see.
+#[derive(Debug)]
+pub struct Compiled {
+    pub release: Release,
+    pub warnings: Vec<Problem>,
+}
+
+/// An immutable set of schema, policies and templates.
+#[derive(Debug, Clone)]
+pub struct Release {
+    id: SmolStr,
+    schema: Option<Arc<Schema>>,
+    policies: OrdMap<PolicyId, Arc<Policy>>,
+    /// The static policies; templates decide nothing by themselves.
+    pub(crate) index: ScopeIndex,
+    validated: bool,
+}
+
+/// What differs between two releases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseDiff {
+    pub schema_changed: bool,
+    pub added: Vec<PolicyId>,
+    pub removed: Vec<PolicyId>,
+    pub changed: Vec<PolicyId>,
+}
+
+impl ReleaseDiff {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+type Outcome = Result<(Arc<Policy>, Vec<Problem>), Vec<Problem>>;
+
+impl Release {
+    /// Compiles a whole set; `base` lends the policies whose text it shares.
+    ///
+    /// # Errors
+    /// Every problem of the set, warnings included.
+    pub fn compile(
+        id: &str,
+        schema: Option<SchemaSource>,
+        policies: &[PolicySource],
+        options: &CompileOptions,
+        base: Option<&Self>,
+    ) -> Result<Compiled, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let schema = match Self::compile_schema(schema, options, base) {
+            Ok((schema, warnings)) => {
+                problems.extend(warnings);
+                schema
+            }
+            Err(found) => {
+                // Policies are still parsed, so that the author sees their errors too.
+                let options = CompileOptions { validation: Check::Off, ..*options };
+                problems.extend(found);
+                problems.extend(compile_all(policies, None, &options).into_iter().filter_map(Result::err).flatten());
+                return Err(problems);
+            }
+        };
+        let lender = base.filter(|base| base.lends_to(schema.as_ref(), options.validation));
+        let by_text: HashMap<&str, &Arc<Policy>> =
+            lender.into_iter().flat_map(|base| base.policies.values()).map(|p| (p.source.text.as_str(), p)).collect();
+        let lent = |source: &PolicySource| {
+            let found = match &source.id {
+                Some(id) => lender?.policies.get(id.as_str()).filter(|p| p.source.text == source.text)?,
+                // A policy that got its id from beside its text lends nothing to one that has none there.
+                None => by_text.get(source.text.as_str()).filter(|p| p.source.id.is_none())?,
+            };
+            Some(found.moved_to(source))
+        };
+        let reused: Vec<Option<Arc<Policy>>> = policies.iter().map(lent).collect();
+        let fresh: Vec<&PolicySource> =
+            policies.iter().zip(&reused).filter(|(_, reused)| reused.is_none()).map(|(source, _)| source).collect();
+        let mut outcomes = compile_all(&fresh, schema.as_deref(), options).into_iter();
+        let mut set: Vec<Arc<Policy>> = Vec::with_capacity(policies.len());
+        for reused in reused {
+            match reused.map_or_else(|| outcomes.next().unwrap_or_else(|| Err(Vec::new())), |p| Ok((p, Vec::new()))) {
+                Ok((policy, warnings)) => {
+                    set.push(policy);
+                    problems.extend(warnings);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        let mut release = match base.filter(|base| set.len() > POLICIES_A_THREAD && base.mostly_holds(&set)) {
+            Some(base) => base.retained(&set),
+            None => Self { id: SmolStr::default(), schema: None, policies: OrdMap::new(), index: ScopeIndex::default(), validated: false },
+        };
+        release.id = SmolStr::new(id);
+        release.validated = options.validation != Check::Off;
+        release.schema = schema;
+        let mut first: HashMap<PolicyId, &Arc<Policy>> = HashMap::with_capacity(set.len());
+        for policy in &set {
+            if let Some(other) = first.insert(policy.id.clone(), policy) {
+                problems.push(duplicate(policy, other));
+                continue;
+            }
+            release.put(policy);
+        }
+        finish(release, problems)
+    }
+
+    /// The release that differs from this one by some policies.
+    ///
+    /// # Errors
+    /// Every problem of the changed policies.
+    pub fn with_changes(
+        &self,
+        id: &str,
+        put: &[PolicySource],
+        removed: &[PolicyId],
+        options: &CompileOptions,
+    ) -> Result<Compiled, Vec<Problem>> {
+        let mut release = Self { id: SmolStr::new(id), ..self.clone() };
+        let mut problems = Vec::new();
+        if options.validation == Check::Off {
+            release.validated = false;
+        }
+        for id in removed {
+            release.take(id);
+        }
+        for outcome in compile_all(put, self.schema.as_deref(), options) {
+            match outcome {
+                Ok((policy, warnings)) => {
+                    release.put(&policy);
+                    problems.extend(warnings);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        finish(release, problems)
+    }
+
+    /// Its name: a ULID that the caller chose.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    #[must_use]
+    pub fn schema(&self) -> Option<&Schema> {
+        self.schema.as_deref()
+    }
+
+    #[must_use]
+    pub fn policy(&self, id: &str) -> Option<&Arc<Policy>> {
+        self.policies.get(id)
+    }
+
+    /// Policies and templates, by id.
+    pub fn policies(&self) -> impl DoubleEndedIterator<Item = &Arc<Policy>> {
+        self.policies.values()
+    }
+
+    /// Policies and templates whose id is greater than `after`, by id.
+    pub fn policies_after<'a>(&'a self, after: Option<&str>) -> impl Iterator<Item = &'a Arc<Policy>> {
+        use std::ops::Bound;
+        let start = after.map_or(Bound::Unbounded, |id| Bound::Excluded(SmolStr::new(id)));
+        self.policies.range((start, Bound::Unbounded)).map(|(_, policy)| policy)
+    }
+
+    #[must_use]
+    pub fn policy_count(&self) -> usize {
+        self.policies.len()
+    }
+
+    /// What `other` has that this does not, and the other way round.
+    #[must_use]
+    pub fn diff(&self, other: &Self) -> ReleaseDiff {
+        let text = |schema: &Option<Arc<Schema>>| schema.as_ref().map(|s| (s.source().syntax, s.source().text.clone()));
+        let mut diff = ReleaseDiff { schema_changed: text(&self.schema) != text(&other.schema), ..ReleaseDiff::default() };
+        for item in self.policies.diff(&other.policies) {
+            match item {
+                DiffItem::Add(id, _) => diff.added.push(id.clone()),
+                DiffItem::Remove(id, _) => diff.removed.push(id.clone()),
+                DiffItem::Update { new: (id, _), .. } => diff.changed.push(id.clone()),
+            }
+        }
+        diff
+    }
+
+    fn compile_schema(
+        source: Option<SchemaSource>,
+        options: &CompileOptions,
+        base: Option<&Self>,
+    ) -> Result<(Option<Arc<Schema>>, Vec<Problem>), Vec<Problem>> {
+        let Some(source) = source else { return Ok((None, Vec::new())) };
+        if let Some(same) = base.and_then(|base| base.schema.as_ref()).filter(|schema| *schema.source() == source) {
+            return Ok((Some(Arc::clone(same)), Vec::new()));
+        }
+        let limits = options.limits;
+        let (schema, warnings) = on_large_stack(move || Schema::compile(source, &limits))?;
+        Ok((Some(Arc::new(schema)), warnings))
+    }
+
+    /// Whether a policy of this release may stand unchanged in one with `schema`.
+    fn lends_to(&self, schema: Option<&Arc<Schema>>, check: Check) -> bool {
+        let same_schema = match (self.schema.as_ref(), schema) {
+            (None, None) => true,
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        check != Check::Strict || (same_schema && (self.validated || schema.is_none()))
+    }
+
+    fn mostly_holds(&self, set: &[Arc<Policy>]) -> bool {
+        let held = set.iter().filter(|p| self.policies.get(&p.id).is_some_and(|own| Arc::ptr_eq(own, p))).count();
+        held * 2 > set.len().max(self.policies.len())
+    }
+
+    /// This release without the policies that are not in `set`.
+    fn retained(&self, set: &[Arc<Policy>]) -> Self {
+        let keep: HashMap<&str, &Arc<Policy>> = set.iter().map(|p| (p.id.as_str(), p)).collect();
+        let mut release = self.clone();
+        let stale = self.policies.values().filter(|p| keep.get(p.id.as_str()).is_none_or(|kept| !Arc::ptr_eq(kept, p)));
+        let stale: Vec<PolicyId> = stale.map(|p| p.id.clone()).collect();
+        stale.iter().for_each(|id| release.take(id));
+        release
+    }
+
+    fn put(&mut self, policy: &Arc<Policy>) {
+        if self.policies.get(&policy.id).is_some_and(|own| Arc::ptr_eq(own, policy)) {
+            return;
+        }
+        self.take(&policy.id);
+        if !policy.is_template() {
+            self.index.insert(policy);
+        }
+        self.policies.insert(policy.id.clone(), Arc::clone(policy));
+    }
+
+    fn take(&mut self, id: &str) {
+        if let Some(policy) = self.policies.remove(id) {
+            self.index.remove(&policy);
+        }
+    }
+}
+
+impl Policy {
+    /// The same policy where the author's file now has it.
+    fn moved_to(self: &Arc<Self>, source: &PolicySource) -> Arc<Self> {
+        if *self.source == *source {
+            return Arc::clone(self);
+        }
+        Arc::new(Self {
+            id: self.id.clone(),
+            scope: self.scope.clone(),
+            body: Arc::clone(&self.body),
+            source: Arc::new(source.clone()),
+        })
+    }
+}
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || (self.id == other.id && self.source == other.source)
+    }
+}
+
+impl Eq for Policy {}
+
+fn finish(release: Release, problems: Vec<Problem>) -> Result<Compiled, Vec<Problem>> {
+    if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok(Compiled { release, warnings: problems }) }
+}
+
+fn duplicate(policy: &Policy, first: &Policy) -> Problem {
+    let place = first.source.origin();
+    let where_first = match place.file {
+        Some(file) => format!("{file}:{}", place.line),
+        None => "another policy of this set".to_owned(),
+    };
+    Problem::error("duplicate_policy_id", format!("the id `{}` is used twice", policy.id))
+        .with_policy(policy.id.as_str())
+        .at(&policy.source.origin(), Span { offset: 0, length: 0 })
+        .with_hint(format!("the first is {where_first}"))
+}
+
+/// Compiles in order, on as many threads as are worth it, each with a large stack.
+fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
+    sources: &[S],
+    schema: Option<&Schema>,
+    options: &CompileOptions,
+) -> Vec<Outcome> {
+    if sources.is_empty() {
+        return Vec::new();
+    }
+    let threads = options.threads.clamp(1, sources.len().div_ceil(POLICIES_A_THREAD));
+    let chunk = sources.len().div_ceil(threads);
+    let compile_chunk = |chunk: &[S]| chunk.iter().map(|s| compile_one(s.borrow(), schema, options)).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let running: Vec<_> = sources
+            .chunks(chunk)
+            .map(|chunk| thread::Builder::new().stack_size(COMPILE_STACK_BYTES).spawn_scoped(scope, move || compile_chunk(chunk)))
+            .collect();
+        let mut outcomes = Vec::with_capacity(sources.len());
+        for (chunk, thread) in sources.chunks(chunk).zip(running) {
+            match thread.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(done)) => outcomes.extend(done),
+                Ok(Err(_)) | Err(_) => outcomes.extend(chunk.iter().map(|_| Err(vec![compiler_failed()]))),
+            }
+        }
+        outcomes
+    })
+}
+
+fn compile_one(source: &PolicySource, schema: Option<&Schema>, options: &CompileOptions) -> Outcome {
+    let (policy, template) = compile(source, &options.limits)?;
+    let mut problems = Vec::new();
+    if let (Check::Strict, Some(schema)) = (options.validation, schema) {
+        problems = validate(&policy, &template, schema);
+        if problems.iter().any(Problem::is_error) {
+            return Err(problems);
+        }
+    }
+    Ok((Arc::new(policy), problems))
+}
+
+fn validate(policy: &Policy, template: &Arc<Template>, schema: &Schema) -> Vec<Problem> {
+    let mut set = PolicySet::new();
+    let added = if policy.is_template() {
+        set.add_template(Template::clone(template)).map_err(|e| e.to_string())
+    } else {
+        let linked = Template::try_as_policy(Arc::clone(template)).map_err(|e| e.to_string());
+        linked.and_then(|linked| set.add(linked).map_err(|e| e.to_string()))
+    };
+    let origin = policy.source.origin();
+    let whole = Span { offset: 0, length: 0 };
+    if let Err(message) = added {
+        return vec![Problem::error("policy_invalid", message).with_policy(policy.id.as_str()).at(&origin, whole)];
+    }
+    let (errors, warnings) = schema.validate(&set);
+    let place = |problem: Problem, found: crate::schema::Found| {
+        let problem = problem.with_policy(policy.id.as_str()).at(&origin, found.span.unwrap_or(whole));
+        match found.help {
+            Some(help) => problem.with_hint(help),
+            None => problem,
+        }
+    };
+    let mut problems: Vec<Problem> = Vec::new();
+    for found in errors {
+        problems.push(place(Problem::error("policy_invalid", found.message.clone()), found));
+    }
+    for found in warnings {
+        problems.push(place(Problem::warning("policy_warning", found.message.clone()), found));
+    }
+    problems
+}

@@ -1,0 +1,214 @@
+//! A look at a text before Cedar's parser sees it: size, nesting, and where each policy ends.
+//!
+//! Cedar's parser has no depth limit, so a hostile text is refused here by one pass that allocates nothing and
+//! does not recurse. Brackets inside string literals and comments do not count.
+
+use crate::problem::{Origin, Problem, Span, to_u32};
+
+/// Bounds on an author's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextLimits {
+    /// Bytes of one policy, comments included.
+    pub policy_bytes: usize,
+    /// Bytes of one schema.
+    pub schema_bytes: usize,
+    /// Nesting of brackets.
+    pub nesting: usize,
+    /// Nesting of operators in one condition.
+    pub depth: usize,
+}
+
+impl Default for TextLimits {
+    fn default() -> Self {
+        Self { policy_bytes: 100_000, schema_bytes: 1 << 20, nesting: 64, depth: 4_000 }
+    }
+}
+
+/// One policy of an author's file: its own text and where it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySource {
+    /// The id that the author gave beside the text; else the policy's `@id` or a hash of its text counts.
+    pub id: Option<String>,
+    pub file: Option<String>,
+    /// Where the text begins in its file, from 1.
+    pub line: u32,
+    pub column: u32,
+    pub text: String,
+}
+
+impl PolicySource {
+    /// A policy that stands alone.
+    #[must_use]
+    pub fn single(id: Option<String>, text: impl Into<String>) -> Self {
+        Self { id, file: None, line: 1, column: 1, text: text.into() }
+    }
+
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin { file: self.file.as_deref(), line: self.line, column: self.column, text: &self.text }
+    }
+}
+
+/// Splits a file into its policies. Each piece runs from the end of the one before to the rest of the line after
+/// its `;`, so that the pieces joined are the file, comments included.
+#[must_use]
+pub fn split_policies(file: Option<&str>, text: &str) -> Vec<PolicySource> {
+    let mut pieces: Vec<PolicySource> = Vec::new();
+    let (mut line, mut column) = (1, 1);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, blank) = next_piece(rest);
+        let (taken, left) = rest.split_at(piece);
+        match pieces.last_mut() {
+            // What follows the last policy belongs to it.
+            Some(last) if blank => last.text.push_str(taken),
+            _ if blank => {}
+            _ => pieces.push(PolicySource { id: None, file: file.map(str::to_owned), line, column, text: taken.to_owned() }),
+        }
+        let newlines = taken.bytes().filter(|b| *b == b'\n').count();
+        if newlines > 0 {
+            line += to_u32(newlines);
+            column = 1;
+        }
+        let tail = taken.rsplit('\n').next().unwrap_or("");
+        column += to_u32(tail.chars().count());
+        rest = left;
+    }
+    pieces
+}
+
+/// The length of the next piece, and whether it holds nothing but space and comments.
+fn next_piece(text: &str) -> (usize, bool) {
+    let mut blank = true;
+    let mut tokens = Tokens::new(text);
+    while let Some((at, byte)) = tokens.next() {
+        if byte == b';' {
+            let end = at + 1;
+            let tail = text.get(end..).unwrap_or("");
+            let line = tail.split_inclusive('\n').next().unwrap_or("");
+            let trimmed = line.trim();
+            let same_line = trimmed.is_empty() || trimmed.starts_with("//");
+            return (if same_line { end + line.len() } else { end }, false);
+        }
+        blank &= byte.is_ascii_whitespace();
+    }
+    (text.len(), blank)
+}
+
+/// Refuses a text that is too long or too deeply nested for the parser.
+pub(crate) fn check_text(origin: &Origin<'_>, what: &str, max_bytes: usize, max_nesting: usize) -> Result<(), Problem> {
+    let text = origin.text;
+    if text.len() > max_bytes {
+        let code = if what == "schema" { "schema_too_large" } else { "policy_too_large" };
+        return Err(Problem::error(code, format!("the {what} has {} bytes, more than {max_bytes}", text.len()))
+            .at(origin, Span { offset: 0, length: 0 }));
+    }
+    let mut depth = 0_usize;
+    // `!` and `-` recurse without brackets.
+    let mut prefix = 0_usize;
+    for (at, byte) in Tokens::new(text) {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        prefix = match byte {
+            b'!' | b'-' => prefix + 1,
+            b' ' | b'\t' | b'\r' | b'\n' => prefix,
+            _ => 0,
+        };
+        if depth > max_nesting || prefix > max_nesting {
+            return Err(Problem::error("nesting_too_deep", format!("the {what} is nested more than {max_nesting} deep"))
+                .at(origin, Span { offset: at, length: 1 }));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a Cedar text outside string literals and comments, with their offsets.
+struct Tokens<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), at: 0 }
+    }
+
+    fn skip_string(&mut self) {
+        self.at += 1;
+        while let Some(byte) = self.bytes.get(self.at) {
+            self.at += if *byte == b'\\' { 2 } else { 1 };
+            if *byte == b'"' {
+                break;
+            }
+        }
+    }
+
+    fn skip_comment(&mut self) {
+        while self.bytes.get(self.at).is_some_and(|b| *b != b'\n') {
+            self.at += 1;
+        }
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = (usize, u8);
+
+    fn next(&mut self) -> Option<(usize, u8)> {
+        loop {
+            let at = self.at;
+            let byte = *self.bytes.get(at)?;
+            match byte {
+                b'"' => {
+                    self.skip_string();
+                    return Some((at, byte));
+                }
+                b'/' if self.bytes.get(at + 1) == Some(&b'/') => self.skip_comment(),
+                _ => {
+                    self.at += 1;
+                    return Some((at, byte));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<String> {
+        split_policies(None, text).into_iter().map(|p| p.text).collect()
+    }
+
+    #[test]
+    fn pieces_joined_are_the_file() {
+        let file = "// head; \npermit(principal,action,resource); // why; so\n\n@id(\"a;b\")\nforbid(principal,action,resource) when { \"; \\\" ;\" == \"x\" }; permit(principal,action,resource);\n// tail\n";
+        let pieces = split_policies(Some("f.cedar"), file);
+        assert_eq!(pieces.len(), 3);
+        assert_eq!(pieces.iter().map(|p| p.text.as_str()).collect::<String>(), file);
+        assert_eq!(pieces.iter().map(|p| p.line).collect::<Vec<_>>(), [1, 3, 5]);
+    }
+
+    #[test]
+    fn blank_files_hold_no_policy() {
+        assert!(texts("").is_empty());
+        assert!(texts(" \n// only a comment\n").is_empty());
+        assert_eq!(texts("permit(principal,action,resource)").len(), 1);
+    }
+
+    fn check(text: &str) -> Option<&'static str> {
+        let origin = Origin { file: None, line: 1, column: 1, text };
+        check_text(&origin, "policy", 1000, 64).err().map(|p| p.code)
+    }
+
+    #[test]
+    fn hostile_texts_are_refused_before_parsing() {
+        assert_eq!(check(&"(".repeat(65)), Some("nesting_too_deep"));
+        assert_eq!(check(&"! ".repeat(65)), Some("nesting_too_deep"));
+        assert_eq!(check(&"(".repeat(1001)), Some("policy_too_large"));
+        assert_eq!(check(&format!("\"{}\"", "(".repeat(200))), None);
+        assert_eq!(check(&format!("//{}\n", "(".repeat(200))), None);
+    }
+}

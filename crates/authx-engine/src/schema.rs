@@ -1,0 +1,225 @@
+//! A schema, compiled: what an action applies to, what its context holds, what an entity type looks like.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+use smol_str::SmolStr;
+
+use crate::cedar::{
+    CoreSchema, Dereference, DescribesEntityType as _, EntitySchemaConformanceChecker, Entity, EntityType, EntityTypeDescription,
+    EntityUID, SchemaType, ValidationMode, Validator, ValidatorSchema, context_schema_for_action, extensions,
+    fuzzy_search_limited,
+};
+use crate::cedar::{Eid, PolicySet, entities_context_type};
+use crate::problem::{Origin, Problem, Span, first_label, message_of};
+use crate::scan::{TextLimits, check_text};
+
+/// How an author wrote a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SchemaSyntax {
+    Cedar,
+    Json,
+}
+
+/// An author's schema text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaSource {
+    pub syntax: SchemaSyntax,
+    pub file: Option<String>,
+    pub text: String,
+}
+
+/// A compiled schema.
+pub struct Schema {
+    source: SchemaSource,
+    validator: Validator,
+    pub(crate) actions: HashMap<EntityUID, ActionInfo>,
+    pub(crate) types: HashMap<EntityType, TypeInfo>,
+}
+
+/// What the schema says of one action.
+pub(crate) struct ActionInfo {
+    pub(crate) principals: Vec<EntityType>,
+    pub(crate) resources: Vec<EntityType>,
+    pub(crate) context: BTreeMap<SmolStr, DeclaredAttribute>,
+    pub(crate) ancestors: Vec<EntityUID>,
+    /// The action as the evaluator sees it, with its groups.
+    pub(crate) entity: Arc<Entity>,
+}
+
+/// What the schema says of one entity type.
+#[derive(Debug, PartialEq)]
+pub(crate) struct TypeInfo {
+    pub(crate) attributes: BTreeMap<SmolStr, DeclaredAttribute>,
+    pub(crate) tags: Option<SchemaType>,
+    pub(crate) parents: BTreeSet<EntityType>,
+    /// The ids of an enumerated type.
+    pub(crate) ids: Option<BTreeSet<SmolStr>>,
+}
+
+/// A declared attribute or context key.
+#[derive(Debug, PartialEq)]
+pub(crate) struct DeclaredAttribute {
+    pub(crate) ty: SchemaType,
+    pub(crate) required: bool,
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Schema").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl Schema {
+    /// Parses and compiles. Runs on a large stack: Cedar's parser recurses.
+    pub(crate) fn compile(source: SchemaSource, limits: &TextLimits) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let file = source.file.clone();
+        let origin = Origin { file: file.as_deref(), line: 1, column: 1, text: &source.text };
+        let whole = Span { offset: 0, length: 0 };
+        check_text(&origin, "schema", limits.schema_bytes, limits.nesting).map_err(|p| vec![p])?;
+        let fail = |error: &dyn miette::Diagnostic| {
+            let place = |d: &dyn miette::Diagnostic| first_label(d).unwrap_or(whole);
+            let mut problems: Vec<Problem> = Vec::new();
+            // A syntax error of Cedar's carries the single errors as related diagnostics.
+            let related: Vec<&dyn miette::Diagnostic> = error.related().into_iter().flatten().take(20).collect();
+            for one in if related.is_empty() { vec![error] } else { related } {
+                let problem = Problem::error("schema_invalid", message_of(one)).at(&origin, place(one));
+                problems.push(match one.help() {
+                    Some(help) => problem.with_hint(help.to_string()),
+                    None => problem,
+                });
+            }
+            problems
+        };
+        let (schema, warnings) = match source.syntax {
+            SchemaSyntax::Cedar => match ValidatorSchema::from_cedarschema_str(&source.text, extensions()) {
+                Ok((schema, warnings)) => {
+                    let warn = |w: crate::cedar::SchemaWarning| Problem::warning("schema_warning", message_of(&w)).at(&origin, first_label(&w).unwrap_or(whole));
+                    (schema, warnings.map(warn).collect())
+                }
+                Err(error) => return Err(fail(&error)),
+            },
+            SchemaSyntax::Json => match ValidatorSchema::from_json_str(&source.text, extensions()) {
+                Ok(schema) => (schema, Vec::new()),
+                Err(error) => return Err(fail(&error)),
+            },
+        };
+        let actions = compile_actions(&schema).map_err(|message| vec![Problem::error("schema_invalid", message).at(&origin, whole)])?;
+        let types = compile_types(&schema);
+        Ok((Self { source, validator: Validator::new(schema), actions, types }, warnings))
+    }
+
+    #[must_use]
+    pub fn source(&self) -> &SchemaSource {
+        &self.source
+    }
+
+    pub(crate) fn validate(&self, policies: &PolicySet) -> (Vec<Found>, Vec<Found>) {
+        let (errors, warnings) = self.validator.validate(policies, ValidationMode::Strict).into_errors_and_warnings();
+        (errors.map(|e| Found::of(&e)).collect(), warnings.map(|w| Found::of(&w)).collect())
+    }
+
+    /// Whether an entity's id is one that its type may have.
+    pub(crate) fn admits(&self, uid: &EntityUID) -> bool {
+        self.types.get(uid.entity_type()).and_then(|info| info.ids.as_ref()).is_none_or(|ids| ids.contains(AsRef::<str>::as_ref(uid.eid())))
+    }
+
+    /// Runs Cedar's own check of stored entities against the schema; `check` is given the checker once.
+    pub(crate) fn with_conformance<T>(&self, check: impl FnOnce(&dyn Fn(&Entity) -> Result<(), String>) -> T) -> T {
+        let core = CoreSchema::new(self.validator.schema());
+        let checker = EntitySchemaConformanceChecker::new(&core, extensions());
+        check(&|entity| checker.validate_entity(entity).map_err(|e| e.to_string()))
+    }
+
+    /// Whether both schemas say the same of a type.
+    pub(crate) fn same_type(&self, other: &Self, ty: &EntityType) -> bool {
+        self.types.get(ty) == other.types.get(ty)
+    }
+
+    pub(crate) fn suggest_action(&self, action: &EntityUID) -> Option<String> {
+        let names: Vec<String> = self.actions.keys().map(|uid| AsRef::<str>::as_ref(uid.eid()).to_owned()).collect();
+        suggest(action.eid().as_ref(), &names)
+    }
+
+    pub(crate) fn suggest_type(&self, ty: &EntityType) -> Option<String> {
+        suggest(&ty.to_string(), &self.types.keys().map(ToString::to_string).collect::<Vec<_>>())
+    }
+}
+
+/// One finding of the validator, before it is placed in the author's file.
+pub(crate) struct Found {
+    pub(crate) message: String,
+    pub(crate) span: Option<Span>,
+    pub(crate) help: Option<String>,
+}
+
+impl Found {
+    fn of(diagnostic: &dyn miette::Diagnostic) -> Self {
+        let message = message_of(diagnostic);
+        // The policy is a field of the problem; its name in the text would be said twice.
+        let message = match message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
+            Some((_, rest)) => rest.to_owned(),
+            None => message,
+        };
+        Self { message, span: first_label(diagnostic), help: diagnostic.help().map(|help| help.to_string()) }
+    }
+}
+
+fn suggest(name: &str, known: &[String]) -> Option<String> {
+    let mut known = known.to_vec();
+    known.sort_unstable();
+    fuzzy_search_limited(name, &known, Some(3.min(name.chars().count() / 2 + 1)))
+}
+
+fn compile_actions(schema: &ValidatorSchema) -> Result<HashMap<EntityUID, ActionInfo>, String> {
+    let entities = schema.action_entities().map_err(|e| e.to_string())?;
+    let mut actions = HashMap::new();
+    for id in schema.action_ids() {
+        let uid = id.name();
+        let Dereference::Data(entity) = entities.entity(uid) else { continue };
+        let context = context_schema_for_action(schema, uid).map(|context| entities_context_type(&context));
+        let declared = match context {
+            Some(SchemaType::Record { attrs, .. }) => attrs.into_iter().map(|(name, attribute)| {
+                let declared = DeclaredAttribute { ty: attribute.schema_type().clone(), required: attribute.is_required() };
+                (name, declared)
+            }).collect(),
+            _ => BTreeMap::new(),
+        };
+        let mut principals: Vec<EntityType> = id.applies_to_principals().cloned().collect();
+        let mut resources: Vec<EntityType> = id.applies_to_resources().cloned().collect();
+        principals.sort();
+        resources.sort();
+        let info = ActionInfo {
+            principals,
+            resources,
+            context: declared,
+            ancestors: entity.ancestors().cloned().collect(),
+            entity: Arc::new(entity.clone()),
+        };
+        actions.insert(uid.clone(), info);
+    }
+    Ok(actions)
+}
+
+fn compile_types(schema: &ValidatorSchema) -> HashMap<EntityType, TypeInfo> {
+    let mut types = HashMap::new();
+    for declared in schema.entity_types() {
+        let name = declared.name();
+        let Some(description) = EntityTypeDescription::new(schema, name) else { continue };
+        let required: BTreeSet<SmolStr> = description.required_attrs().collect();
+        let attributes = declared.attributes().iter().filter_map(|(attribute, _)| {
+            let ty = description.attr_type(attribute)?;
+            Some((attribute.clone(), DeclaredAttribute { ty, required: required.contains(attribute) }))
+        });
+        let info = TypeInfo {
+            attributes: attributes.collect(),
+            tags: description.tag_type(),
+            parents: description.allowed_parent_types().iter().cloned().collect(),
+            ids: description.enum_entity_eids().map(|ids| ids.iter().map(|id: &Eid| SmolStr::new(AsRef::<str>::as_ref(id))).collect()),
+        };
+        types.insert(name.with_loc(None), info);
+    }
+    types
+}

@@ -1,0 +1,158 @@
+//! The part of the entities that the candidate policies can reach, built for the evaluator.
+
+use std::collections::HashSet;
+
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+use crate::access::{AccessPaths, Node, Root};
+use crate::cedar::{
+    Entities, Entity, EntityUID, Literal, NoEntitiesSchema, PartialValue, TCComputation, Value, ValueKind, extensions,
+};
+use crate::decide::DecideError;
+use crate::entity::{EntityRow, partial};
+use crate::hierarchy::View;
+use crate::request::Limits;
+
+/// What is wanted of one entity.
+struct Wanted<'a> {
+    uid: EntityUID,
+    row: Option<&'a Arc<EntityRow>>,
+    attributes: Vec<&'a SmolStr>,
+    tags: bool,
+    ancestors: bool,
+}
+
+/// Collects what a set of candidate policies can reach from a request.
+pub(crate) struct Slice<'a> {
+    view: &'a View<'a>,
+    limits: &'a Limits,
+    wanted: Vec<Wanted<'a>>,
+    /// Ancestors that the index look-up walked already.
+    known_ancestors: [(&'a EntityUID, &'a [EntityUID]); 2],
+}
+
+/// Where the roots of access paths lie in one request.
+pub(crate) struct Roots<'a> {
+    pub(crate) principal: &'a EntityUID,
+    pub(crate) action: &'a EntityUID,
+    pub(crate) resource: &'a EntityUID,
+    pub(crate) context: &'a std::collections::BTreeMap<SmolStr, Value>,
+}
+
+impl<'a> Slice<'a> {
+    pub(crate) fn new(
+        view: &'a View<'a>,
+        limits: &'a Limits,
+        known_ancestors: [(&'a EntityUID, &'a [EntityUID]); 2],
+    ) -> Self {
+        Self { view, limits, wanted: Vec::new(), known_ancestors }
+    }
+
+    /// Adds what one policy can reach.
+    pub(crate) fn add(&mut self, paths: &'a AccessPaths, roots: &Roots<'a>) -> Result<(), DecideError> {
+        for (root, node) in &paths.roots {
+            match root {
+                Root::Principal => self.visit_entity(roots.principal, node)?,
+                Root::Action => self.visit_entity(roots.action, node)?,
+                Root::Resource => self.visit_entity(roots.resource, node)?,
+                Root::Literal(uid) => self.visit_entity(uid, node)?,
+                Root::Context => {
+                    for (name, child) in &node.attributes {
+                        if let Some(value) = roots.context.get(name) {
+                            self.visit_value(&value.value, child)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_value(&mut self, value: &'a ValueKind, node: &'a Node) -> Result<(), DecideError> {
+        match value {
+            ValueKind::Lit(Literal::EntityUID(uid)) => self.visit_entity(uid, node),
+            ValueKind::Record(record) => {
+                for (name, child) in &node.attributes {
+                    if let Some(value) = record.get(name) {
+                        self.visit_value(&value.value, child)?;
+                    }
+                }
+                Ok(())
+            }
+            ValueKind::Lit(_) | ValueKind::Set(_) | ValueKind::ExtensionValue(_) => Ok(()),
+        }
+    }
+
+    fn visit_entity(&mut self, uid: &EntityUID, node: &'a Node) -> Result<(), DecideError> {
+        if !node.loaded && !node.ancestors {
+            return Ok(());
+        }
+        let at = match self.wanted.iter().position(|wanted| wanted.uid == *uid) {
+            Some(at) => at,
+            None => {
+                if self.wanted.len() == self.limits.reached_entities {
+                    return Err(DecideError::limit(format!(
+                        "the policies reach more than {} entities",
+                        self.limits.reached_entities
+                    )));
+                }
+                let row = self.view.row(uid);
+                self.wanted.push(Wanted { uid: uid.clone(), row, attributes: Vec::new(), tags: false, ancestors: false });
+                self.wanted.len() - 1
+            }
+        };
+        let Some(wanted) = self.wanted.get_mut(at) else { return Ok(()) };
+        wanted.ancestors |= node.ancestors;
+        wanted.tags |= node.tags.is_some();
+        for (name, _) in &node.attributes {
+            if !wanted.attributes.contains(&name) {
+                wanted.attributes.push(name);
+            }
+        }
+        let Some(row) = wanted.row else { return Ok(()) };
+        for (name, child) in &node.attributes {
+            if let Some(value) = row.attribute(name) {
+                self.visit_value(value, child)?;
+            }
+        }
+        if let (Some(child), Some(tags)) = (&node.tags, &row.tags) {
+            for value in tags.values() {
+                self.visit_value(&value.value, child)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the entities.
+    pub(crate) fn build(self) -> Result<Entities, DecideError> {
+        let mut built: Vec<Arc<Entity>> = Vec::with_capacity(self.wanted.len());
+        for wanted in &self.wanted {
+            if wanted.uid.is_action() {
+                let action = self.view.schema.and_then(|schema| schema.actions.get(&wanted.uid));
+                built.extend(action.map(|action| Arc::clone(&action.entity)));
+            } else if let Some(entity) = self.entity(wanted)? {
+                built.push(Arc::new(entity));
+            }
+        }
+        Entities::new()
+            .add_entities(built, None::<&NoEntitiesSchema>, TCComputation::AssumeAlreadyComputed, extensions())
+            .map_err(|error| DecideError::Engine { message: error.to_string() })
+    }
+
+    fn entity(&self, wanted: &Wanted<'a>) -> Result<Option<Entity>, DecideError> {
+        let Some(row) = wanted.row else { return Ok(None) };
+        let mut ancestors = HashSet::new();
+        if wanted.ancestors {
+            let known = self.known_ancestors.iter().find(|(uid, _)| **uid == wanted.uid);
+            match known {
+                Some((_, known)) => ancestors.extend(known.iter().cloned()),
+                None => ancestors.extend(self.view.ancestors(&wanted.uid, self.limits.ancestors)?),
+            }
+        }
+        let attributes = wanted.attributes.iter().filter_map(|name| Some(((*name).clone(), partial(row.attribute(name)?))));
+        let tags = row.tags.iter().filter(|_| wanted.tags).flat_map(|tags| tags.iter());
+        let tags = tags.map(|(name, value)| (name.clone(), PartialValue::Value(value.clone())));
+        Ok(Some(Entity::new_with_attr_partial_value(wanted.uid.clone(), attributes, HashSet::new(), ancestors, tags)))
+    }
+}
