@@ -111,10 +111,10 @@ pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> 
 }
 
 /// What one candidate came to: its condition held, did not hold, or could not be evaluated.
-type Outcome = Result<bool, String>;
+pub(crate) type Outcome = Result<bool, String>;
 
 /// Evaluates the candidates' conditions; their scopes are known to match.
-fn evaluate<'a>(
+pub(crate) fn evaluate<'a>(
     candidates: &[&'a Policy],
     view: &'a View<'a>,
     request: &'a AccessRequest,
@@ -152,7 +152,7 @@ fn evaluate<'a>(
 }
 
 /// Deny by default; a forbid that matched denies; else a permit that matched allows.
-fn combine(snapshot: &Snapshot, candidates: Vec<&Policy>, outcomes: Vec<Outcome>, warnings: Vec<String>) -> Evaluation {
+pub(crate) fn combine(snapshot: &Snapshot, candidates: Vec<&Policy>, outcomes: Vec<Outcome>, warnings: Vec<String>) -> Evaluation {
     let (mut permits, mut forbids): (Vec<&Policy>, Vec<&Policy>) = (Vec::new(), Vec::new());
     let mut policy_errors = Vec::new();
     for (policy, outcome) in candidates.into_iter().zip(outcomes) {

@@ -26,6 +26,8 @@ mod request;
 mod input;
 mod slice;
 mod decide;
+#[cfg(test)]
+mod tests;
 
 pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
 pub use data::{Change, Data, EntityInput, LinkInput, MAX_PARENTS, read_entity};

@@ -1,0 +1,15 @@
+//! Use cases that change: tenants, keys, stores, releases and data. They know nothing of HTTP.
+
+mod administration;
+mod data;
+mod error;
+mod releases;
+mod stores;
+mod writer;
+
+pub use administration::{Administration, NewTenant};
+pub use data::{DataWrite, LinkWrite};
+pub use error::PapError;
+pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases, ValidationReport, validate};
+pub use stores::{NewStore, StoreChange, Stores};
+pub use writer::{Committed, Writers};

@@ -1,0 +1,166 @@
+//! Writing entities and links.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use authx_engine::{
+    Change, EntityInput, EntityRow, EntityUid, InputProblem, LinkInput, PolicyId, Problem, Release, Schema, Snapshot,
+    Validation, action_as_declared, check_entities, check_hierarchy, check_link, read_entity,
+};
+use serde_json::json;
+
+use crate::ids::{Revision, Timestamp};
+use crate::pap::error::PapError;
+use crate::pap::writer::{Planned, Tentative, Write};
+use crate::storage::records::{EntityKey, NewEntity, NewLink, WriteRecord};
+
+/// Entities that one write may put or delete.
+const MAX_ENTITIES: usize = 10_000;
+/// Dangling parents that are named in the warnings.
+const MAX_WARNINGS: usize = 100;
+/// Ancestors that an entity may have.
+pub(crate) const MAX_ANCESTORS: usize = 1_000;
+
+/// Entities to delete, then entities to put, all or nothing.
+#[derive(Debug, Clone, Default)]
+pub struct DataWrite {
+    pub delete: Vec<EntityUid>,
+    pub upsert: Vec<EntityInput>,
+}
+
+impl Write for DataWrite {
+    fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
+        let count = self.delete.len() + self.upsert.len();
+        if count > MAX_ENTITIES {
+            return Err(PapError::LimitExceeded { message: format!("a write has {count} entities, more than {MAX_ENTITIES}") });
+        }
+        let rows = self.read(&before.snapshot)?;
+        let mut changes: Vec<Change> = self.delete.iter().cloned().map(Change::DeleteEntity).collect();
+        changes.extend(rows.iter().map(|(_, row)| Change::PutEntity(Arc::clone(row))));
+        let snapshot = before.snapshot.with_changes(&changes);
+        check_hierarchies(&snapshot, &rows)?;
+        let mut record = blank("write");
+        record.summary = json!({"op": "write", "entities_put": rows.len(), "entities_deleted": self.delete.len()}).to_string();
+        record.entities_delete = self.delete.iter().map(key_of).collect();
+        record.entities_put = rows.iter().map(|(_, row)| new_entity(row)).collect();
+        let warnings = dangling(&snapshot, &rows);
+        Ok(Planned { record, after: Tentative { snapshot, newest: before.newest.clone() }, warnings })
+    }
+}
+
+impl DataWrite {
+    /// The rows to put, each with its index in the body.
+    fn read(&self, snapshot: &Snapshot) -> Result<Vec<(usize, Arc<EntityRow>)>, PapError> {
+        let schema = snapshot.enforced_schema();
+        let known_actions = snapshot.release().and_then(|release| release.schema());
+        let mut problems: Vec<InputProblem> = Vec::new();
+        let mut rows: Vec<(usize, Arc<EntityRow>)> = Vec::with_capacity(self.upsert.len());
+        let mut seen: HashSet<&EntityUid> = HashSet::with_capacity(self.upsert.len());
+        for (index, input) in self.upsert.iter().enumerate() {
+            let pointer = format!("/entities/upsert/{index}");
+            if !seen.insert(&input.uid) {
+                problems.push(problem(pointer, "duplicate_entity", format!("`{}` is written twice", input.uid)));
+            } else if input.uid.is_action() {
+                if !action_as_declared(known_actions, input) {
+                    problems.push(problem(pointer, "action_entity", format!("`{}` differs from the schema's action", input.uid)));
+                }
+            } else {
+                match read_entity(input, schema, &pointer) {
+                    Ok(row) => rows.push((index, Arc::new(row))),
+                    Err(found) => problems.extend(found),
+                }
+            }
+        }
+        if let Some(schema) = schema.filter(|_| problems.is_empty()) {
+            problems = conformance(schema, &rows);
+        }
+        if problems.is_empty() { Ok(rows) } else { Err(PapError::InvalidData { problems }) }
+    }
+}
+
+fn conformance(schema: &Schema, rows: &[(usize, Arc<EntityRow>)]) -> Vec<InputProblem> {
+    check_entities(schema, rows.iter().map(|(index, row)| (*index, &**row)))
+}
+
+fn problem(pointer: String, code: &'static str, message: String) -> InputProblem {
+    InputProblem { pointer, code, message }
+}
+
+fn check_hierarchies(snapshot: &Snapshot, rows: &[(usize, Arc<EntityRow>)]) -> Result<(), PapError> {
+    let check = |(index, row): &(usize, Arc<EntityRow>)| {
+        let error = check_hierarchy(snapshot.data(), row, MAX_ANCESTORS).err()?;
+        Some(problem(format!("/entities/upsert/{index}/parents"), "hierarchy", error.to_string()))
+    };
+    let problems: Vec<InputProblem> = rows.iter().filter_map(check).take(MAX_WARNINGS).collect();
+    if problems.is_empty() { Ok(()) } else { Err(PapError::InvalidData { problems }) }
+}
+
+/// Parents that are not stored: allowed, and told.
+fn dangling(snapshot: &Snapshot, rows: &[(usize, Arc<EntityRow>)]) -> Vec<String> {
+    let missing = rows.iter().flat_map(|(_, row)| {
+        let uid = row.uid();
+        row.parents().filter(|parent| snapshot.data().entity(parent).is_none()).map(move |parent| format!("parent `{parent}` of `{uid}` is not stored")).collect::<Vec<_>>()
+    });
+    missing.take(MAX_WARNINGS).collect()
+}
+
+/// A link to put, or to delete when there is no input.
+#[derive(Debug, Clone)]
+pub struct LinkWrite {
+    pub id: String,
+    pub link: Option<LinkInput>,
+}
+
+impl Write for LinkWrite {
+    fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
+        let mut record = blank("link");
+        let id = PolicyId::new(&self.id);
+        let change = match &self.link {
+            Some(link) => {
+                let strict = before.snapshot.settings().validation == Validation::Strict;
+                let release: &Release = before.snapshot.release().ok_or_else(|| PapError::InvalidLink {
+                    problem: Problem::error("unknown_template", format!("there is no template `{}`", link.template)),
+                })?;
+                check_link(release, &self.id, link, strict).map_err(|problem| PapError::InvalidLink { problem })?;
+                record.summary = json!({"op": "put_link", "link": self.id}).to_string();
+                record.links_put.push(NewLink {
+                    id: self.id.clone(),
+                    template: link.template.clone(),
+                    principal: link.principal.as_ref().map(key_of),
+                    resource: link.resource.as_ref().map(key_of),
+                });
+                Change::PutLink(id, Arc::new(link.clone()))
+            }
+            None => {
+                if before.snapshot.data().link(&self.id).is_none() {
+                    return Err(PapError::NotFound { what: "link", name: self.id.clone() });
+                }
+                record.summary = json!({"op": "delete_link", "link": self.id}).to_string();
+                record.links_delete.push(self.id.clone());
+                Change::DeleteLink(id)
+            }
+        };
+        let snapshot = before.snapshot.with_changes(&[change]);
+        Ok(Planned { record, after: Tentative { snapshot, newest: before.newest.clone() }, warnings: Vec::new() })
+    }
+}
+
+/// A record whose revision, actor and time the writer fills in.
+pub(crate) fn blank(op: &str) -> WriteRecord {
+    WriteRecord::new(Revision(0), String::new(), Timestamp::from_millis(0), json!({"op": op}).to_string())
+}
+
+fn key_of(uid: &EntityUid) -> EntityKey {
+    (uid.type_name(), uid.id().to_owned())
+}
+
+fn new_entity(row: &EntityRow) -> NewEntity {
+    let parents: Vec<EntityKey> = row.parents().map(|uid| key_of(&uid)).collect();
+    NewEntity {
+        type_name: row.type_name(),
+        id: row.id().to_owned(),
+        attrs: serde_json::Value::Object(row.attributes_json()).to_string(),
+        tags: serde_json::Value::Object(row.tags_json()).to_string(),
+        parents: json!(parents).to_string(),
+    }
+}

@@ -1,0 +1,74 @@
+//! Why a change was not made.
+
+use authx_engine::{InputProblem, Nonconforming, Problem};
+
+use crate::replica::LoadError;
+use crate::storage::{StorageError, StoreError, WriteError};
+
+/// Nothing of a refused change is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PapError {
+    /// Policies, schema or templates do not compile or validate.
+    #[error("the release is invalid")]
+    InvalidRelease { problems: Vec<Problem> },
+    /// Entities are malformed or do not conform.
+    #[error("the data is invalid")]
+    InvalidData { problems: Vec<InputProblem> },
+    /// A link does not fit its template or the schema.
+    #[error("{}", problem.message)]
+    InvalidLink { problem: Problem },
+    /// Stored data does not conform to the new release.
+    #[error("{} stored entities do not conform to the new schema", found.count)]
+    Nonconforming { found: Nonconforming },
+    /// A template that has links is missing from the new release, or no longer fits them.
+    #[error("links of the store do not fit the new release")]
+    BrokenLinks { problems: Vec<Problem> },
+    /// The caller named a release that is not the active one.
+    #[error("the active release is {}, not `{expected}`", actual.as_deref().unwrap_or("none"))]
+    NotThatRelease { expected: String, actual: Option<String> },
+    /// The release moved on while this change was prepared, again and again.
+    #[error("the store's release changed while this change was prepared")]
+    Contended,
+    #[error("there is no {what} `{name}`")]
+    NotFound { what: &'static str, name: String },
+    #[error("the alias `{alias}` is taken")]
+    AliasTaken { alias: String },
+    #[error("{message}")]
+    LimitExceeded { message: String },
+    #[error("too many writes wait for this store")]
+    Busy,
+    #[error("storage failed")]
+    Storage(#[source] StorageError),
+    #[error("stored data could not be read")]
+    Load(#[from] LoadError),
+    #[error("the operating system has no randomness")]
+    Random(#[from] getrandom::Error),
+    /// A part of the process did not finish its work.
+    #[error("the work was interrupted")]
+    Interrupted,
+}
+
+impl From<StorageError> for PapError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<StoreError> for PapError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::AliasTaken { alias } => Self::AliasTaken { alias: alias.to_string() },
+            StoreError::Storage(error) => Self::Storage(error),
+        }
+    }
+}
+
+impl From<WriteError> for PapError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Storage(error) => Self::Storage(error),
+            // The writer of a store is alone, so its own view of the store was wrong.
+            WriteError::Stale { .. } | WriteError::UnknownRelease { .. } => Self::Interrupted,
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Making and activating releases: apply, draft, one policy, schema, rollback, validate.
+//!
+//! Compiling happens first, off the request threads and outside the writer; the writer then checks that the release
+//! it was compiled from is still the active one, and what is stored against the new one.
+
+use std::sync::Arc;
+
+use authx_engine::{
+    Check, CompileOptions, Compiled, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource,
+    SchemaSyntax, Snapshot, Validation, check_link, nonconforming,
+};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::ids::ReleaseId;
+use crate::pap::PapError;
+use crate::pap::data::blank;
+use crate::pap::writer::{Committed, Planned, Tentative, Write, Writers};
+use crate::replica::{OpenStore, load_release};
+use crate::storage::records::{NewRelease, PolicyRecord, SchemaRecord};
+
+/// How often a change is prepared again when the release moved on meanwhile.
+const ATTEMPTS: usize = 8;
+
+/// What a release is to be, seen from the active one.
+#[derive(Debug, Clone)]
+pub enum Proposal {
+    /// A part left out stays as it is; a part given replaces the whole part.
+    Parts { schema: Option<SchemaSource>, policies: Option<Vec<PolicySource>> },
+    /// Some policies put or deleted.
+    Edit(PolicyEdit),
+}
+
+/// A change of single policies.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyEdit {
+    pub put: Vec<PolicySource>,
+    pub delete: Vec<PolicyId>,
+}
+
+/// A request to make a release.
+#[derive(Debug, Clone)]
+pub struct ApplyRequest {
+    pub proposal: Proposal,
+    /// The release that must be the active one; `none` for a store without one.
+    pub if_release: Option<String>,
+    pub allow_nonconforming: bool,
+    pub dry_run: bool,
+    /// Else the release is a draft.
+    pub activate: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Applied {
+    /// Absent for a dry run.
+    pub committed: Option<Committed>,
+    pub release: Arc<Release>,
+    /// False when the proposal was what is active already: no release was made.
+    pub changed: bool,
+    pub diff: ReleaseDiff,
+    pub warnings: Vec<Problem>,
+}
+
+/// What validating without storing found.
+#[derive(Debug, Clone)]
+pub struct ValidationReport {
+    pub valid: bool,
+    pub problems: Vec<Problem>,
+}
+
+/// The use cases about releases.
+#[derive(Clone)]
+pub struct Releases {
+    writers: Writers,
+    /// Bounds how many compilations run at once.
+    compilers: Arc<Semaphore>,
+}
+
+impl Releases {
+    #[must_use]
+    pub fn new(writers: Writers, compilers: usize) -> Self {
+        Self { writers, compilers: Arc::new(Semaphore::new(compilers)) }
+    }
+
+    /// Compiles, validates and activates a release, or says why not.
+    ///
+    /// # Errors
+    /// Invalid text is reported before conflicts.
+    pub async fn apply(&self, store: &Arc<OpenStore>, actor: &str, request: ApplyRequest) -> Result<Applied, PapError> {
+        for _ in 0..ATTEMPTS {
+            let current = store.current();
+            let base = current.snapshot.release().cloned();
+            let strict = current.snapshot.settings().validation == Validation::Strict;
+            let id = self.writers.clock.release_id();
+            let compiled = self.compile(id, base.clone(), request.proposal.clone(), strict).await?;
+            check_expected(request.if_release.as_deref(), base.as_deref())?;
+            let release = Arc::new(compiled.release);
+            let diff = base.as_ref().map_or_else(|| first_diff(&release), |base| base.diff(&release));
+            let unchanged = base.is_some() && diff.is_empty() && request.activate;
+            let write = ReleaseWrite {
+                id,
+                release: Arc::clone(&release),
+                base: base.as_ref().map(|base| base.id().to_owned()),
+                activate: request.activate,
+                allow_nonconforming: request.allow_nonconforming,
+                stored: false,
+            };
+            if request.dry_run || unchanged {
+                let before = Tentative { snapshot: current.snapshot.clone(), newest: store.newest_release() };
+                let release = if unchanged { base.unwrap_or(release) } else { release };
+                if !unchanged {
+                    blocking(move || write.plan(&before).map(|_| ())).await?;
+                }
+                return Ok(Applied { committed: None, release, changed: !unchanged, diff: told(diff), warnings: compiled.warnings });
+            }
+            match self.writers.write(store, actor, write).await {
+                Ok(committed) => {
+                    let diff = told(diff);
+                    return Ok(Applied { committed: Some(committed), release, changed: true, diff, warnings: compiled.warnings });
+                }
+                Err(PapError::Contended) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(PapError::Contended)
+    }
+
+    /// Activates a release that was made before.
+    ///
+    /// # Errors
+    /// When there is none, or what is stored does not conform to it.
+    pub async fn activate(&self, store: &Arc<OpenStore>, actor: &str, id: &str, allow_nonconforming: bool) -> Result<Committed, PapError> {
+        let unknown = || PapError::NotFound { what: "release", name: id.to_owned() };
+        let id = ReleaseId::parse(id).map_err(|_| unknown())?;
+        let release = match store.kept_release(id.as_str()) {
+            Some(kept) => kept,
+            None => load_release(&self.writers.storage, store.scope(), &id).await?.ok_or_else(unknown)?,
+        };
+        for _ in 0..ATTEMPTS {
+            let base = store.current().snapshot.release().map(|base| base.id().to_owned());
+            let write = ReleaseWrite { id, release: Arc::clone(&release), base, activate: true, allow_nonconforming, stored: true };
+            match self.writers.write(store, actor, write).await {
+                Err(PapError::Contended) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(PapError::Contended)
+    }
+
+    /// Checks a proposal strictly, whatever the store's setting, and stores nothing.
+    ///
+    /// # Errors
+    /// Only when the compiler did not run.
+    pub async fn validate(&self, store: &OpenStore, proposal: Proposal) -> Result<ValidationReport, PapError> {
+        let base = store.current().snapshot.release().cloned();
+        match self.compile(self.writers.clock.release_id(), base, proposal, true).await {
+            Ok(compiled) => Ok(ValidationReport { valid: true, problems: compiled.warnings }),
+            Err(PapError::InvalidRelease { problems }) => Ok(ValidationReport { valid: false, problems }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn compile(&self, id: ReleaseId, base: Option<Arc<Release>>, proposal: Proposal, strict: bool) -> Result<Compiled, PapError> {
+        let _turn = self.compilers.acquire().await.map_err(|_| PapError::Interrupted)?;
+        blocking(move || compile(id.as_str(), base.as_deref(), proposal, strict).map_err(|problems| PapError::InvalidRelease { problems })).await
+    }
+}
+
+/// Checks files strictly without a server.
+#[must_use]
+pub fn validate(schema: Option<SchemaSource>, policies: Vec<PolicySource>) -> ValidationReport {
+    let proposal = Proposal::Parts { schema, policies: Some(policies) };
+    match compile("offline", None, proposal, true) {
+        Ok(compiled) => ValidationReport { valid: true, problems: compiled.warnings },
+        Err(problems) => ValidationReport { valid: false, problems },
+    }
+}
+
+fn compile(id: &str, base: Option<&Release>, proposal: Proposal, strict: bool) -> Result<Compiled, Vec<Problem>> {
+    let validation = if strict { Check::Strict } else { Check::Off };
+    let options = CompileOptions { validation, ..CompileOptions::default() };
+    match (proposal, base) {
+        (Proposal::Parts { schema, policies }, base) => {
+            let schema = schema.or_else(|| base.and_then(Release::schema).map(|schema| schema.source().clone()));
+            let policies = policies.unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
+            Release::compile(id, schema, &policies, &options, base)
+        }
+        (Proposal::Edit(edit), Some(base)) => base.with_changes(id, &edit.put, &edit.delete, &options),
+        (Proposal::Edit(edit), None) => Release::compile(id, None, &edit.put, &options, None),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, PapError> + Send + 'static) -> Result<T, PapError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(PapError::Interrupted))
+}
+
+fn check_expected(expected: Option<&str>, base: Option<&Release>) -> Result<(), PapError> {
+    let Some(expected) = expected else { return Ok(()) };
+    let actual = base.map(|base| base.id().to_owned());
+    if actual.as_deref().unwrap_or("none") == expected {
+        return Ok(());
+    }
+    Err(PapError::NotThatRelease { expected: expected.to_owned(), actual })
+}
+
+fn first_diff(release: &Release) -> ReleaseDiff {
+    ReleaseDiff {
+        schema_changed: release.schema().is_some(),
+        added: release.policies().map(|policy| PolicyId::new(policy.id())).collect(),
+        ..ReleaseDiff::default()
+    }
+}
+
+fn told(mut diff: ReleaseDiff) -> ReleaseDiff {
+    diff.added.sort_unstable();
+    diff.removed.sort_unstable();
+    diff.changed.sort_unstable();
+    diff
+}
+
+/// A release to store, to activate, or both.
+struct ReleaseWrite {
+    id: ReleaseId,
+    release: Arc<Release>,
+    /// The release that it was compiled from.
+    base: Option<String>,
+    activate: bool,
+    allow_nonconforming: bool,
+    /// It was made before: only to activate.
+    stored: bool,
+}
+
+impl Write for ReleaseWrite {
+    fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
+        let active = before.snapshot.release();
+        if active.map(|active| active.id()) != self.base.as_deref() {
+            return Err(PapError::Contended);
+        }
+        if self.activate {
+            check_links(&before.snapshot, &self.release)?;
+            if !self.allow_nonconforming {
+                check_stored(&before.snapshot, &self.release)?;
+            }
+        }
+        let op = if self.stored { "activate" } else if self.activate { "apply" } else { "draft" };
+        let mut record = blank(op);
+        record.summary = json!({"op": op, "release": self.id, "allow_nonconforming": self.allow_nonconforming}).to_string();
+        let mut newest = before.newest.clone();
+        if !self.stored {
+            record.new_release = Some(self.difference(before.newest.as_deref()));
+            newest = Some(Arc::clone(&self.release));
+        }
+        let mut snapshot = before.snapshot.clone();
+        if self.activate {
+            record.activate = Some(self.id);
+            snapshot = snapshot.with_release(Some(Arc::clone(&self.release)));
+        }
+        Ok(Planned { record, after: Tentative { snapshot, newest }, warnings: Vec::new() })
+    }
+}
+
+impl ReleaseWrite {
+    /// The rows that differ from the release that was made before this one.
+    fn difference(&self, newest: Option<&Release>) -> NewRelease {
+        let diff = newest.map_or_else(|| first_diff(&self.release), |newest| newest.diff(&self.release));
+        let changed = diff.added.iter().chain(&diff.changed).filter_map(|id| self.release.policy(id));
+        let upserts = changed.map(|policy| {
+            let source = policy.source();
+            PolicyRecord {
+                id: policy.id().to_owned(),
+                named: source.id.is_some(),
+                file: source.file.clone(),
+                line: source.line,
+                column: source.column,
+                text: source.text.clone(),
+            }
+        });
+        let schema = self.release.schema().map(|schema| SchemaRecord {
+            syntax: match schema.source().syntax {
+                SchemaSyntax::Cedar => "cedar".to_owned(),
+                SchemaSyntax::Json => "json".to_owned(),
+            },
+            text: schema.source().text.clone(),
+        });
+        NewRelease { id: self.id, schema, upserts: upserts.collect(), removed: diff.removed.iter().map(ToString::to_string).collect() }
+    }
+}
+
+/// Every link must have its template in the release and fit it.
+fn check_links(snapshot: &Snapshot, release: &Release) -> Result<(), PapError> {
+    let strict = snapshot.settings().validation == Validation::Strict;
+    let old = snapshot.release();
+    let same_schema = old.is_some_and(|old| match (old.schema(), release.schema()) {
+        (Some(a), Some(b)) => std::ptr::eq(a, b),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    });
+    let unchanged = |id: &str| same_schema && old.and_then(|old| old.policy(id)).zip(release.policy(id)).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+    let broken = |(id, link): (&PolicyId, &Arc<authx_engine::LinkInput>)| {
+        if unchanged(&link.template) && release.policy(id).is_none() {
+            return None;
+        }
+        check_link(release, id, link, strict).err().map(|problem| {
+            if problem.code == "unknown_template" {
+                let message = format!("the template `{}` has the link `{id}`", link.template);
+                return Problem::error("template_has_links", message).with_policy(id.as_str()).with_hint("delete its links first");
+            }
+            problem
+        })
+    };
+    let problems: Vec<Problem> = snapshot.data().links().filter_map(broken).take(100).collect();
+    if problems.is_empty() { Ok(()) } else { Err(PapError::BrokenLinks { problems }) }
+}
+
+/// What is stored must conform to a new schema.
+fn check_stored(snapshot: &Snapshot, release: &Release) -> Result<(), PapError> {
+    if snapshot.settings().validation != Validation::Strict {
+        return Ok(());
+    }
+    let Some(schema) = release.schema() else { return Ok(()) };
+    let before = snapshot.release().and_then(|release| release.schema());
+    if before.is_some_and(|before| std::ptr::eq(before, schema)) {
+        return Ok(());
+    }
+    let found = nonconforming(snapshot.data(), before, schema);
+    if found.count == 0 { Ok(()) } else { Err(PapError::Nonconforming { found }) }
+}

@@ -1,0 +1,231 @@
+//! One writer for each store.
+//!
+//! Writes wait in a queue; whoever finds the queue without a leader starts one. The leader takes what waits, plans
+//! each write on the tentative result of the one before, writes them all in one transaction with a savepoint each,
+//! and after the commit publishes the snapshot and answers. So a burst of writes shares one sync to the disk, a write
+//! that is refused is refused alone, and an acknowledged write is durable and visible.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use authx_engine::{Release, Snapshot};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::ids::{Revision, StoreId};
+use crate::pap::PapError;
+use crate::replica::{OpenStore, Replica, load_store};
+use crate::storage::Storage;
+use crate::storage::records::WriteRecord;
+
+/// Writes that one transaction takes at most.
+const GROUP: usize = 256;
+/// Writes that may wait for one store.
+const QUEUE: usize = 4_096;
+
+/// The state that a write is planned on: what the writes before it in the group would leave.
+#[derive(Debug, Clone)]
+pub(crate) struct Tentative {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) newest: Option<Arc<Release>>,
+}
+
+/// A change that is checked and ready to be stored.
+pub(crate) struct Planned {
+    /// The rows; revision, actor and time are the writer's to fill in.
+    pub(crate) record: WriteRecord,
+    pub(crate) after: Tentative,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A change, not yet checked.
+pub(crate) trait Write: Send {
+    /// Checks the change on what is there and works out its rows. Runs off the request threads and may be asked again.
+    fn plan(&self, before: &Tentative) -> Result<Planned, PapError>;
+}
+
+/// What the one who asked for a write is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    pub revision: Revision,
+    pub release: Option<String>,
+    pub token: String,
+    pub warnings: Vec<String>,
+}
+
+struct Job {
+    write: Box<dyn Write>,
+    actor: String,
+    reply: oneshot::Sender<Result<Committed, PapError>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Job>,
+    led: bool,
+}
+
+/// The writers of all stores.
+#[derive(Clone)]
+pub struct Writers {
+    queues: Arc<Mutex<HashMap<StoreId, Arc<Mutex<Queue>>>>>,
+    pub(crate) storage: Storage,
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) clock: Clock,
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Writers {
+    #[must_use]
+    pub fn new(storage: Storage, replica: Arc<Replica>, clock: Clock, tasks: TaskTracker, runtime: Handle) -> Self {
+        Self { queues: Arc::default(), storage, replica, clock, tasks, runtime }
+    }
+
+    /// Drops the queue of a store that was deleted.
+    pub(crate) fn forget(&self, store: &StoreId) {
+        self.queues.lock().remove(store);
+    }
+
+    /// Queues a write and waits until it is durable and visible, or refused.
+    pub(crate) async fn write(&self, store: &Arc<OpenStore>, actor: &str, write: impl Write + 'static) -> Result<Committed, PapError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { write: Box::new(write), actor: actor.to_owned(), reply };
+        let queue = Arc::clone(self.queues.lock().entry(*store.scope().store()).or_default());
+        let lead = {
+            let mut queue = queue.lock();
+            if queue.waiting.len() >= QUEUE {
+                return Err(PapError::Busy);
+            }
+            queue.waiting.push_back(job);
+            !std::mem::replace(&mut queue.led, true)
+        };
+        if lead {
+            let (writers, store) = (self.clone(), Arc::clone(store));
+            // On the runtime of the process, not of the request: a write goes on when its client goes away.
+            self.tasks.spawn_on(async move { writers.lead(&store, &queue).await }, &self.runtime);
+        }
+        answer.await.unwrap_or(Err(PapError::Interrupted))
+    }
+
+    async fn lead(&self, store: &Arc<OpenStore>, queue: &Arc<Mutex<Queue>>) {
+        /// Lets the next write start a leader, also when this one is dropped in the middle of its work.
+        struct Led<'a>(&'a Mutex<Queue>);
+        impl Drop for Led<'_> {
+            fn drop(&mut self) {
+                self.0.lock().led = false;
+            }
+        }
+        loop {
+            let led = Led(queue);
+            loop {
+                let group: Vec<Job> = {
+                    let mut queue = queue.lock();
+                    let n = queue.waiting.len().min(GROUP);
+                    queue.waiting.drain(..n).collect()
+                };
+                if group.is_empty() {
+                    break;
+                }
+                self.commit_group(store, group).await;
+            }
+            drop(led);
+            // A write may have come between the last look and the end of the lead.
+            let mut queue = queue.lock();
+            if queue.waiting.is_empty() || std::mem::replace(&mut queue.led, true) {
+                return;
+            }
+        }
+    }
+
+    async fn commit_group(&self, store: &Arc<OpenStore>, group: Vec<Job>) {
+        let before = Tentative { snapshot: store.current().snapshot.clone(), newest: store.newest_release() };
+        let planned = tokio::task::spawn_blocking(move || plan_group(before, group)).await;
+        // A plan that panics takes its group with it; the senders are dropped and every asker is told.
+        let Ok(planned) = planned else { return };
+        let mut accepted = Vec::with_capacity(planned.len());
+        for (job, outcome) in planned {
+            match outcome {
+                Ok(planned) => accepted.push((job, planned)),
+                Err(error) => drop(job.reply.send(Err(error))),
+            }
+        }
+        if accepted.is_empty() {
+            return;
+        }
+        match self.store_group(store, &mut accepted).await {
+            Ok(()) => self.acknowledge(store, accepted),
+            Err(error) => {
+                let message = error.to_string();
+                tracing::error!(store = %store.scope().store(), error = %message, "a group of writes was not stored");
+                let mut error = Some(error);
+                for (job, _) in accepted {
+                    drop(job.reply.send(Err(error.take().unwrap_or(PapError::Interrupted))));
+                }
+                self.reload(store).await;
+            }
+        }
+    }
+
+    async fn store_group(&self, store: &OpenStore, accepted: &mut [(Job, Planned)]) -> Result<(), PapError> {
+        let gone = || PapError::NotFound { what: "store", name: store.scope().store().to_string() };
+        let mut transaction = self.storage.writes.begin(store.scope()).await?.ok_or_else(gone)?;
+        let at = self.clock.now();
+        for (job, planned) in accepted {
+            planned.record.actor.clone_from(&job.actor);
+            planned.record.at = at;
+            let revision = transaction.write(&planned.record).await?;
+            if revision.0 != planned.after.snapshot.revision() {
+                return Err(PapError::Interrupted);
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    fn acknowledge(&self, store: &OpenStore, accepted: Vec<(Job, Planned)>) {
+        let epoch = store.current().epoch.clone();
+        if let Some((_, last)) = accepted.last() {
+            store.publish(last.after.snapshot.clone(), last.after.newest.clone(), self.replica.tokens());
+        }
+        for (job, planned) in accepted {
+            let revision = Revision(planned.after.snapshot.revision());
+            let committed = Committed {
+                revision,
+                release: planned.after.snapshot.release().map(|release| release.id().to_owned()),
+                token: self.replica.tokens().consistency(store.scope(), &epoch, revision),
+                warnings: planned.warnings,
+            };
+            // The asker may be gone; the write stands.
+            let _ = job.reply.send(Ok(committed));
+        }
+    }
+
+    /// After a failure the outcome in the database is unknown: what it holds is read again.
+    async fn reload(&self, store: &Arc<OpenStore>) {
+        match load_store(&self.storage, store.scope().clone(), self.replica.tokens()).await {
+            Ok(Some(fresh)) => store.publish(fresh.current().snapshot.clone(), fresh.newest_release(), self.replica.tokens()),
+            Ok(None) => self.replica.close(store.scope()),
+            Err(error) => tracing::error!(store = %store.scope().store(), %error, "a store could not be read again"),
+        }
+    }
+}
+
+/// Plans each write on what the accepted ones before it leave.
+fn plan_group(mut tentative: Tentative, group: Vec<Job>) -> Vec<(Job, Result<Planned, PapError>)> {
+    let mut planned = Vec::with_capacity(group.len());
+    for job in group {
+        let outcome = job.write.plan(&tentative).map(|mut plan| {
+            let expected = Revision(tentative.snapshot.revision());
+            plan.record.expected_revision = expected;
+            plan.after.snapshot = plan.after.snapshot.at_revision(expected.next().0);
+            tentative = plan.after.clone();
+            plan
+        });
+        planned.push((job, outcome));
+    }
+    planned
+}

@@ -1,0 +1,137 @@
+//! Use cases that answer. They take a store and a parsed request and know nothing of HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authx_engine::{AccessRequest, DecideError, Evaluation, Limits, Release, decide};
+
+use crate::clock::Clock;
+use crate::ids::ReleaseId;
+use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
+use crate::storage::Storage;
+
+/// How fresh the data of an answer must be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// What this node has.
+    #[default]
+    MinimizeLatency,
+    /// At least the revision that the token tells of.
+    AtLeastAsFresh(String),
+    /// The head of the log. One process holds the data directory, so what it published is the head.
+    FullyConsistent,
+}
+
+/// A decision as it is told.
+#[derive(Debug)]
+pub struct Decided {
+    pub evaluation: Evaluation,
+    pub decision_id: ulid::Ulid,
+    pub token: String,
+}
+
+/// Why there is no decision. Never an allow.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    #[error("the consistency token is not one of this store")]
+    ForeignToken,
+    #[error("revision {wanted} did not arrive in time")]
+    NotFreshEnough { wanted: u64 },
+    #[error("there is no release `{0}`")]
+    UnknownRelease(String),
+    #[error("the release could not be loaded")]
+    Load(#[from] LoadError),
+}
+
+/// The decision point.
+#[derive(Clone)]
+pub struct Pdp {
+    pub(crate) replica: Arc<Replica>,
+    storage: Storage,
+    limits: Limits,
+    clock: Clock,
+    freshness_deadline: Duration,
+}
+
+impl Pdp {
+    #[must_use]
+    pub fn new(replica: Arc<Replica>, storage: Storage, limits: Limits, clock: Clock, freshness_deadline: Duration) -> Self {
+        Self { replica, storage, limits, clock, freshness_deadline }
+    }
+
+    /// Decides on the store's current snapshot; the whole request is answered from it.
+    ///
+    /// # Errors
+    /// When the request's data is invalid or a limit is reached.
+    pub fn check(&self, store: &OpenStore, mut request: AccessRequest) -> Result<Decided, CheckError> {
+        request.now = self.clock.now().as_millis();
+        let current = store.peek();
+        let evaluation = decide(&current.snapshot, &request, &self.limits)?;
+        Ok(Decided { evaluation, decision_id: self.clock.ulid(), token: current.token.clone() })
+    }
+
+    /// As [`Self::check`], with the freshness and the release that the asker wants.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and when freshness or release cannot be had.
+    pub async fn check_on(
+        &self,
+        store: &OpenStore,
+        mut request: AccessRequest,
+        consistency: &Consistency,
+        release: Option<&str>,
+    ) -> Result<Decided, CheckError> {
+        let (current, warning) = self.current(store, consistency).await?;
+        request.now = self.clock.now().as_millis();
+        let mut evaluation = match release.filter(|id| current.release_id() != Some(id)) {
+            None => decide(&current.snapshot, &request, &self.limits)?,
+            Some(id) => {
+                let release = self.release(store, id).await?;
+                decide(&current.snapshot.with_release(Some(release)), &request, &self.limits)?
+            }
+        };
+        evaluation.warnings.extend(warning);
+        Ok(Decided { evaluation, decision_id: self.clock.ulid(), token: current.token.clone() })
+    }
+
+    async fn current(&self, store: &OpenStore, consistency: &Consistency) -> Result<(Arc<Current>, Option<String>), CheckError> {
+        let Consistency::AtLeastAsFresh(token) = consistency else { return Ok((store.current(), None)) };
+        let current = store.current();
+        let fresh = self.replica.tokens().read_consistency(store.scope(), &current.epoch, token);
+        let fresh = fresh.ok_or(CheckError::ForeignToken)?;
+        if fresh.other_epoch {
+            let warning = "the consistency token is from before the store was restored; the answer is fully consistent";
+            return Ok((current, Some(warning.to_owned())));
+        }
+        let arrived = async {
+            loop {
+                let current = store.current();
+                if current.revision() >= fresh.revision {
+                    return current;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        match tokio::time::timeout(self.freshness_deadline, arrived).await {
+            Ok(current) => Ok((current, None)),
+            Err(_) => Err(CheckError::NotFreshEnough { wanted: fresh.revision.0 }),
+        }
+    }
+
+    /// A release of the store by its id, compiled; active or not.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be loaded.
+    pub async fn release(&self, store: &OpenStore, id: &str) -> Result<Arc<Release>, CheckError> {
+        if let Some(kept) = store.kept_release(id) {
+            return Ok(kept);
+        }
+        let unknown = || CheckError::UnknownRelease(id.to_owned());
+        let parsed = ReleaseId::parse(id).map_err(|_| unknown())?;
+        let release = load_release(&self.storage, store.scope(), &parsed).await?.ok_or_else(unknown)?;
+        store.keep_release(Arc::clone(&release));
+        Ok(release)
+    }
+}

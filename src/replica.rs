@@ -1,0 +1,207 @@
+//! The copy of every open store in memory, from which every decision is made.
+//!
+//! It is filled from storage at the start and moved on by the writer after each commit. Readers take a snapshot and
+//! never wait. Nothing here decides or changes anything by itself.
+
+mod load;
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use authx_engine::{Release, Snapshot};
+
+use crate::ids::{Revision, StoreId, TenantId};
+use crate::scope::StoreScope;
+use crate::storage::records::StoreRecord;
+use crate::tokens::Tokens;
+
+pub use load::{LoadError, load_release, load_store};
+
+/// A snapshot as it was published, with its consistency token.
+#[derive(Debug, Clone)]
+pub struct Current {
+    pub snapshot: Snapshot,
+    pub epoch: String,
+    pub token: String,
+}
+
+impl Current {
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        Revision(self.snapshot.revision())
+    }
+
+    /// The active release's id.
+    #[must_use]
+    pub fn release_id(&self) -> Option<&str> {
+        self.snapshot.release().map(|release| release.id())
+    }
+}
+
+/// One open store.
+#[derive(Debug)]
+pub struct OpenStore {
+    scope: StoreScope,
+    record: ArcSwap<StoreRecord>,
+    current: ArcSwap<Current>,
+    /// The release that was made last, active or not: storage keeps the next one as its difference.
+    newest: ArcSwapOption<Release>,
+    /// Releases that were asked for by name, most recent first.
+    named: parking_lot::Mutex<Vec<Arc<Release>>>,
+}
+
+/// How many releases that are not active a store keeps compiled.
+const NAMED_RELEASES: usize = 4;
+
+impl OpenStore {
+    #[must_use]
+    pub fn new(scope: StoreScope, record: StoreRecord, snapshot: Snapshot, newest: Option<Arc<Release>>, tokens: &Tokens) -> Self {
+        let current = published(&scope, &record.epoch, snapshot, tokens);
+        Self {
+            scope,
+            record: ArcSwap::from_pointee(record),
+            current: ArcSwap::from_pointee(current),
+            newest: ArcSwapOption::new(newest),
+            named: parking_lot::Mutex::new(Vec::new()),
+        }
+    }
+
+    #[must_use]
+    pub fn scope(&self) -> &StoreScope {
+        &self.scope
+    }
+
+    /// The store's row; its revision and releases may be behind [`Self::current`].
+    #[must_use]
+    pub fn record(&self) -> Arc<StoreRecord> {
+        self.record.load_full()
+    }
+
+    /// What a request is answered from: take it once and hold it.
+    #[must_use]
+    pub fn current(&self) -> Arc<Current> {
+        self.current.load_full()
+    }
+
+    /// As [`Self::current`] for a use that ends before the next await.
+    #[must_use]
+    pub fn peek(&self) -> arc_swap::Guard<Arc<Current>> {
+        self.current.load()
+    }
+
+    #[must_use]
+    pub fn newest_release(&self) -> Option<Arc<Release>> {
+        self.newest.load_full()
+    }
+
+    /// A compiled release that is kept, active or not.
+    #[must_use]
+    pub fn kept_release(&self, id: &str) -> Option<Arc<Release>> {
+        let active = self.current().snapshot.release().filter(|release| release.id() == id).cloned();
+        let newest = || self.newest_release().filter(|release| release.id() == id);
+        active.or_else(newest).or_else(|| self.named.lock().iter().find(|release| release.id() == id).cloned())
+    }
+
+    pub fn keep_release(&self, release: Arc<Release>) {
+        let mut named = self.named.lock();
+        named.retain(|kept| kept.id() != release.id());
+        named.insert(0, release);
+        named.truncate(NAMED_RELEASES);
+    }
+
+    /// Shows a committed state to readers.
+    pub fn publish(&self, snapshot: Snapshot, newest: Option<Arc<Release>>, tokens: &Tokens) {
+        let epoch = self.current.load().epoch.clone();
+        self.current.store(Arc::new(published(&self.scope, &epoch, snapshot, tokens)));
+        self.newest.store(newest);
+    }
+
+    pub fn set_record(&self, record: StoreRecord) {
+        self.record.store(Arc::new(record));
+    }
+}
+
+fn published(scope: &StoreScope, epoch: &str, snapshot: Snapshot, tokens: &Tokens) -> Current {
+    let token = tokens.consistency(scope, epoch, Revision(snapshot.revision()));
+    Current { snapshot, epoch: epoch.to_owned(), token }
+}
+
+/// The stores of one tenant, by id and by alias.
+#[derive(Debug, Clone, Default)]
+struct TenantStores {
+    by_id: imbl::HashMap<StoreId, Arc<OpenStore>>,
+    by_alias: imbl::HashMap<String, Arc<OpenStore>>,
+}
+
+/// Every open store.
+#[derive(Debug)]
+pub struct Replica {
+    tenants: ArcSwap<imbl::HashMap<TenantId, TenantStores>>,
+    tokens: Tokens,
+}
+
+impl Replica {
+    #[must_use]
+    pub fn new(tokens: Tokens) -> Self {
+        Self { tenants: ArcSwap::default(), tokens }
+    }
+
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Finds a store of a tenant by id or alias.
+    #[must_use]
+    pub fn find(&self, tenant: &TenantId, name: &str) -> Option<Arc<OpenStore>> {
+        let tenants = self.tenants.load();
+        let stores = tenants.get(tenant)?;
+        let by_id = StoreId::parse(name).ok().and_then(|id| stores.by_id.get(&id));
+        by_id.or_else(|| stores.by_alias.get(name)).cloned()
+    }
+
+    /// Every open store of every tenant.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<OpenStore>> {
+        self.tenants.load().values().flat_map(|stores| stores.by_id.values().cloned()).collect()
+    }
+
+    /// How many stores are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tenants.load().values().map(|stores| stores.by_id.len()).sum()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a store, or files it under its new alias.
+    pub fn open(&self, store: &Arc<OpenStore>) {
+        let (tenant, id) = (*store.scope.tenant(), *store.scope.store());
+        let alias = store.record().alias.as_ref().map(ToString::to_string);
+        self.tenants.rcu(|tenants| {
+            let mut tenants = imbl::HashMap::clone(tenants);
+            let stores = tenants.entry(tenant).or_default();
+            stores.by_alias.retain(|_, other| other.scope.store() != &id);
+            stores.by_id.insert(id, Arc::clone(store));
+            if let Some(alias) = &alias {
+                stores.by_alias.insert(alias.clone(), Arc::clone(store));
+            }
+            tenants
+        });
+    }
+
+    /// Forgets a deleted store.
+    pub fn close(&self, scope: &StoreScope) {
+        self.tenants.rcu(|tenants| {
+            let mut tenants = imbl::HashMap::clone(tenants);
+            if let Some(stores) = tenants.get_mut(scope.tenant()) {
+                stores.by_id.remove(scope.store());
+                stores.by_alias.retain(|_, other| other.scope != *scope);
+            }
+            tenants
+        });
+    }
+}

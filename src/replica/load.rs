@@ -1,0 +1,140 @@
+//! From rows to snapshots.
+
+use std::sync::Arc;
+
+use authx_engine::{
+    Change, Check, CompileOptions, Data, EntityInput, EntityUid, JsonObject, LinkInput, PolicyId, PolicySource,
+    Problem, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, read_entity,
+};
+
+use crate::ids::ReleaseId;
+use crate::replica::OpenStore;
+use crate::scope::StoreScope;
+use crate::storage::records::{EntityKey, EntityRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord};
+use crate::storage::{Storage, StorageError};
+use crate::tokens::Tokens;
+
+/// Why a store could not be brought into memory.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("storage failed")]
+    Storage(#[from] StorageError),
+    #[error("release `{id}` does not compile: {}", problems.first().map_or("", |p| p.message.as_str()))]
+    Release { id: String, problems: Vec<Problem> },
+    #[error("{what} cannot be read: {detail}")]
+    Row { what: String, detail: String },
+    #[error("the compiler did not finish")]
+    Interrupted,
+}
+
+/// Loads one store; `None` when it is not open.
+///
+/// # Errors
+/// When storage fails or holds what this version cannot read.
+pub async fn load_store(storage: &Storage, scope: StoreScope, tokens: &Tokens) -> Result<Option<OpenStore>, LoadError> {
+    let mut data = Data::default();
+    let mut unreadable = None;
+    let record = storage
+        .data
+        .load(&scope, &mut |chunk| {
+            if let Err(error) = add_chunk(&mut data, chunk) {
+                unreadable.get_or_insert(error);
+            }
+            Ok(())
+        })
+        .await?;
+    if let Some(error) = unreadable {
+        return Err(error);
+    }
+    let Some(record) = record else { return Ok(None) };
+    let settings: Settings = serde_json::from_str(&record.settings)
+        .map_err(|error| LoadError::Row { what: "the store's settings".to_owned(), detail: error.to_string() })?;
+    let active = match &record.active_release {
+        Some(id) => load_release(storage, &scope, id).await?,
+        None => None,
+    };
+    let newest = match &record.latest_release {
+        Some(id) if record.latest_release == record.active_release => active.clone().filter(|r| r.id() == id.as_str()),
+        Some(id) => load_release(storage, &scope, id).await?,
+        None => None,
+    };
+    let snapshot = Snapshot::new(active, Arc::new(data), settings, record.revision.0);
+    Ok(Some(OpenStore::new(scope, record, snapshot, newest, tokens)))
+}
+
+/// Loads and compiles one release of a store; it was validated when it was made.
+///
+/// # Errors
+/// When storage fails or the release no longer compiles.
+pub async fn load_release(storage: &Storage, scope: &StoreScope, id: &ReleaseId) -> Result<Option<Arc<Release>>, LoadError> {
+    let Some(record) = storage.releases.get(scope, id).await? else { return Ok(None) };
+    let policies = storage.releases.all_policies(scope, record.number).await?;
+    let compiled = tokio::task::spawn_blocking(move || compile(&record, policies)).await;
+    compiled.map_err(|_| LoadError::Interrupted)?.map(|release| Some(Arc::new(release)))
+}
+
+fn compile(record: &ReleaseRecord, policies: Vec<PolicyRecord>) -> Result<Release, LoadError> {
+    let schema = record.schema.as_ref().map(|schema| SchemaSource {
+        syntax: if schema.syntax == "json" { SchemaSyntax::Json } else { SchemaSyntax::Cedar },
+        file: None,
+        text: schema.text.clone(),
+    });
+    let sources: Vec<PolicySource> = policies.into_iter().map(source_of).collect();
+    let options = CompileOptions { validation: Check::Done, ..CompileOptions::default() };
+    let compiled = Release::compile(record.id.as_str(), schema, &sources, &options, None)
+        .map_err(|problems| LoadError::Release { id: record.id.to_string(), problems })?;
+    Ok(compiled.release)
+}
+
+fn source_of(record: PolicyRecord) -> PolicySource {
+    PolicySource {
+        id: record.named.then_some(record.id),
+        file: record.file,
+        line: record.line,
+        column: record.column,
+        text: record.text,
+    }
+}
+
+fn add_chunk(data: &mut Data, chunk: LoadChunk) -> Result<(), LoadError> {
+    match chunk {
+        LoadChunk::Entities(rows) => rows.into_iter().try_for_each(|row| {
+            let input = entity_input(&row)?;
+            let read = read_entity(&input, None, "").map_err(|problems| unreadable(&row, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
+            data.apply(&Change::PutEntity(Arc::new(read)));
+            Ok(())
+        }),
+        LoadChunk::Links(rows) => rows.into_iter().try_for_each(|row| {
+            let id = PolicyId::new(&row.id);
+            data.apply(&Change::PutLink(id, Arc::new(link_input(&row)?)));
+            Ok(())
+        }),
+    }
+}
+
+/// An entity's row as it was written.
+pub(crate) fn entity_input(row: &EntityRecord) -> Result<EntityInput, LoadError> {
+    let object = |text: &str| serde_json::from_str::<JsonObject>(text).map_err(|error| unreadable(row, &error.to_string()));
+    let parents: Vec<EntityKey> = serde_json::from_str(&row.parents).map_err(|error| unreadable(row, &error.to_string()))?;
+    let parents = parents.into_iter().map(|(ty, id)| EntityUid::new(&ty, id)).collect::<Result<Vec<_>, _>>();
+    Ok(EntityInput {
+        uid: EntityUid::new(&row.type_name, row.id.as_str()).map_err(|error| unreadable(row, &error.to_string()))?,
+        attrs: object(&row.attrs)?,
+        parents: parents.map_err(|error| unreadable(row, &error.to_string()))?,
+        tags: object(&row.tags)?,
+    })
+}
+
+fn unreadable(row: &EntityRecord, detail: &str) -> LoadError {
+    LoadError::Row { what: format!("entity `{}::{:?}`", row.type_name, row.id), detail: detail.to_owned() }
+}
+
+fn link_input(row: &LinkRecord) -> Result<LinkInput, LoadError> {
+    let uid = |key: &Option<EntityKey>| key.as_ref().map(|(ty, id)| EntityUid::new(ty, id.as_str())).transpose();
+    let fail = |error: authx_engine::EntityUidError| LoadError::Row { what: format!("link `{}`", row.id), detail: error.to_string() };
+    Ok(LinkInput {
+        template: row.template.clone(),
+        principal: uid(&row.principal).map_err(fail)?,
+        resource: uid(&row.resource).map_err(fail)?,
+    })
+}

@@ -1,0 +1,74 @@
+//! Durable truth: what AuthX must still know after the power failed.
+//!
+//! Callers see plain [`records`] and the traits of [`repository`]; which database is behind them is
+//! known to the composition root alone. Nothing here decides, validates policies, reads a clock or
+//! draws randomness: it keeps what it is given, for the tenant it is given, at the next revision.
+
+pub mod error;
+pub mod records;
+pub mod repository;
+pub mod sqlite;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+
+use std::sync::Arc;
+
+pub use error::{StorageError, StoreError, WriteError};
+use repository::{
+    Backend, DataRepository, KeyRepository, ReleaseRepository, StoreRepository, TenantRepository,
+    WriteRepository,
+};
+
+/// One open database, by concern. Clones share it.
+#[derive(Clone)]
+pub struct Storage {
+    pub tenants: Arc<dyn TenantRepository>,
+    pub keys: Arc<dyn KeyRepository>,
+    pub stores: Arc<dyn StoreRepository>,
+    pub releases: Arc<dyn ReleaseRepository>,
+    pub data: Arc<dyn DataRepository>,
+    pub writes: Arc<dyn WriteRepository>,
+    backend: Arc<dyn Backend>,
+}
+
+impl Storage {
+    /// Groups the repositories that one database implements.
+    fn of<B>(database: &Arc<B>) -> Self
+    where
+        B: TenantRepository
+            + KeyRepository
+            + StoreRepository
+            + ReleaseRepository
+            + DataRepository
+            + WriteRepository
+            + Backend
+            + 'static,
+    {
+        Self {
+            tenants: database.clone(),
+            keys: database.clone(),
+            stores: database.clone(),
+            releases: database.clone(),
+            data: database.clone(),
+            writes: database.clone(),
+            backend: database.clone(),
+        }
+    }
+
+    /// Asks the database for a sign of life, for readiness.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when it does not answer.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        self.backend.ping().await
+    }
+
+    /// Waits for what runs, closes every connection and lets go of the data directory.
+    ///
+    /// Other clones get [`StorageError::Unavailable`] from then on. Dropping the last clone closes
+    /// as well, but does not wait.
+    pub async fn close(self) {
+        self.backend.close().await;
+    }
+}

@@ -1,0 +1,227 @@
+//! The rows as plain values, the same for every database.
+//!
+//! No behaviour and no database types; texts that are JSON stay opaque here.
+
+use crate::ids::{KeyId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
+
+/// (type, id) of an entity. Any text is legal in both.
+pub type EntityKey = (String, String);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantRecord {
+    pub id: TenantId,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    pub id: KeyId,
+    /// `None` is a platform key: it belongs to the operator.
+    pub tenant: Option<TenantId>,
+    pub name: String,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    /// The first 12 characters of the key, shown in lists.
+    pub prefix: String,
+    pub scopes: Vec<String>,
+    /// `None` is every store of the tenant.
+    pub stores: Option<Vec<StoreId>>,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for KeyRecord {
+    /// Leaves the hash out, so that no log has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyRecord")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRecord {
+    pub id: StoreId,
+    pub tenant: TenantId,
+    pub name: String,
+    pub alias: Option<StoreAlias>,
+    /// JSON, opaque here.
+    pub settings: String,
+    /// Changes when the store is restored or may have lost its tail.
+    pub epoch: String,
+    pub revision: Revision,
+    pub active_release: Option<ReleaseId>,
+    /// The release created last, active or not.
+    pub latest_release: Option<ReleaseId>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// `None` in every record that the repositories return: a deleted store looks absent.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// What changes in a store's own row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUpdate {
+    pub name: Option<String>,
+    pub alias: AliasChange,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AliasChange {
+    Keep,
+    Clear,
+    Set(StoreAlias),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseRecord {
+    pub id: ReleaseId,
+    /// 1, 2, 3… per store in the order of creation.
+    pub number: u64,
+    pub schema: Option<SchemaRecord>,
+    pub policy_count: u64,
+    pub created_at: Timestamp,
+    pub actor: String,
+    pub summary: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaRecord {
+    /// `cedar` or `json`.
+    pub syntax: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyRecord {
+    pub id: String,
+    /// The id was given beside the text; else it is the text's own.
+    pub named: bool,
+    pub file: Option<String>,
+    /// Where the text begins in its file, from 1.
+    pub line: u32,
+    pub column: u32,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityRecord {
+    pub type_name: String,
+    pub id: String,
+    /// JSON object.
+    pub attrs: String,
+    /// JSON object.
+    pub tags: String,
+    /// JSON: `[["Type","id"],…]`.
+    pub parents: String,
+    /// The revision that wrote the entity as it is here.
+    pub created_revision: Revision,
+}
+
+/// A template link; `None` in a slot that the template does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRecord {
+    pub id: String,
+    pub template: String,
+    pub principal: Option<EntityKey>,
+    pub resource: Option<EntityKey>,
+    /// The revision that wrote the link as it is here.
+    pub created_revision: Revision,
+}
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevisionRecord {
+    pub revision: Revision,
+    pub epoch: String,
+    /// The release that was active once this revision was written.
+    pub release: Option<ReleaseId>,
+    pub actor: String,
+    pub at: Timestamp,
+    pub summary: String,
+}
+
+/// One change of a store. Deletes happen before puts, both before the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteRecord {
+    /// The revision that the caller validated against.
+    pub expected_revision: Revision,
+    pub actor: String,
+    pub at: Timestamp,
+    pub summary: String,
+    pub new_release: Option<NewRelease>,
+    /// A release of this store, `new_release` included. Without it a new release is a draft.
+    pub activate: Option<ReleaseId>,
+    /// The last of two puts of one entity wins.
+    pub entities_put: Vec<NewEntity>,
+    /// Deleting what does not exist changes nothing.
+    pub entities_delete: Vec<EntityKey>,
+    /// The last of two puts of one link wins.
+    pub links_put: Vec<NewLink>,
+    /// Deleting what does not exist changes nothing.
+    pub links_delete: Vec<String>,
+    pub settings: Option<String>,
+}
+
+impl WriteRecord {
+    /// A write that raises the revision and changes nothing else yet.
+    #[must_use]
+    pub fn new(expected: Revision, actor: String, at: Timestamp, summary: String) -> Self {
+        Self {
+            expected_revision: expected,
+            actor,
+            at,
+            summary,
+            new_release: None,
+            activate: None,
+            entities_put: Vec::new(),
+            entities_delete: Vec::new(),
+            links_put: Vec::new(),
+            links_delete: Vec::new(),
+            settings: None,
+        }
+    }
+}
+
+/// A release as its difference to the release that was created before it, active or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRelease {
+    pub id: ReleaseId,
+    /// The whole schema of this release; `None` is no schema, not "as before".
+    pub schema: Option<SchemaRecord>,
+    /// New and changed policies, each id at most once.
+    pub upserts: Vec<PolicyRecord>,
+    /// Ids of policies to leave out; happens before the upserts.
+    pub removed: Vec<String>,
+}
+
+/// An entity to store: [`EntityRecord`] before it has a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntity {
+    pub type_name: String,
+    pub id: String,
+    pub attrs: String,
+    pub tags: String,
+    pub parents: String,
+}
+
+/// A link to store: [`LinkRecord`] before it has a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLink {
+    pub id: String,
+    pub template: String,
+    pub principal: Option<EntityKey>,
+    pub resource: Option<EntityKey>,
+}
+
+/// At most 10,000 rows of a store, all of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadChunk {
+    Entities(Vec<EntityRecord>),
+    Links(Vec<LinkRecord>),
+}

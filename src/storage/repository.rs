@@ -1,0 +1,205 @@
+//! What storage can do, in traits that every database implements and one suite tests.
+//!
+//! Every method takes the scope first, and what belongs to another tenant looks absent: `None`, `false`
+//! or an empty list, never an error. Whether a store is open is asked of [`StoreRepository`]; only
+//! `load` and `begin` ask for themselves. Lists are pages: at most `limit` rows behind `after`, in byte
+//! order of their ids unless they say otherwise.
+
+use async_trait::async_trait;
+
+use super::error::{StorageError, StoreError, WriteError};
+use super::records::{
+    EntityRecord, KeyRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, RevisionRecord,
+    StoreRecord, StoreUpdate, TenantRecord, WriteRecord,
+};
+use crate::ids::{KeyId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
+use crate::scope::{StoreScope, TenantScope};
+
+/// The tenants of the installation. For the operator alone, so there is no scope.
+#[async_trait]
+pub trait TenantRepository: Send + Sync {
+    async fn insert(&self, tenant: &TenantRecord) -> Result<(), StorageError>;
+    async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError>;
+    async fn list(
+        &self,
+        after: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<Vec<TenantRecord>, StorageError>;
+}
+
+/// API keys. The tenant `None` means the platform keys, never "of any tenant".
+#[async_trait]
+pub trait KeyRepository: Send + Sync {
+    async fn insert(&self, key: &KeyRecord) -> Result<(), StorageError>;
+    async fn get(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+    ) -> Result<Option<KeyRecord>, StorageError>;
+    async fn list(
+        &self,
+        tenant: Option<&TenantId>,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, StorageError>;
+    /// `false` when there is no such key or it was revoked before.
+    async fn revoke(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> Result<bool, StorageError>;
+    /// Every key of every tenant that is not revoked, to fill the table in memory at the start.
+    async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError>;
+}
+
+/// The stores of a tenant. Only open ones: a deleted store looks absent.
+#[async_trait]
+pub trait StoreRepository: Send + Sync {
+    /// The record must name the tenant of the scope.
+    async fn insert(&self, scope: &TenantScope, store: &StoreRecord) -> Result<(), StoreError>;
+    async fn get(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+    ) -> Result<Option<StoreRecord>, StorageError>;
+    async fn find_by_alias(
+        &self,
+        scope: &TenantScope,
+        alias: &StoreAlias,
+    ) -> Result<Option<StoreRecord>, StorageError>;
+    async fn list(
+        &self,
+        scope: &TenantScope,
+        after: Option<&StoreId>,
+        limit: u32,
+    ) -> Result<Vec<StoreRecord>, StorageError>;
+    /// `false` when there is no such store.
+    async fn update(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        update: &StoreUpdate,
+    ) -> Result<bool, StoreError>;
+    /// Closes the store and frees its alias; its rows stay. `false` when there is no such store.
+    async fn soft_delete(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        at: Timestamp,
+    ) -> Result<bool, StorageError>;
+    async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError>;
+    /// Every open store of every tenant, for the start.
+    async fn all_open(&self) -> Result<Vec<StoreRecord>, StorageError>;
+}
+
+#[async_trait]
+pub trait ReleaseRepository: Send + Sync {
+    async fn get(
+        &self,
+        scope: &StoreScope,
+        id: &ReleaseId,
+    ) -> Result<Option<ReleaseRecord>, StorageError>;
+    /// Newest first; `before` is a release number, exclusive.
+    async fn list(
+        &self,
+        scope: &StoreScope,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<ReleaseRecord>, StorageError>;
+    async fn policies(
+        &self,
+        scope: &StoreScope,
+        number: u64,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<PolicyRecord>, StorageError>;
+    async fn all_policies(
+        &self,
+        scope: &StoreScope,
+        number: u64,
+    ) -> Result<Vec<PolicyRecord>, StorageError>;
+}
+
+/// Entities, links and the log of revisions.
+#[async_trait]
+pub trait DataRepository: Send + Sync {
+    async fn entity(
+        &self,
+        scope: &StoreScope,
+        type_name: &str,
+        id: &str,
+    ) -> Result<Option<EntityRecord>, StorageError>;
+    /// In the order of (type, id), of one type or of all.
+    async fn entities(
+        &self,
+        scope: &StoreScope,
+        type_name: Option<&str>,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<EntityRecord>, StorageError>;
+    /// The entities as they were at a revision, in the order of (type, id). Pages of one revision fit
+    /// together, whatever is written meanwhile.
+    async fn entities_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<EntityRecord>, StorageError>;
+    async fn link(&self, scope: &StoreScope, id: &str) -> Result<Option<LinkRecord>, StorageError>;
+    async fn links(
+        &self,
+        scope: &StoreScope,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LinkRecord>, StorageError>;
+    /// The links as they were at a revision.
+    async fn links_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LinkRecord>, StorageError>;
+    /// Hands every live entity, then every live link, to `sink`, all at the revision of the returned
+    /// record. `None` when there is no such store. An error of the sink ends the load and is returned.
+    async fn load(
+        &self,
+        scope: &StoreScope,
+        sink: &mut (dyn FnMut(LoadChunk) -> Result<(), StorageError> + Send),
+    ) -> Result<Option<StoreRecord>, StorageError>;
+    /// The commits after a revision, oldest first.
+    async fn revisions(
+        &self,
+        scope: &StoreScope,
+        after: Option<Revision>,
+        limit: u32,
+    ) -> Result<Vec<RevisionRecord>, StorageError>;
+}
+
+#[async_trait]
+pub trait WriteRepository: Send + Sync {
+    /// Takes the write lock and the store's row. `None` when there is no such open store.
+    async fn begin(&self, scope: &StoreScope) -> Result<Option<Box<dyn StoreWrite>>, StorageError>;
+}
+
+/// A transaction on one store. Dropping it undoes every write, also from a cancelled future.
+#[async_trait]
+pub trait StoreWrite: Send {
+    /// The store with the writes so far.
+    fn head(&self) -> &StoreRecord;
+    /// Does one write and returns its revision. A write that fails leaves nothing and the writes
+    /// before it stay, unless [`WriteError::Storage`] says that the transaction is lost.
+    async fn write(&mut self, write: &WriteRecord) -> Result<Revision, WriteError>;
+    /// Makes the writes durable. After an error the outcome is unknown: read the store again.
+    async fn commit(self: Box<Self>) -> Result<(), StorageError>;
+    async fn rollback(self: Box<Self>);
+}
+
+/// The database as a whole.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    async fn ping(&self) -> Result<(), StorageError>;
+    async fn close(&self);
+}

@@ -1,0 +1,149 @@
+//! The SQLite backend: one file in one directory for one process.
+//!
+//! One connection writes and a few read; WAL keeps them out of each other's way, and a commit returns
+//! when its bytes are on disk. It must not be shared with another process, so the directory is locked.
+
+mod bulk;
+mod data;
+mod keys;
+mod load;
+mod lock;
+mod releases;
+mod row;
+mod stores;
+mod tenants;
+mod transaction;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqlSafeStr};
+
+use self::lock::DirectoryLock;
+use super::repository::Backend;
+use super::{Storage, StorageError};
+
+const FILE: &str = "authx.db";
+const READERS: u32 = 4;
+/// How long a caller waits for a connection before it is told that storage is unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Forward only, in order; a text never changes once it was released.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "initial",
+    include_str!("../../migrations/sqlite/0001_initial.sql"),
+)];
+
+/// The open database. It owns the lock of its directory.
+struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    lock: Arc<DirectoryLock>,
+}
+
+/// Opens the database of a data directory and brings it to this version's tables.
+///
+/// # Errors
+/// [`StorageError::Locked`] when another process has it, [`StorageError::MigrationNewer`] when a newer
+/// version wrote it, and the other variants as they say.
+pub async fn open(data_dir: &Path) -> Result<Storage, StorageError> {
+    let (storage, _) = open_with(data_dir, |options| options).await?;
+    Ok(storage)
+}
+
+/// Opens with the writer's options changed; tests make its disk small.
+async fn open_with(
+    data_dir: &Path,
+    change: impl FnOnce(SqliteConnectOptions) -> SqliteConnectOptions,
+) -> Result<(Storage, SqlitePool), StorageError> {
+    let lock = Arc::new(DirectoryLock::take(data_dir)?);
+    let file = lock::private_file(data_dir, FILE)?;
+    let options = options(file);
+    let writer = pool(1).connect_with(change(options.clone())).await?;
+    migrate(&writer, MIGRATIONS).await?;
+    let readers = pool(READERS)
+        .connect_with(options.pragma("query_only", "on"))
+        .await?;
+    let database = Sqlite {
+        writer: writer.clone(),
+        readers,
+        lock,
+    };
+    Ok((Storage::of(&Arc::new(database)), writer))
+}
+
+fn options(file: PathBuf) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging()
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    // The connections are threads of this process: they neither age nor break while idle.
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false)
+}
+
+async fn migrate(
+    writer: &SqlitePool,
+    migrations: &[(i64, &'static str, &'static str)],
+) -> Result<(), StorageError> {
+    let known = migrations.iter().map(|(version, _, _)| *version).max();
+    let steps = migrations.iter().map(|(version, name, sql)| {
+        let sql = sql.into_sql_str();
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    });
+    let result = Migrator::with_migrations(steps.collect()).run(writer).await;
+    result.map_err(|error| {
+        if let MigrateError::VersionMissing(found) = error {
+            let known = known.unwrap_or_default();
+            return StorageError::MigrationNewer { found, known };
+        }
+        if let MigrateError::VersionMismatch(version) = error {
+            return StorageError::MigrationChanged { version };
+        }
+        StorageError::MigrationFailed(Box::new(error))
+    })
+}
+
+#[async_trait]
+impl Backend for Sqlite {
+    async fn ping(&self) -> Result<(), StorageError> {
+        let one: i64 = sqlx::query_scalar("SELECT 1")
+            .fetch_one(&self.readers)
+            .await?;
+        if one == 1 {
+            Ok(())
+        } else {
+            Err(StorageError::Corrupt {
+                what: "the ping came back wrong".to_owned(),
+            })
+        }
+    }
+
+    async fn close(&self) {
+        // The writer last: the last connection to close folds the WAL into the database.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

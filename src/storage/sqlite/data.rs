@@ -1,0 +1,281 @@
+//! Rows of `entities`, `links`, their histories and `revisions`, read.
+//!
+//! A page has a text of its own when it is the first: ids may be empty, and nothing comes before those.
+
+use async_trait::async_trait;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::Sqlite;
+use super::load;
+use super::row;
+use super::stores;
+use super::transaction::OpenTransaction;
+use crate::ids::Revision;
+use crate::scope::StoreScope;
+use crate::storage::StorageError;
+use crate::storage::records::{
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StoreRecord,
+};
+use crate::storage::repository::DataRepository;
+
+macro_rules! select_entity {
+    ($rest:literal) => {
+        concat!(
+            "SELECT type_name, id, attrs, tags, parents, created_revision FROM entities \
+             WHERE tenant = ?1 AND store = ?2 ",
+            $rest
+        )
+    };
+}
+
+/// Live rows that existed by revision ?3, and history rows that span it.
+macro_rules! select_entity_at {
+    ($after:literal) => {
+        concat!(
+            "SELECT type_name, id, attrs, tags, parents, created_revision FROM entities \
+             WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 ",
+            $after,
+            " UNION ALL \
+             SELECT type_name, id, attrs, tags, parents, created_revision FROM entities_history \
+             WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 AND deleted_revision > ?3 ",
+            $after,
+            " ORDER BY type_name, id LIMIT ?4"
+        )
+    };
+}
+
+macro_rules! select_link {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, template, principal_type, principal_id, resource_type, resource_id, \
+             created_revision FROM links WHERE tenant = ?1 AND store = ?2 ",
+            $rest
+        )
+    };
+}
+
+/// As for entities.
+macro_rules! select_link_at {
+    ($after:literal) => {
+        concat!(
+            "SELECT id, template, principal_type, principal_id, resource_type, resource_id, \
+             created_revision FROM links \
+             WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 ",
+            $after,
+            " UNION ALL \
+             SELECT id, template, principal_type, principal_id, resource_type, resource_id, \
+             created_revision FROM links_history \
+             WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 AND deleted_revision > ?3 ",
+            $after,
+            " ORDER BY id LIMIT ?4"
+        )
+    };
+}
+
+#[async_trait]
+impl DataRepository for Sqlite {
+    async fn entity(
+        &self,
+        scope: &StoreScope,
+        type_name: &str,
+        id: &str,
+    ) -> Result<Option<EntityRecord>, StorageError> {
+        let found = sqlx::query(select_entity!("AND type_name = ?3 AND id = ?4"))
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(type_name)
+            .bind(id)
+            .try_map(|row| entity(&row))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found)
+    }
+
+    async fn entities(
+        &self,
+        scope: &StoreScope,
+        type_name: Option<&str>,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<EntityRecord>, StorageError> {
+        let sql = match (type_name, after) {
+            (None, None) => select_entity!("ORDER BY type_name, id LIMIT ?3"),
+            (None, Some(_)) => {
+                select_entity!("AND (type_name, id) > (?4, ?5) ORDER BY type_name, id LIMIT ?3")
+            }
+            (Some(wanted), Some((behind, _))) if behind == wanted => {
+                select_entity!("AND type_name = ?6 AND id > ?5 ORDER BY id LIMIT ?3")
+            }
+            (Some(wanted), Some((behind, _))) if behind > wanted => return Ok(Vec::new()),
+            (Some(_), _) => select_entity!("AND type_name = ?6 ORDER BY id LIMIT ?3"),
+        };
+        let entities = sqlx::query(sql)
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(limit)
+            .bind(after.map(|(type_name, _)| type_name))
+            .bind(after.map(|(_, id)| id))
+            .bind(type_name)
+            .try_map(|row| entity(&row))
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(entities)
+    }
+
+    async fn entities_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<EntityRecord>, StorageError> {
+        let sql = match after {
+            None => select_entity_at!(""),
+            Some(_) => select_entity_at!("AND (type_name, id) > (?5, ?6)"),
+        };
+        let entities = sqlx::query(sql)
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(row::bound(revision.0))
+            .bind(limit)
+            .bind(after.map(|(type_name, _)| type_name))
+            .bind(after.map(|(_, id)| id))
+            .try_map(|row| entity(&row))
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(entities)
+    }
+
+    async fn link(&self, scope: &StoreScope, id: &str) -> Result<Option<LinkRecord>, StorageError> {
+        let found = sqlx::query(select_link!("AND id = ?3"))
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(id)
+            .try_map(|row| link(&row))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found)
+    }
+
+    async fn links(
+        &self,
+        scope: &StoreScope,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LinkRecord>, StorageError> {
+        let sql = match after {
+            None => select_link!("ORDER BY id LIMIT ?3"),
+            Some(_) => select_link!("AND id > ?4 ORDER BY id LIMIT ?3"),
+        };
+        let links = sqlx::query(sql)
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(limit)
+            .bind(after)
+            .try_map(|row| link(&row))
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(links)
+    }
+
+    async fn links_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LinkRecord>, StorageError> {
+        let sql = match after {
+            None => select_link_at!(""),
+            Some(_) => select_link_at!("AND id > ?5"),
+        };
+        let links = sqlx::query(sql)
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(row::bound(revision.0))
+            .bind(limit)
+            .bind(after)
+            .try_map(|row| link(&row))
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(links)
+    }
+
+    async fn load(
+        &self,
+        scope: &StoreScope,
+        sink: &mut (dyn FnMut(LoadChunk) -> Result<(), StorageError> + Send),
+    ) -> Result<Option<StoreRecord>, StorageError> {
+        // One transaction, so that head, entities and links are of one revision.
+        let mut transaction = OpenTransaction::read(&self.readers).await?;
+        let head = stores::head(transaction.connection(), scope).await?;
+        if head.is_some() {
+            load::entities(transaction.connection(), scope, sink).await?;
+            load::links(transaction.connection(), scope, sink).await?;
+        }
+        transaction.rollback().await;
+        Ok(head)
+    }
+
+    async fn revisions(
+        &self,
+        scope: &StoreScope,
+        after: Option<Revision>,
+        limit: u32,
+    ) -> Result<Vec<RevisionRecord>, StorageError> {
+        let revisions = sqlx::query(
+            "SELECT revision, epoch, release, actor, at, summary FROM revisions \
+             WHERE tenant = ? AND store = ? AND revision > ? ORDER BY revision LIMIT ?",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(scope.store().as_str())
+        .bind(after.map_or(0, |after| row::bound(after.0)))
+        .bind(limit)
+        .try_map(|row| revision(&row))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(revisions)
+    }
+}
+
+// By position, in the order of the macros above.
+
+fn entity(row: &SqliteRow) -> Result<EntityRecord, sqlx::Error> {
+    Ok(EntityRecord {
+        type_name: row.try_get(0)?,
+        id: row.try_get(1)?,
+        attrs: row.try_get(2)?,
+        tags: row.try_get(3)?,
+        parents: row.try_get(4)?,
+        created_revision: row::created_revision(row.try_get(5)?)?,
+    })
+}
+
+fn link(row: &SqliteRow) -> Result<LinkRecord, sqlx::Error> {
+    let principal_type: Option<String> = row.try_get(2)?;
+    let resource_type: Option<String> = row.try_get(4)?;
+    Ok(LinkRecord {
+        id: row.try_get(0)?,
+        template: row.try_get(1)?,
+        principal: key(principal_type, row.try_get(3)?),
+        resource: key(resource_type, row.try_get(5)?),
+        created_revision: row::created_revision(row.try_get(6)?)?,
+    })
+}
+
+/// The tables hold that both are there or none.
+fn key(type_name: Option<String>, id: Option<String>) -> Option<EntityKey> {
+    type_name.zip(id)
+}
+
+fn revision(row: &SqliteRow) -> Result<RevisionRecord, sqlx::Error> {
+    Ok(RevisionRecord {
+        revision: row::revision(row, "revision")?,
+        epoch: row::text(row, "epoch")?,
+        release: row::optional_id(row, "release")?,
+        actor: row::text(row, "actor")?,
+        at: row::time(row, "at")?,
+        summary: row::text(row, "summary")?,
+    })
+}

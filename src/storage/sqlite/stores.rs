@@ -1,0 +1,208 @@
+//! Rows of `stores`, the open ones.
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::Sqlite;
+use super::row;
+use crate::ids::{ReleaseId, StoreAlias, StoreId, Timestamp};
+use crate::scope::{StoreScope, TenantScope};
+use crate::storage::records::{AliasChange, StoreRecord, StoreUpdate};
+use crate::storage::repository::StoreRepository;
+use crate::storage::{StorageError, StoreError};
+
+macro_rules! select_open {
+    ($rest:literal) => {
+        concat!(
+            "SELECT tenant, id, name, alias, settings, epoch, revision, active_release, latest_release, \
+             created_at, updated_at, deleted_at FROM stores WHERE deleted_at IS NULL ",
+            $rest
+        )
+    };
+}
+
+#[async_trait]
+impl StoreRepository for Sqlite {
+    async fn insert(&self, scope: &TenantScope, store: &StoreRecord) -> Result<(), StoreError> {
+        if store.tenant != *scope.tenant() {
+            let what = "the store names another tenant".to_owned();
+            return Err(StorageError::Refused { what }.into());
+        }
+        let inserted = sqlx::query(
+            "INSERT INTO stores (tenant, id, name, alias, settings, epoch, revision, active_release, \
+             latest_release, created_at, updated_at, deleted_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (tenant, alias) WHERE deleted_at IS NULL DO NOTHING",
+        )
+        .bind(scope.tenant().as_str())
+        .bind(store.id.as_str())
+        .bind(&store.name)
+        .bind(store.alias.as_ref().map(StoreAlias::as_str))
+        .bind(&store.settings)
+        .bind(&store.epoch)
+        .bind(row::signed(store.revision.0)?)
+        .bind(store.active_release.as_ref().map(ReleaseId::as_str))
+        .bind(store.latest_release.as_ref().map(ReleaseId::as_str))
+        .bind(store.created_at.as_millis())
+        .bind(store.updated_at.as_millis())
+        .bind(store.deleted_at.map(Timestamp::as_millis))
+        .execute(&self.writer)
+        .await?;
+        match &store.alias {
+            Some(alias) if inserted.rows_affected() == 0 => Err(StoreError::AliasTaken {
+                alias: alias.clone(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn get(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+    ) -> Result<Option<StoreRecord>, StorageError> {
+        let found = sqlx::query(select_open!("AND tenant = ? AND id = ?"))
+            .bind(scope.tenant().as_str())
+            .bind(id.as_str())
+            .try_map(|row| record(&row))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found)
+    }
+
+    async fn find_by_alias(
+        &self,
+        scope: &TenantScope,
+        alias: &StoreAlias,
+    ) -> Result<Option<StoreRecord>, StorageError> {
+        let found = sqlx::query(select_open!("AND tenant = ? AND alias = ?"))
+            .bind(scope.tenant().as_str())
+            .bind(alias.as_str())
+            .try_map(|row| record(&row))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found)
+    }
+
+    async fn list(
+        &self,
+        scope: &TenantScope,
+        after: Option<&StoreId>,
+        limit: u32,
+    ) -> Result<Vec<StoreRecord>, StorageError> {
+        let stores = sqlx::query(select_open!(
+            "AND tenant = ? AND id > ? ORDER BY id LIMIT ?"
+        ))
+        .bind(scope.tenant().as_str())
+        .bind(after.map_or("", StoreId::as_str))
+        .bind(limit)
+        .try_map(|row| record(&row))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(stores)
+    }
+
+    async fn update(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        update: &StoreUpdate,
+    ) -> Result<bool, StoreError> {
+        let (change_alias, alias) = match &update.alias {
+            AliasChange::Keep => (false, None),
+            AliasChange::Clear => (true, None),
+            AliasChange::Set(alias) => (true, Some(alias)),
+        };
+        let updated = sqlx::query(
+            "UPDATE stores SET name = COALESCE(?, name), \
+             alias = CASE WHEN ? THEN ? ELSE alias END, updated_at = ? \
+             WHERE tenant = ? AND id = ? AND deleted_at IS NULL",
+        )
+        .bind(&update.name)
+        .bind(change_alias)
+        .bind(alias.map(StoreAlias::as_str))
+        .bind(update.updated_at.as_millis())
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .execute(&self.writer)
+        .await;
+        match (updated, alias) {
+            (Ok(updated), _) => Ok(updated.rows_affected() > 0),
+            // The alias is the only unique column that the statement changes.
+            (Err(sqlx::Error::Database(error)), Some(alias)) if error.is_unique_violation() => {
+                Err(StoreError::AliasTaken {
+                    alias: alias.clone(),
+                })
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    async fn soft_delete(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        at: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let deleted = sqlx::query(
+            "UPDATE stores SET deleted_at = ?, updated_at = ? \
+             WHERE tenant = ? AND id = ? AND deleted_at IS NULL",
+        )
+        .bind(at.as_millis())
+        .bind(at.as_millis())
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .execute(&self.writer)
+        .await?;
+        Ok(deleted.rows_affected() > 0)
+    }
+
+    async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError> {
+        let count = sqlx::query(
+            "SELECT count(*) AS stores FROM stores WHERE tenant = ? AND deleted_at IS NULL",
+        )
+        .bind(scope.tenant().as_str())
+        .try_map(|row| row::unsigned(&row, "stores"))
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(count)
+    }
+
+    async fn all_open(&self) -> Result<Vec<StoreRecord>, StorageError> {
+        let stores = sqlx::query(select_open!("ORDER BY tenant, id"))
+            .try_map(|row| record(&row))
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(stores)
+    }
+}
+
+/// The row of an open store, inside the caller's transaction.
+pub(super) async fn head(
+    connection: &mut SqliteConnection,
+    scope: &StoreScope,
+) -> Result<Option<StoreRecord>, sqlx::Error> {
+    sqlx::query(select_open!("AND tenant = ? AND id = ?"))
+        .bind(scope.tenant().as_str())
+        .bind(scope.store().as_str())
+        .try_map(|row| record(&row))
+        .fetch_optional(connection)
+        .await
+}
+
+fn record(row: &SqliteRow) -> Result<StoreRecord, sqlx::Error> {
+    Ok(StoreRecord {
+        tenant: row::id(row, "tenant")?,
+        id: row::id(row, "id")?,
+        name: row::text(row, "name")?,
+        alias: row::optional_id(row, "alias")?,
+        settings: row::text(row, "settings")?,
+        epoch: row::text(row, "epoch")?,
+        revision: row::revision(row, "revision")?,
+        active_release: row::optional_id(row, "active_release")?,
+        latest_release: row::optional_id(row, "latest_release")?,
+        created_at: row::time(row, "created_at")?,
+        updated_at: row::time(row, "updated_at")?,
+        deleted_at: row::optional_time(row, "deleted_at")?,
+    })
+}
