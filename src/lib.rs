@@ -9,3 +9,8 @@ pub mod replica;
 pub mod pdp;
 pub mod pap;
 pub mod identity;
+pub mod api;
+pub mod config;
+pub mod telemetry;
+pub mod app;
+pub mod cli;

@@ -5,6 +5,7 @@
 
 mod load;
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -129,7 +130,7 @@ fn published(scope: &StoreScope, epoch: &str, snapshot: Snapshot, tokens: &Token
 /// The stores of one tenant, by id and by alias.
 #[derive(Debug, Clone, Default)]
 struct TenantStores {
-    by_id: imbl::HashMap<StoreId, Arc<OpenStore>>,
+    by_id: imbl::OrdMap<StoreId, Arc<OpenStore>>,
     by_alias: imbl::HashMap<String, Arc<OpenStore>>,
 }
 
@@ -158,6 +159,21 @@ impl Replica {
         let stores = tenants.get(tenant)?;
         let by_id = StoreId::parse(name).ok().and_then(|id| stores.by_id.get(&id));
         by_id.or_else(|| stores.by_alias.get(name)).cloned()
+    }
+
+    /// A tenant's stores behind `after`, by id; `reaches` says which of them the caller may see.
+    #[must_use]
+    pub fn list(
+        &self,
+        tenant: &TenantId,
+        after: Option<&StoreId>,
+        limit: usize,
+        reaches: &dyn Fn(&StoreId) -> bool,
+    ) -> Vec<Arc<OpenStore>> {
+        let start = after.map_or(Bound::Unbounded, |id| Bound::Excluded(*id));
+        let tenants = self.tenants.load();
+        let stores = tenants.get(tenant).into_iter().flat_map(|stores| stores.by_id.range((start, Bound::Unbounded)));
+        stores.filter(|(id, _)| reaches(id)).map(|(_, store)| Arc::clone(store)).take(limit).collect()
     }
 
     /// Every open store of every tenant.

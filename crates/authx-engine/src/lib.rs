@@ -37,7 +37,7 @@ pub use hierarchy::{HierarchyError, check_hierarchy};
 pub use input::action_as_declared;
 pub use json::{Json, JsonObject, MAX_DEPTH};
 pub use links::check_link;
-pub use policy::{Policy, PolicyId, is_policy_id};
+pub use policy::{Policy, PolicyId, is_policy_id, policy_json, policy_text};
 pub use problem::{Problem, Severity};
 pub use release::{Check, CompileOptions, Compiled, Release, ReleaseDiff};
 pub use request::{AccessRequest, Limits};

@@ -11,6 +11,7 @@ use crate::condition::{self, MAX_PREPARED_DEPTH};
 use crate::problem::{Problem, Span, first_label, message_of};
 use crate::scan::{PolicySource, TextLimits, check_text};
 use crate::scope::Scope;
+use crate::stack::on_large_stack;
 
 /// The name of a policy, a template or a link in its store.
 pub type PolicyId = SmolStr;
@@ -147,5 +148,49 @@ fn leading_space(text: &str) -> usize {
             Some(comment) => rest = comment.split_once('\n').map_or("", |(_, next)| next),
             None => return text.len() - trimmed.len(),
         }
+    }
+}
+
+/// A policy's Cedar JSON as Cedar text.
+///
+/// # Errors
+/// When the JSON is no policy.
+pub fn policy_text(json: serde_json::Value) -> Result<String, String> {
+    on_large_stack(move || {
+        let slots = json.to_string().contains("\"slot\"");
+        let text = if slots {
+            cedar_policy::Template::from_json(None, json).map(|template| template.to_cedar())
+        } else {
+            cedar_policy::Policy::from_json(None, json).map(|policy| policy.to_cedar().unwrap_or_default())
+        };
+        text.map_err(|error| Failed(error.to_string()))
+    })
+    .map_err(|failed| failed.0)
+}
+
+/// A policy's text as Cedar JSON.
+///
+/// # Errors
+/// When the text is no policy.
+pub fn policy_json(text: &str) -> Result<serde_json::Value, String> {
+    on_large_stack(|| {
+        let policy = cedar_policy::Policy::parse(None, text).map(|policy| policy.to_json());
+        let json = match policy {
+            Ok(json) => json.map_err(|error| error.to_string()),
+            Err(_) => cedar_policy::Template::parse(None, text)
+                .map_err(|error| error.to_string())
+                .and_then(|template| template.to_json().map_err(|error| error.to_string())),
+        };
+        json.map_err(Failed)
+    })
+    .map_err(|failed| failed.0)
+}
+
+/// Why a form could not be made from another.
+struct Failed(String);
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self(problem.message)
     }
 }

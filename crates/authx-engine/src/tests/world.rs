@@ -30,7 +30,8 @@ impl Dice {
 }
 
 pub(super) const SCHEMA: &str = r#"
-    entity User, Group, Folder, Doc, App::Bot;
+    entity User, Group, Folder, Doc;
+    namespace App { entity Bot; }
     action "any";
     action "look" in ["any"];
     action "edit" in ["any"];
@@ -116,7 +117,7 @@ pub(super) fn policy(dice: &mut Dice, template: bool) -> String {
     if dice.chance(20) {
         text.push_str("@advice(\"ask for access\")\n");
     }
-    text.push_str(if dice.chance(28) { "forbid" } else { "permit" });
+    text.push_str(if dice.chance(24) { "forbid" } else { "permit" });
     let slots = if template { 1 + dice.below(3) } else { 0 };
     let principal = side(dice, "principal", &USERS, &GROUPS, &["User", "App::Bot", "Group"], slots & 1 > 0);
     let resource = side(dice, "resource", &DOCS, &FOLDERS, &["Doc", "Folder"], slots & 2 > 0);

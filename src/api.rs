@@ -1,0 +1,37 @@
+//! The HTTP API. Handlers parse, call one use case and answer; nothing is decided here.
+
+pub mod error;
+pub mod extract;
+pub mod middleware;
+pub mod openapi;
+pub mod paging;
+pub mod routes;
+pub mod service;
+pub mod v1;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::identity::Identity;
+use crate::pap::{Administration, Releases, Stores, Writers};
+use crate::pdp::Pdp;
+use crate::replica::Replica;
+use crate::storage::Storage;
+
+pub use middleware::track;
+pub use openapi::document;
+pub use routes::configure;
+
+/// What the handlers call.
+pub struct Services {
+    pub identity: Arc<Identity>,
+    pub replica: Arc<Replica>,
+    pub pdp: Pdp,
+    pub writers: Writers,
+    pub stores: Stores,
+    pub releases: Releases,
+    pub administration: Administration,
+    pub storage: Storage,
+    pub clock: Clock,
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+}

@@ -1,0 +1,346 @@
+//! The one mapping from errors to answers: code → status → title → explanation.
+//!
+//! docs/errors.md is made from this table. Nothing of the cause of a server's fault is told to a client.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use authx_engine::{DecideError, InputProblem, Problem};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::identity::Refused;
+use crate::pap::PapError;
+use crate::pdp::CheckError;
+use crate::tokens::PageTokenError;
+
+/// Every code that an answer may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    MalformedRequest,
+    InvalidInput,
+    InvalidPageToken,
+    InvalidConsistencyToken,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    AliasTaken,
+    TemplateHasLinks,
+    Contended,
+    PageTokenExpired,
+    PreconditionFailed,
+    BodyTooLarge,
+    InvalidRelease,
+    InvalidData,
+    InvalidLink,
+    DataNonconforming,
+    LimitExceeded,
+    EvaluationLimitExceeded,
+    Unsupported,
+    TooManyWrites,
+    Internal,
+    StorageUnavailable,
+    ConsistencyTimeout,
+}
+
+impl Code {
+    pub const ALL: [Self; 26] = [
+        Self::MalformedRequest,
+        Self::InvalidInput,
+        Self::InvalidPageToken,
+        Self::InvalidConsistencyToken,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::AliasTaken,
+        Self::TemplateHasLinks,
+        Self::Contended,
+        Self::PageTokenExpired,
+        Self::PreconditionFailed,
+        Self::BodyTooLarge,
+        Self::InvalidRelease,
+        Self::InvalidData,
+        Self::InvalidLink,
+        Self::DataNonconforming,
+        Self::LimitExceeded,
+        Self::EvaluationLimitExceeded,
+        Self::Unsupported,
+        Self::TooManyWrites,
+        Self::Internal,
+        Self::StorageUnavailable,
+        Self::ConsistencyTimeout,
+    ];
+
+    /// (status, code, title, what it means and what to do).
+    #[must_use]
+    pub fn row(self) -> (u16, &'static str, &'static str, &'static str) {
+        match self {
+            Self::MalformedRequest => (400, "malformed_request", "The request could not be read", "The body is no JSON, lacks a field, has a field of the wrong type, a duplicate key or text that is not UTF-8, or is nested too deep. `detail` says where."),
+            Self::InvalidInput => (400, "invalid_input", "The request's data does not fit", "A value in `context` or `entities` has the wrong type, or a required context key is missing. `errors` lists every one with its pointer."),
+            Self::InvalidPageToken => (400, "invalid_page_token", "The page token is not valid here", "It was made for another list or query, or altered. Ask for the first page again."),
+            Self::InvalidConsistencyToken => (400, "invalid_consistency_token", "The consistency token is not valid here", "It is of another store, or altered."),
+            Self::Unauthenticated => (401, "unauthenticated", "No valid credential", "Send `Authorization: Bearer axk_…` with a key that is not revoked and not expired."),
+            Self::Forbidden => (403, "forbidden", "The credential may not do this", "`detail` names the scope that the key lacks."),
+            Self::NotFound => (404, "not_found", "There is no such thing", "Or it belongs to another tenant, which looks the same."),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "The path does not take this method", "`Allow` lists the methods that it takes."),
+            Self::RequestTimeout => (408, "request_timeout", "The request took too long", "The body did not arrive, or the answer was not ready, within the server's time limit."),
+            Self::AliasTaken => (409, "alias_taken", "The alias is taken", "Another store of the tenant has it."),
+            Self::TemplateHasLinks => (409, "template_has_links", "Links do not fit the release", "A template that has links is missing from the new release or no longer fits them. Delete or change the links first."),
+            Self::Contended => (409, "contended", "The store's release kept changing", "Others apply releases at the same time. Read the active release and try again."),
+            Self::PageTokenExpired => (410, "page_token_expired", "The page token is too old", "Ask for the first page again."),
+            Self::PreconditionFailed => (412, "precondition_failed", "The active release is another one", "`if_release` or `If-Match` names a release that is not the active one."),
+            Self::BodyTooLarge => (413, "body_too_large", "The body is too large", "1 MiB for most operations, 8 MiB for `write`, 64 MiB for `apply` and `validate`."),
+            Self::InvalidRelease => (422, "invalid_release", "The policies or the schema are invalid", "Nothing was applied. `errors` lists every problem with its file, line and column."),
+            Self::InvalidData => (422, "invalid_data", "The data does not conform", "Nothing was written. `errors` lists every problem with its pointer."),
+            Self::InvalidLink => (422, "invalid_link", "The link is invalid", "The template is missing, a slot has no value or an unknown one, or the linked policy does not validate."),
+            Self::DataNonconforming => (422, "data_nonconforming", "Stored data does not conform to the release", "Nothing was applied. `errors` lists the first hundred. Change the data first, or say `allow_nonconforming`."),
+            Self::LimitExceeded => (422, "limit_exceeded", "A limit is exceeded", "`detail` names the limit."),
+            Self::EvaluationLimitExceeded => (422, "evaluation_limit_exceeded", "The decision needs too much work", "`detail` names the limit. There is no decision; asking again will not help."),
+            Self::Unsupported => (422, "unsupported", "This version cannot do this", "`detail` names the field."),
+            Self::TooManyWrites => (429, "too_many_writes", "Too many writes wait for this store", "Wait as long as `Retry-After` says."),
+            Self::Internal => (500, "internal", "The server failed", "It is logged under the request's id. There is no decision."),
+            Self::StorageUnavailable => (503, "storage_unavailable", "The storage does not answer", "Whether a write was made is unknown; read before you repeat it."),
+            Self::ConsistencyTimeout => (503, "consistency_timeout", "The wanted revision did not arrive in time", "There is no decision. Ask again, or with less freshness."),
+        }
+    }
+
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.row().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// One finding among several: about a place in a body (`pointer`) or in an author's file.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct ErrorItem {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    pub code: String,
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The body of every error: `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProblemBody {
+    pub r#type: String,
+    pub title: String,
+    pub status: u16,
+    /// Stable; listed in docs/errors.md.
+    pub code: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// The request's `X-Request-ID`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorItem>,
+}
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct ApiError {
+    pub code: Code,
+    pub detail: String,
+    pub errors: Vec<ErrorItem>,
+}
+
+impl ApiError {
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no {what} `{name}`"))
+    }
+
+    fn with(code: Code, detail: impl Into<String>, errors: impl IntoIterator<Item = ErrorItem>) -> Self {
+        Self { errors: errors.into_iter().collect(), ..Self::new(code, detail) }
+    }
+
+    #[must_use]
+    pub fn body(&self, request_id: Option<String>) -> ProblemBody {
+        let (status, code, title, _) = self.code.row();
+        ProblemBody {
+            r#type: format!("https://authx.dev/errors#{code}"),
+            title: title.to_owned(),
+            status,
+            code: code.to_owned(),
+            detail: self.detail.clone(),
+            request_id,
+            errors: self.errors.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code.row().1, self.detail)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.code.status());
+        if self.code == Code::Unauthenticated {
+            response.insert_header(("WWW-Authenticate", "Bearer"));
+        }
+        if matches!(self.code, Code::TooManyWrites | Code::StorageUnavailable | Code::ConsistencyTimeout) {
+            response.insert_header(("Retry-After", "1"));
+        }
+        // The request's id is filled in by the middleware that knows it.
+        response.content_type("application/problem+json").json(self.body(None))
+    }
+}
+
+impl From<&Problem> for ErrorItem {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            pointer: None,
+            file: problem.file.clone(),
+            line: problem.line,
+            column: problem.column,
+            policy: problem.policy.clone(),
+            code: problem.code.to_owned(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
+
+impl From<&InputProblem> for ErrorItem {
+    fn from(problem: &InputProblem) -> Self {
+        Self {
+            pointer: Some(problem.pointer.clone()),
+            code: problem.code.to_owned(),
+            message: problem.message.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let code = match refused {
+            Refused::Unauthenticated => Code::Unauthenticated,
+            Refused::Lacks(_) | Refused::NotPlatform | Refused::NoTenant => Code::Forbidden,
+        };
+        Self::new(code, refused.to_string())
+    }
+}
+
+impl From<PageTokenError> for ApiError {
+    fn from(error: PageTokenError) -> Self {
+        let code = match error {
+            PageTokenError::Invalid => Code::InvalidPageToken,
+            PageTokenError::Expired => Code::PageTokenExpired,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<CheckError> for ApiError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Decide(DecideError::InvalidInput { problems }) => invalid_input(&problems),
+            CheckError::Decide(DecideError::Limit { message }) => Self::new(Code::EvaluationLimitExceeded, message),
+            CheckError::Decide(DecideError::Engine { message }) => internal(&message),
+            CheckError::ForeignToken => Self::new(Code::InvalidConsistencyToken, "the consistency token is not one of this store"),
+            CheckError::NotFreshEnough { .. } => Self::new(Code::ConsistencyTimeout, error.to_string()),
+            CheckError::UnknownRelease(id) => Self::not_found("release", &id),
+            CheckError::Load(error) => internal(&error),
+        }
+    }
+}
+
+fn invalid_input(problems: &[InputProblem]) -> ApiError {
+    let over_limit = problems.iter().all(InputProblem::is_limit);
+    let code = if over_limit { Code::LimitExceeded } else { Code::InvalidInput };
+    let detail = problems.first().map(ToString::to_string).unwrap_or_default();
+    ApiError::with(code, detail, problems.iter().map(ErrorItem::from))
+}
+
+impl From<PapError> for ApiError {
+    fn from(error: PapError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PapError::InvalidRelease { problems } => Self::with(Code::InvalidRelease, count(&problems), problems.iter().map(ErrorItem::from)),
+            PapError::InvalidData { problems } => {
+                let over_limit = problems.iter().all(InputProblem::is_limit);
+                let code = if over_limit { Code::LimitExceeded } else { Code::InvalidData };
+                let detail = problems.first().map(ToString::to_string).unwrap_or_default();
+                Self::with(code, detail, problems.iter().map(ErrorItem::from))
+            }
+            PapError::InvalidLink { problem } => Self::with(Code::InvalidLink, detail, [ErrorItem::from(&problem)]),
+            PapError::Nonconforming { found } => {
+                let item = |message: String| ErrorItem { code: "entity_nonconforming".to_owned(), message, ..ErrorItem::default() };
+                Self::with(Code::DataNonconforming, detail, found.first.into_iter().map(item))
+            }
+            PapError::BrokenLinks { problems } => Self::with(Code::TemplateHasLinks, detail, problems.iter().map(ErrorItem::from)),
+            PapError::NotThatRelease { .. } => Self::new(Code::PreconditionFailed, detail),
+            PapError::Contended => Self::new(Code::Contended, detail),
+            PapError::NotFound { what, name } => Self::not_found(what, &name),
+            PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),
+            PapError::LimitExceeded { .. } => Self::new(Code::LimitExceeded, detail),
+            PapError::Busy => Self::new(Code::TooManyWrites, detail),
+            PapError::Storage(cause) => {
+                tracing::error!(error = %chain(&cause), "storage failed");
+                Self::new(Code::StorageUnavailable, "")
+            }
+            PapError::Load(cause) => internal(&chain(&cause)),
+            PapError::Random(cause) => internal(&cause),
+            PapError::Interrupted => internal(&"the work was interrupted"),
+        }
+    }
+}
+
+fn count(problems: &[Problem]) -> String {
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    format!("{errors} {}", if errors == 1 { "error" } else { "errors" })
+}
+
+/// Logs a fault of the server and tells the client nothing of it.
+fn internal(cause: &dyn std::fmt::Display) -> ApiError {
+    tracing::error!(error = %cause, "a request failed");
+    ApiError::new(Code::Internal, "")
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
+
+/// docs/errors.md.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = String::from("# Errors\n\nEvery error is `application/problem+json`: `{type, title, status, code, detail, request_id, errors}`. `code` is stable.\nThis page is made from `src/api/error.rs`.\n\n| status | code | meaning | what to do |\n|---|---|---|---|\n");
+    for code in Code::ALL {
+        let (status, name, title, explanation) = code.row();
+        text.push_str(&format!("| {status} | <a id=\"{name}\"></a>`{name}` | {title} | {explanation} |\n"));
+    }
+    text
+}

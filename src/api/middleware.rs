@@ -1,0 +1,69 @@
+//! What happens around every request: its id, its time limit, its count.
+
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, web};
+
+use crate::api::error::{ApiError, Code};
+use crate::clock::Clock;
+
+/// How long a request may take, body included.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimit(pub Duration);
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives every answer its request's id, ends requests that take too long and counts them by route.
+pub async fn track(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let limit = request.app_data::<web::Data<TimeLimit>>().map_or(Duration::from_secs(30), |limit| limit.0);
+    let id = request_id(&request);
+    let raw = request.request().clone();
+    let answered = tokio::time::timeout(limit, next.call(request)).await;
+    let answered: Result<ServiceResponse<BoxBody>, Error> = match answered {
+        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(ApiError::new(Code::RequestTimeout, "").into()),
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => ServiceResponse::new(raw.clone(), HttpResponse::from_error(error)),
+    };
+    if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {
+        let text = id.to_str().map(str::to_owned).ok();
+        let body = serde_json::to_vec(&error.body(text)).unwrap_or_default();
+        response = response.map_body(|_, _| BoxBody::new(body));
+    }
+    response.headers_mut().insert(REQUEST_ID.clone(), id);
+    count(&response, started);
+    Ok(response)
+}
+
+/// The client's id when it is a short plain text, else a new one.
+fn request_id(request: &ServiceRequest) -> HeaderValue {
+    let sent = request.headers().get(&REQUEST_ID);
+    let plain = |value: &&HeaderValue| (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic);
+    if let Some(value) = sent.filter(plain) {
+        return value.clone();
+    }
+    let mut buffer = [0; ulid::ULID_LEN];
+    let text = Clock.ulid().array_to_str(&mut buffer).to_owned();
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+/// By route template, never by path: a label's values are as many as the routes.
+fn count(response: &ServiceResponse<BoxBody>, started: Instant) {
+    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let status = response.status();
+    let class = match status.as_u16() / 100 {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    metrics::histogram!("authx_http_request_seconds", "route" => route, "status" => class).record(started.elapsed().as_secs_f64());
+}

@@ -1,0 +1,47 @@
+//! The API's description, made from the handlers.
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::api::service;
+use crate::api::v1::{check, data, keys, links, policies, releases, stores, tenants};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "AuthX", description = "A policy decision point: may this principal do this action on this resource?", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(
+        check::check,
+        releases::apply, releases::validate, releases::draft, releases::list, releases::read, releases::diff, releases::activate,
+        policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
+        data::write, data::list, data::read,
+        links::list, links::put, links::delete,
+        stores::create, stores::list, stores::read, stores::update, stores::delete,
+        tenants::create, tenants::list,
+        keys::create, keys::list, keys::revoke,
+        service::livez, service::readyz, service::metrics, service::openapi,
+    ),
+    security(("key" = [])),
+    modifiers(&Key)
+)]
+struct Document;
+
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("an API key, `axk_…`")).build();
+        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The description.
+#[must_use]
+pub fn api() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// openapi.yaml.
+#[must_use]
+pub fn document() -> String {
+    api().to_yaml().unwrap_or_default()
+}

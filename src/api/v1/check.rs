@@ -1,0 +1,173 @@
+//! `POST /v1/stores/{store}/check`.
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpResponse, web};
+use authx_engine::{AccessRequest, ActionUid, Decision, EntityInput, EntityUid, Evaluation, Json, JsonObject};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::Services;
+use crate::api::error::{ApiError, Code, ProblemBody};
+use crate::api::extract::{Body, CheckStore};
+use crate::pdp::{Consistency, Decided};
+
+/// May this principal do this action on this resource?
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CheckBody {
+    /// `User:alice`, `User::"alice"` or `{"type":"User","id":"alice"}`.
+    #[schema(value_type = String, example = "User:alice")]
+    principal: EntityUid,
+    /// `read`, `Action::"read"` or `{"type":"Action","id":"read"}`.
+    #[schema(value_type = String, example = "read")]
+    action: ActionUid,
+    #[schema(value_type = String, example = "Document:roadmap")]
+    resource: EntityUid,
+    /// Cedar's JSON; null keys count as absent.
+    #[serde(default)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
+    context: JsonObject,
+    /// Entities that hold for this request only.
+    #[serde(default)]
+    #[schema(value_type = Vec<EntityBody>)]
+    entities: Vec<EntityInput>,
+    #[serde(default)]
+    consistency: Option<ConsistencyBody>,
+    /// Another release of the store to decide by.
+    #[serde(default)]
+    release: Option<String>,
+    /// Relations are not part of this version: an answer without them would be a guess.
+    #[serde(default)]
+    #[schema(ignore)]
+    tuples: Option<Json>,
+    #[serde(default)]
+    #[schema(ignore)]
+    explain: Option<bool>,
+}
+
+/// An entity in Cedar's JSON.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EntityBody {
+    #[schema(example = "Document:roadmap")]
+    uid: String,
+    attrs: std::collections::HashMap<String, serde_json::Value>,
+    parents: Vec<String>,
+    tags: std::collections::HashMap<String, serde_json::Value>,
+}
+
+/// How fresh the answer must be.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ConsistencyBody {
+    mode: ConsistencyMode,
+    /// For `at_least_as_fresh`: a `consistency_token` of this store.
+    #[serde(default)]
+    token: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsistencyMode {
+    MinimizeLatency,
+    AtLeastAsFresh,
+    FullyConsistent,
+}
+
+/// The decision with its reasons.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckReply<'a> {
+    decision: DecisionWord,
+    #[schema(example = "01JD7QA1B0C9D8E7F6G5H4J3K2")]
+    decision_id: &'a str,
+    #[schema(value_type = Vec<String>)]
+    determining_policies: &'a [authx_engine::PolicyId],
+    policy_errors: Vec<PolicyErrorBody<'a>>,
+    #[schema(value_type = Vec<String>)]
+    advice: Vec<&'a str>,
+    warnings: &'a [String],
+    revision: u64,
+    release: Option<&'a str>,
+    consistency_token: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecisionWord {
+    Allow,
+    Deny,
+}
+
+/// A policy that could not be evaluated.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PolicyErrorBody<'a> {
+    policy: &'a str,
+    message: &'a str,
+}
+
+impl CheckBody {
+    fn parse(self) -> Result<(AccessRequest, Consistency, Option<String>), ApiError> {
+        let unsupported = |field: &str| Err(ApiError::new(Code::Unsupported, format!("`{field}` is not part of this version")));
+        if self.tuples.is_some_and(|tuples| tuples.0.as_array().is_none_or(|list| !list.is_empty())) {
+            return unsupported("tuples");
+        }
+        if self.explain == Some(true) {
+            return unsupported("explain");
+        }
+        let consistency = match self.consistency {
+            None => Consistency::MinimizeLatency,
+            Some(ConsistencyBody { mode, token }) => match (mode, token) {
+                (ConsistencyMode::MinimizeLatency, _) => Consistency::MinimizeLatency,
+                (ConsistencyMode::FullyConsistent, _) => Consistency::FullyConsistent,
+                (ConsistencyMode::AtLeastAsFresh, Some(token)) => Consistency::AtLeastAsFresh(token),
+                (ConsistencyMode::AtLeastAsFresh, None) => {
+                    return Err(ApiError::new(Code::MalformedRequest, "`at_least_as_fresh` needs a `token`"));
+                }
+            },
+        };
+        let request = AccessRequest {
+            context: self.context,
+            entities: self.entities,
+            ..AccessRequest::new(self.principal, self.action.0, self.resource)
+        };
+        Ok((request, consistency, self.release))
+    }
+}
+
+/// Decides one request. A deny is 200.
+#[utoipa::path(
+    post, path = "/v1/stores/{store}/check", operation_id = "check", tag = "decisions",
+    params(("store" = String, Path, description = "id or alias")), request_body = CheckBody,
+    responses((status = 200, body = CheckReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody))
+)]
+pub async fn check(services: web::Data<Services>, access: CheckStore, body: Body<CheckBody>) -> Result<HttpResponse, ApiError> {
+    let (request, consistency, release) = body.0.parse()?;
+    let store = &access.0.store;
+    let decided = if consistency == Consistency::MinimizeLatency && release.is_none() {
+        services.pdp.check(store, request)?
+    } else {
+        services.pdp.check_on(store, request, &consistency, release.as_deref()).await?
+    };
+    Ok(reply(&decided))
+}
+
+fn reply(decided: &Decided) -> HttpResponse {
+    let Decided { evaluation, decision_id, token } = decided;
+    let Evaluation { decision, determining_policies, policy_errors, advice, warnings, revision, release } = evaluation;
+    let mut buffer = [0; ulid::ULID_LEN];
+    let reply = CheckReply {
+        decision: match decision {
+            Decision::Allow => DecisionWord::Allow,
+            Decision::Deny => DecisionWord::Deny,
+        },
+        decision_id: decision_id.array_to_str(&mut buffer),
+        determining_policies,
+        policy_errors: policy_errors.iter().map(|e| PolicyErrorBody { policy: &e.policy, message: &e.message }).collect(),
+        advice: advice.iter().map(|text| text.as_str()).collect(),
+        warnings,
+        revision: *revision,
+        release: release.as_deref(),
+        consistency_token: token,
+    };
+    match serde_json::to_vec(&reply) {
+        Ok(body) => HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(body),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}

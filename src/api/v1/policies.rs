@@ -1,0 +1,186 @@
+//! The parts of a release one by one: policies and the schema. Each change makes and activates a release.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use authx_engine::{Json, Policy, PolicyId, PolicySource, SchemaSyntax};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::Services;
+use crate::api::error::{ApiError, Code, ProblemBody};
+use crate::api::extract::{AdminStore, Body, Query, ReadStore};
+use crate::api::paging::PageQuery;
+use crate::api::v1::releases::{SchemaBody, applied, cedar_text, expected};
+use crate::pap::{ApplyRequest, PolicyEdit, Proposal};
+
+/// A policy or template of the active release.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PolicyReply {
+    id: String,
+    /// `permit` or `forbid`.
+    effect: &'static str,
+    /// Whether it has slots.
+    template: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    /// The author's text.
+    cedar: String,
+    /// Cedar's JSON form, when one policy is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    json: Option<serde_json::Value>,
+}
+
+/// A page of policies.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PolicyList {
+    policies: Vec<PolicyReply>,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+/// One policy or template: Cedar text or Cedar's JSON.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct PutPolicyBody {
+    #[serde(default)]
+    cedar: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    json: Option<Json>,
+}
+
+/// The active release's schema, as its author wrote it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SchemaReply {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cedar: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    json: Option<serde_json::Value>,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DryRunQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+fn shown(policy: &Policy) -> PolicyReply {
+    let source = policy.source();
+    PolicyReply {
+        id: policy.id().to_owned(),
+        effect: if policy.forbids() { "forbid" } else { "permit" },
+        template: policy.is_template(),
+        file: source.file.clone(),
+        line: source.file.as_ref().map(|_| source.line),
+        cedar: source.text.clone(),
+        json: None,
+    }
+}
+
+/// The active release's policies and templates, by id.
+#[utoipa::path(get, path = "/v1/stores/{store}/policies", operation_id = "listPolicies", tag = "policies", params(("store" = String, Path, description = "id or alias"), PageQuery),
+    responses((status = 200, body = PolicyList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+    let store = &access.0.store;
+    let page = query.0.open(&services, Some(&access.0.tenant), &["policies", store.scope().store().as_str()])?;
+    let current = store.current();
+    let release = current.snapshot.release();
+    let rows = release.into_iter().flat_map(|release| release.policies_after(page.after.as_deref()));
+    let mut policies: Vec<PolicyReply> = rows.take(page.limit() as usize).map(|policy| shown(policy)).collect();
+    let next_page_token = page.close(&services, &mut policies, |policy| policy.id.clone());
+    Ok(HttpResponse::Ok().json(PolicyList {
+        policies,
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        consistency_token: current.token.clone(),
+        next_page_token,
+    }))
+}
+
+/// One policy, as text and as JSON.
+#[utoipa::path(get, path = "/v1/stores/{store}/policies/{policy}", operation_id = "readPolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path)),
+    responses((status = 200, body = PolicyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn read(access: ReadStore, path: web::Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+    let current = access.0.store.current();
+    let policy = current.snapshot.release().and_then(|release| release.policy(&path.1));
+    let policy = policy.ok_or_else(|| ApiError::not_found("policy", &path.1))?;
+    let mut reply = shown(policy);
+    reply.json = authx_engine::policy_json(&policy.source().text).ok();
+    let mut response = HttpResponse::Ok();
+    if let Some(release) = current.release_id() {
+        response.insert_header(("ETag", format!("\"{release}\"")));
+    }
+    Ok(response.json(reply))
+}
+
+/// Puts one policy or template into a new release and activates it.
+#[utoipa::path(put, path = "/v1/stores/{store}/policies/{policy}", operation_id = "putPolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path), DryRunQuery), request_body = PutPolicyBody,
+    responses((status = 200, body = super::releases::ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn put(services: web::Data<Services>, access: AdminStore, request: HttpRequest, path: web::Path<(String, String)>, query: Query<DryRunQuery>, body: Body<PutPolicyBody>) -> Result<HttpResponse, ApiError> {
+    let text = match (body.0.cedar, body.0.json) {
+        (Some(text), None) => text,
+        (None, Some(json)) => cedar_text(json)?,
+        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(Code::MalformedRequest, "a policy has either `cedar` or `json`")),
+    };
+    let source = PolicySource::single(Some(path.into_inner().1), text);
+    let edit = PolicyEdit { put: vec![source], delete: Vec::new() };
+    change(&services, &access, &request, Proposal::Edit(edit), query.0.dry_run).await
+}
+
+/// Takes one policy or template out, in a new release.
+#[utoipa::path(delete, path = "/v1/stores/{store}/policies/{policy}", operation_id = "deletePolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path)),
+    responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn delete(services: web::Data<Services>, access: AdminStore, request: HttpRequest, path: web::Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+    let id = &path.1;
+    let current = access.0.store.current();
+    if current.snapshot.release().and_then(|release| release.policy(id)).is_none() {
+        return Err(ApiError::not_found("policy", id));
+    }
+    let edit = PolicyEdit { put: Vec::new(), delete: vec![PolicyId::new(id)] };
+    change(&services, &access, &request, Proposal::Edit(edit), false).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The active release's schema.
+#[utoipa::path(get, path = "/v1/stores/{store}/schema", operation_id = "readSchema", tag = "policies", params(("store" = String, Path, description = "id or alias")),
+    responses((status = 200, body = SchemaReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn read_schema(access: ReadStore) -> Result<HttpResponse, ApiError> {
+    let current = access.0.store.current();
+    let schema = current.snapshot.release().and_then(|release| release.schema());
+    let source = schema.map(|schema| schema.source()).ok_or_else(|| ApiError::new(Code::NotFound, "the store has no schema"))?;
+    let json = match source.syntax {
+        SchemaSyntax::Json => serde_json::from_str(&source.text).ok(),
+        SchemaSyntax::Cedar => None,
+    };
+    Ok(HttpResponse::Ok().json(SchemaReply {
+        cedar: (source.syntax == SchemaSyntax::Cedar).then(|| source.text.clone()),
+        json,
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        consistency_token: current.token.clone(),
+    }))
+}
+
+/// Replaces the schema, in a new release.
+#[utoipa::path(put, path = "/v1/stores/{store}/schema", operation_id = "putSchema", tag = "policies", params(("store" = String, Path, description = "id or alias"), DryRunQuery), request_body = SchemaBody,
+    responses((status = 200, body = super::releases::ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn put_schema(services: web::Data<Services>, access: AdminStore, request: HttpRequest, query: Query<DryRunQuery>, body: Body<SchemaBody>) -> Result<HttpResponse, ApiError> {
+    let proposal = Proposal::Parts { schema: Some(body.0.parse()?), policies: None };
+    change(&services, &access, &request, proposal, query.0.dry_run).await
+}
+
+async fn change(services: &Services, access: &AdminStore, request: &HttpRequest, proposal: Proposal, dry_run: bool) -> Result<HttpResponse, ApiError> {
+    let apply = ApplyRequest { proposal, if_release: expected(request, None), allow_nonconforming: false, dry_run, activate: true };
+    let store = &access.0.store;
+    let outcome = services.releases.apply(store, access.0.caller.actor(), apply).await?;
+    Ok(applied(store, outcome, dry_run))
+}

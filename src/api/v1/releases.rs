@@ -1,0 +1,359 @@
+//! Applying, validating, reading and activating releases.
+
+use actix_web::http::header::IF_MATCH;
+use actix_web::{HttpRequest, HttpResponse, web};
+use authx_engine::{Json, PolicySource, ReleaseDiff, SchemaSource, SchemaSyntax, split_policies};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::Services;
+use crate::api::error::{ApiError, Code, ErrorItem, ProblemBody};
+use crate::api::extract::{AdminStore, Body, Query, ReadStore};
+use crate::api::paging::PageQuery;
+use crate::pap::{Applied, ApplyRequest, PapError, Proposal};
+use crate::replica::OpenStore;
+use crate::storage::records::ReleaseRecord;
+
+/// Ids that a diff names of each kind; the counts are always whole.
+const MAX_NAMED: usize = 1_000;
+
+/// A release, whole or in part: a part left out stays as it is, a part given replaces the whole part.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ApplyBody {
+    #[serde(default)]
+    schema: Option<SchemaBody>,
+    #[serde(default)]
+    policies: Option<Vec<PolicyBody>>,
+    /// The release that must be active; `none` for a store without one.
+    #[serde(default)]
+    if_release: Option<String>,
+    /// Apply although stored data does not conform; recorded.
+    #[serde(default)]
+    allow_nonconforming: bool,
+    /// Not part of this version.
+    #[serde(default)]
+    #[schema(ignore)]
+    model: Option<Json>,
+}
+
+/// A schema in Cedar's or in its JSON syntax.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct SchemaBody {
+    #[serde(default)]
+    cedar: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    json: Option<Json>,
+    #[serde(default)]
+    file: Option<String>,
+}
+
+/// One policy with its `id`, or a file of policies.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct PolicyBody {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    file: Option<String>,
+    #[serde(default)]
+    cedar: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    json: Option<Json>,
+}
+
+/// `?dry_run=true` tells what would happen and changes nothing.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ApplyQuery {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What differs between two releases; at most 1,000 ids of each kind.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DiffBody {
+    schema_changed: bool,
+    added: Vec<String>,
+    removed: Vec<String>,
+    changed: Vec<String>,
+    added_count: usize,
+    removed_count: usize,
+    changed_count: usize,
+}
+
+/// What came of an apply.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApplyReply {
+    /// The active release after the apply; for a dry run the one that is active now.
+    release: Option<String>,
+    /// False when the proposal is what is active already.
+    changed: bool,
+    dry_run: bool,
+    diff: DiffBody,
+    policies: usize,
+    /// Warnings of the compiler.
+    problems: Vec<ErrorItem>,
+    revision: u64,
+    consistency_token: String,
+}
+
+/// What validating found; valid means no errors.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ValidateReply {
+    valid: bool,
+    problems: Vec<ValidationProblem>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ValidationProblem {
+    /// `error` or `warning`.
+    severity: String,
+    #[serde(flatten)]
+    item: ErrorItem,
+}
+
+impl From<ReleaseDiff> for DiffBody {
+    fn from(diff: ReleaseDiff) -> Self {
+        let named = |ids: &[authx_engine::PolicyId]| ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+        Self {
+            schema_changed: diff.schema_changed,
+            added: named(&diff.added),
+            removed: named(&diff.removed),
+            changed: named(&diff.changed),
+            added_count: diff.added.len(),
+            removed_count: diff.removed.len(),
+            changed_count: diff.changed.len(),
+        }
+    }
+}
+
+fn malformed(detail: impl Into<String>) -> ApiError {
+    ApiError::new(Code::MalformedRequest, detail)
+}
+
+impl SchemaBody {
+    pub(super) fn parse(self) -> Result<SchemaSource, ApiError> {
+        let (syntax, text) = match (self.cedar, self.json) {
+            (Some(text), None) => (SchemaSyntax::Cedar, text),
+            (None, Some(json)) => (SchemaSyntax::Json, json.0.to_string()),
+            (Some(_), Some(_)) | (None, None) => return Err(malformed("a schema has either `cedar` or `json`")),
+        };
+        Ok(SchemaSource { syntax, file: self.file, text })
+    }
+}
+
+impl PolicyBody {
+    /// The policies of one entry.
+    fn parse(self) -> Result<Vec<PolicySource>, ApiError> {
+        let text = match (self.cedar, self.json) {
+            (Some(text), None) => text,
+            (None, Some(json)) => cedar_text(json)?,
+            (Some(_), Some(_)) | (None, None) => return Err(malformed("a policy has either `cedar` or `json`")),
+        };
+        match self.id {
+            // One policy: what else the text holds is the parser's to refuse.
+            Some(id) => Ok(vec![PolicySource { file: self.file, ..PolicySource::single(Some(id), text) }]),
+            None => Ok(split_policies(self.file.as_deref(), &text)),
+        }
+    }
+}
+
+/// A policy's JSON as Cedar text.
+pub(super) fn cedar_text(json: Json) -> Result<String, ApiError> {
+    let invalid = |message: String| ApiError { errors: vec![ErrorItem { code: "policy_syntax".to_owned(), message: message.clone(), ..ErrorItem::default() }], ..ApiError::new(Code::InvalidRelease, message) };
+    authx_engine::policy_text(json.0).map_err(invalid)
+}
+
+impl ApplyBody {
+    fn parse(self) -> Result<(Proposal, Option<String>, bool), ApiError> {
+        if self.model.is_some() {
+            return Err(ApiError::new(Code::Unsupported, "`model` is not part of this version"));
+        }
+        let schema = self.schema.map(SchemaBody::parse).transpose()?;
+        let policies = match self.policies {
+            None => None,
+            Some(entries) => {
+                let mut sources = Vec::with_capacity(entries.len());
+                for entry in entries {
+                    sources.extend(entry.parse()?);
+                }
+                Some(sources)
+            }
+        };
+        Ok((Proposal::Parts { schema, policies }, self.if_release, self.allow_nonconforming))
+    }
+}
+
+/// The release that the caller saw: `if_release`, or the header `If-Match`.
+pub(super) fn expected(request: &HttpRequest, body: Option<String>) -> Option<String> {
+    let header = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok()).filter(|value| *value != "*");
+    body.or_else(|| header.map(|value| value.trim_matches('"').to_owned()))
+}
+
+pub(super) fn applied(store: &OpenStore, applied: Applied, dry_run: bool) -> HttpResponse {
+    let current = store.current();
+    let (revision, token, release) = match &applied.committed {
+        Some(committed) => (committed.revision.0, committed.token.clone(), committed.release.clone()),
+        None => (current.revision().0, current.token.clone(), current.release_id().map(str::to_owned)),
+    };
+    let mut response = HttpResponse::Ok();
+    if let Some(release) = &release {
+        response.insert_header(("ETag", format!("\"{release}\"")));
+    }
+    response.json(ApplyReply {
+        release,
+        changed: applied.changed,
+        dry_run,
+        policies: applied.release.policy_count(),
+        diff: DiffBody::from(applied.diff),
+        problems: applied.warnings.iter().map(ErrorItem::from).collect(),
+        revision,
+        consistency_token: token,
+    })
+}
+
+/// Validates and activates a release, atomically.
+#[utoipa::path(post, path = "/v1/stores/{store}/apply", operation_id = "apply", tag = "releases", params(("store" = String, Path, description = "id or alias"), ApplyQuery), request_body = ApplyBody,
+    responses((status = 200, body = ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn apply(services: web::Data<Services>, access: AdminStore, request: HttpRequest, query: Query<ApplyQuery>, body: Body<ApplyBody>) -> Result<HttpResponse, ApiError> {
+    let (proposal, if_release, allow_nonconforming) = body.0.parse()?;
+    let dry_run = query.0.dry_run;
+    let apply = ApplyRequest { proposal, if_release: expected(&request, if_release), allow_nonconforming, dry_run, activate: true };
+    let outcome = services.releases.apply(&access.0.store, access.0.caller.actor(), apply).await?;
+    Ok(applied(&access.0.store, outcome, dry_run))
+}
+
+/// Validates strictly, whatever the store's setting, and stores nothing.
+#[utoipa::path(post, path = "/v1/stores/{store}/validate", operation_id = "validate", tag = "releases", params(("store" = String, Path, description = "id or alias")), request_body = ApplyBody,
+    responses((status = 200, body = ValidateReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn validate(services: web::Data<Services>, access: ReadStore, body: Body<ApplyBody>) -> Result<HttpResponse, ApiError> {
+    let (proposal, ..) = body.0.parse()?;
+    let report = services.releases.validate(&access.0.store, proposal).await?;
+    let shown = |problem: &authx_engine::Problem| ValidationProblem {
+        severity: if problem.is_error() { "error".to_owned() } else { "warning".to_owned() },
+        item: ErrorItem::from(problem),
+    };
+    Ok(HttpResponse::Ok().json(ValidateReply { valid: report.valid, problems: report.problems.iter().map(shown).collect() }))
+}
+
+/// A release without its policies.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReleaseReply {
+    id: String,
+    /// 1, 2, 3… in the order of making.
+    number: u64,
+    active: bool,
+    policies: u64,
+    has_schema: bool,
+    created_at: String,
+    actor: String,
+}
+
+/// A page of releases, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReleaseList {
+    releases: Vec<ReleaseReply>,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+fn shown(record: &ReleaseRecord, active: Option<&str>) -> ReleaseReply {
+    ReleaseReply {
+        id: record.id.to_string(),
+        number: record.number,
+        active: active == Some(record.id.as_str()),
+        policies: record.policy_count,
+        has_schema: record.schema.is_some(),
+        created_at: record.created_at.to_string(),
+        actor: record.actor.clone(),
+    }
+}
+
+/// Makes a draft: a release that is not active.
+#[utoipa::path(post, path = "/v1/stores/{store}/releases", operation_id = "createRelease", tag = "releases", params(("store" = String, Path, description = "id or alias")), request_body = ApplyBody,
+    responses((status = 201, body = ReleaseReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn draft(services: web::Data<Services>, access: AdminStore, request: HttpRequest, body: Body<ApplyBody>) -> Result<HttpResponse, ApiError> {
+    let (proposal, if_release, allow_nonconforming) = body.0.parse()?;
+    let apply = ApplyRequest { proposal, if_release: expected(&request, if_release), allow_nonconforming, dry_run: false, activate: false };
+    let store = &access.0.store;
+    let outcome = services.releases.apply(store, access.0.caller.actor(), apply).await?;
+    let record = record(&services, store, outcome.release.id()).await?;
+    store.keep_release(outcome.release);
+    Ok(HttpResponse::Created().json(shown(&record, store.current().release_id())))
+}
+
+async fn record(services: &Services, store: &OpenStore, id: &str) -> Result<ReleaseRecord, ApiError> {
+    let unknown = || ApiError::not_found("release", id);
+    let parsed = crate::ids::ReleaseId::parse(id).map_err(|_| unknown())?;
+    let found = services.storage.releases.get(store.scope(), &parsed).await.map_err(PapError::from)?;
+    found.ok_or_else(unknown)
+}
+
+/// The store's releases, newest first.
+#[utoipa::path(get, path = "/v1/stores/{store}/releases", operation_id = "listReleases", tag = "releases", params(("store" = String, Path, description = "id or alias"), PageQuery),
+    responses((status = 200, body = ReleaseList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+    let store = &access.0.store;
+    let page = query.0.open(&services, Some(&access.0.tenant), &["releases", store.scope().store().as_str()])?;
+    let before = page.after.as_deref().and_then(|number| number.parse().ok());
+    let mut rows = services.storage.releases.list(store.scope(), before, page.limit()).await.map_err(PapError::from)?;
+    let next_page_token = page.close(&services, &mut rows, |row| row.number.to_string());
+    let current = store.current();
+    Ok(HttpResponse::Ok().json(ReleaseList {
+        releases: rows.iter().map(|row| shown(row, current.release_id())).collect(),
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        consistency_token: current.token.clone(),
+        next_page_token,
+    }))
+}
+
+/// One release.
+#[utoipa::path(get, path = "/v1/stores/{store}/releases/{release}", operation_id = "readRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path)),
+    responses((status = 200, body = ReleaseReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn read(services: web::Data<Services>, access: ReadStore, path: web::Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+    let store = &access.0.store;
+    let record = record(&services, store, &path.1).await?;
+    Ok(HttpResponse::Ok().json(shown(&record, store.current().release_id())))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DiffQuery {
+    /// The other release; the active one when absent.
+    #[serde(default)]
+    against: Option<String>,
+}
+
+/// What this release has that `against` has not, and the other way round.
+#[utoipa::path(get, path = "/v1/stores/{store}/releases/{release}/diff", operation_id = "diffReleases", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path), DiffQuery),
+    responses((status = 200, body = DiffBody), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn diff(services: web::Data<Services>, access: ReadStore, path: web::Path<(String, String)>, query: Query<DiffQuery>) -> Result<HttpResponse, ApiError> {
+    let store = &access.0.store;
+    let of = services.pdp.release(store, &path.1).await?;
+    let against = match query.0.against {
+        Some(id) => services.pdp.release(store, &id).await?,
+        None => store.current().snapshot.release().cloned().ok_or_else(|| ApiError::not_found("release", "active"))?,
+    };
+    Ok(HttpResponse::Ok().json(DiffBody::from(against.diff(&of))))
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ActivateQuery {
+    /// Activate although stored data does not conform; recorded.
+    #[serde(default)]
+    allow_nonconforming: bool,
+}
+
+/// Makes a release the active one: a draft, or an older one again.
+#[utoipa::path(post, path = "/v1/stores/{store}/releases/{release}/activate", operation_id = "activateRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path), ActivateQuery),
+    responses((status = 200, body = super::data::CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn activate(services: web::Data<Services>, access: AdminStore, path: web::Path<(String, String)>, query: Query<ActivateQuery>) -> Result<HttpResponse, ApiError> {
+    let committed = services.releases.activate(&access.0.store, access.0.caller.actor(), &path.1, query.0.allow_nonconforming).await?;
+    Ok(HttpResponse::Ok().json(super::data::CommitReply::from(committed)))
+}

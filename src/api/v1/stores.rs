@@ -1,0 +1,193 @@
+//! Stores.
+
+use actix_web::{HttpResponse, web};
+use authx_engine::{PolicyErrors, RequestAttributes, Settings, Validation};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::Services;
+use crate::api::error::{ApiError, Code, ProblemBody};
+use crate::api::extract::{AdminStore, Authenticated, Body, Query, ReadStore};
+use crate::api::paging::PageQuery;
+use crate::identity::Permission;
+use crate::ids::StoreAlias;
+use crate::pap::{NewStore, StoreChange};
+use crate::replica::OpenStore;
+
+/// The longest name of a tenant, a store or a key, in characters.
+pub const MAX_NAME: usize = 256;
+
+/// How a store decides; what is absent has its default.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsBody {
+    /// `strict` (default): everything conforms to the schema. `off`: the schema gives action groups only.
+    #[serde(default)]
+    #[schema(value_type = String, example = "strict")]
+    validation: Option<Validation>,
+    /// `deny` (default): a forbid that errs denies. `cedar`: a policy that errs is skipped.
+    #[serde(default)]
+    #[schema(value_type = String, example = "deny")]
+    policy_errors: Option<PolicyErrors>,
+    /// `override` (default): sent attributes replace stored ones. `ignore`: they count only where nothing is stored.
+    #[serde(default)]
+    #[schema(value_type = String, example = "override")]
+    request_attributes: Option<RequestAttributes>,
+}
+
+impl SettingsBody {
+    fn over(self, settings: Settings) -> Settings {
+        Settings {
+            validation: self.validation.unwrap_or(settings.validation),
+            policy_errors: self.policy_errors.unwrap_or(settings.policy_errors),
+            request_attributes: self.request_attributes.unwrap_or(settings.request_attributes),
+        }
+    }
+}
+
+/// A store to make.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateStoreBody {
+    /// Free text; need not be unique.
+    name: String,
+    /// `[a-z][a-z0-9-]{2,62}`, unique in the tenant; paths take it in place of the id.
+    #[serde(default)]
+    alias: Option<String>,
+    #[serde(default)]
+    settings: SettingsBody,
+}
+
+/// A change of a store; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct UpdateStoreBody {
+    #[serde(default)]
+    name: Option<String>,
+    /// `null` takes the alias away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    alias: Option<Option<String>>,
+    #[serde(default)]
+    settings: SettingsBody,
+}
+
+/// Tells `null` from absent.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+/// A store.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoreReply {
+    id: String,
+    name: String,
+    alias: Option<String>,
+    settings: SettingsBody,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+    entities: usize,
+    policies: usize,
+    created_at: String,
+    updated_at: String,
+}
+
+/// A page of stores.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoreList {
+    stores: Vec<StoreReply>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+fn shown(store: &OpenStore) -> StoreReply {
+    let (record, current) = (store.record(), store.current());
+    let settings = current.snapshot.settings();
+    StoreReply {
+        id: record.id.to_string(),
+        name: record.name.clone(),
+        alias: record.alias.as_ref().map(ToString::to_string),
+        settings: SettingsBody {
+            validation: Some(settings.validation),
+            policy_errors: Some(settings.policy_errors),
+            request_attributes: Some(settings.request_attributes),
+        },
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        consistency_token: current.token.clone(),
+        entities: current.snapshot.data().entity_count(),
+        policies: current.snapshot.release().map_or(0, |release| release.policy_count()),
+        created_at: record.created_at.to_string(),
+        updated_at: record.updated_at.to_string(),
+    }
+}
+
+/// Checks free text that names something.
+pub fn name(text: String) -> Result<String, ApiError> {
+    if (1..=MAX_NAME).contains(&text.chars().count()) {
+        Ok(text)
+    } else {
+        Err(ApiError::new(Code::InvalidInput, format!("a name has 1 to {MAX_NAME} characters")))
+    }
+}
+
+fn alias(text: &str) -> Result<StoreAlias, ApiError> {
+    StoreAlias::parse(text).map_err(|error| ApiError::new(Code::InvalidInput, error.to_string()))
+}
+
+/// Makes an empty store.
+#[utoipa::path(post, path = "/v1/stores", operation_id = "createStore", tag = "stores", request_body = CreateStoreBody,
+    responses((status = 201, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn create(services: web::Data<Services>, caller: Authenticated, body: Body<CreateStoreBody>) -> Result<HttpResponse, ApiError> {
+    let tenant = caller.tenant(Permission::Admin)?;
+    if caller.0.is_limited() {
+        return Err(ApiError::new(Code::Forbidden, "a key that is limited to some stores makes none"));
+    }
+    let new = NewStore {
+        name: name(body.0.name)?,
+        alias: body.0.alias.as_deref().map(alias).transpose()?,
+        settings: body.0.settings.over(Settings::default()),
+    };
+    let store = services.stores.create(tenant, new).await?;
+    Ok(HttpResponse::Created().json(shown(&store)))
+}
+
+/// The tenant's stores, by id.
+#[utoipa::path(get, path = "/v1/stores", operation_id = "listStores", tag = "stores", params(PageQuery),
+    responses((status = 200, body = StoreList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn list(services: web::Data<Services>, caller: Authenticated, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+    let tenant = caller.tenant(Permission::Read)?;
+    let page = query.0.open(&services, Some(tenant), &["stores"])?;
+    let after = page.after.as_deref().and_then(|id| crate::ids::StoreId::parse(id).ok());
+    let mut rows = services.replica.list(tenant.tenant(), after.as_ref(), page.limit() as usize, &|id| caller.0.store(tenant, id).is_some());
+    let next_page_token = page.close(&services, &mut rows, |store| store.scope().store().to_string());
+    Ok(HttpResponse::Ok().json(StoreList { stores: rows.iter().map(|store| shown(store)).collect(), next_page_token }))
+}
+
+/// One store.
+#[utoipa::path(get, path = "/v1/stores/{store}", operation_id = "readStore", tag = "stores", params(("store" = String, Path, description = "id or alias")),
+    responses((status = 200, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn read(access: ReadStore) -> HttpResponse {
+    HttpResponse::Ok().json(shown(&access.0.store))
+}
+
+/// Renames a store, moves its alias, or changes how it decides.
+#[utoipa::path(patch, path = "/v1/stores/{store}", operation_id = "updateStore", tag = "stores", params(("store" = String, Path, description = "id or alias")), request_body = UpdateStoreBody,
+    responses((status = 200, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn update(services: web::Data<Services>, access: AdminStore, body: Body<UpdateStoreBody>) -> Result<HttpResponse, ApiError> {
+    let store = &access.0.store;
+    let change = StoreChange {
+        name: body.0.name.map(name).transpose()?,
+        alias: body.0.alias.map(|text| text.as_deref().map(alias).transpose()).transpose()?,
+        settings: Some(body.0.settings.over(store.current().snapshot.settings())),
+    };
+    services.stores.update(&access.0.tenant, store, access.0.caller.actor(), change).await?;
+    Ok(HttpResponse::Ok().json(shown(store)))
+}
+
+/// Deletes a store.
+#[utoipa::path(delete, path = "/v1/stores/{store}", operation_id = "deleteStore", tag = "stores", params(("store" = String, Path, description = "id or alias")),
+    responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn delete(services: web::Data<Services>, access: AdminStore) -> Result<HttpResponse, ApiError> {
+    services.stores.delete(&access.0.tenant, &access.0.store).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,147 @@
+//! The composition root: the only place that names concrete adapters.
+
+mod demo;
+mod start;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use authx_engine::Limits;
+use tokio_util::task::TaskTracker;
+
+use crate::api::middleware::TimeLimit;
+use crate::api::{Services, configure, track};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::identity::Identity;
+use crate::pap::{Administration, PapError, Releases, Stores, Writers};
+use crate::pdp::Pdp;
+use crate::replica::{LoadError, Replica, load_store};
+use crate::scope::StoreScope;
+use crate::storage::{Storage, StorageError, sqlite};
+use crate::telemetry;
+use crate::tokens::Tokens;
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    #[error("a store cannot be loaded: {0}")]
+    Load(#[from] LoadError),
+    #[error("the first start failed: {0}")]
+    Start(#[from] PapError),
+    #[error("{what}: {source}")]
+    Io { what: String, source: std::io::Error },
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A server that is told to run.
+pub struct Options {
+    pub config: Config,
+    pub dev: bool,
+}
+
+/// Runs the server until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(options: Options) -> Result<(), AppError> {
+    let begun = std::time::Instant::now();
+    let Options { config, dev } = options;
+    telemetry::log(&config.log);
+    let metrics = telemetry::metrics().map_err(|error| AppError::Other(error.to_string()))?;
+    let clock = Clock;
+    let data_dir = &config.storage.data_dir;
+    let storage = sqlite::open(data_dir).await?;
+    let tokens = Tokens::new(start::secret(data_dir)?).map_err(|error| AppError::Other(error.to_string()))?;
+    let replica = Arc::new(Replica::new(tokens));
+    load_all(&storage, &replica).await?;
+
+    let loopback = config.server.bind.ip().is_loopback();
+    let first = start::prepare(&storage, clock, data_dir, dev).await?;
+    let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
+    let identity = Arc::new(Identity::new(storage.keys.all_usable().await?, start::tenants(&storage).await?, open_tenant, clock));
+    let tasks = TaskTracker::new();
+    let writers = Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), tokio::runtime::Handle::current());
+    let limits = Limits {
+        ancestors: config.limits.ancestors,
+        request_entities: config.limits.request_entities,
+        reached_entities: config.limits.reached_entities,
+    };
+    let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);
+    let services = web::Data::new(Services {
+        pdp: Pdp::new(Arc::clone(&replica), storage.clone(), limits, clock, deadline),
+        stores: Stores::new(writers.clone()),
+        releases: Releases::new(writers.clone(), config.limits.compilers),
+        administration: Administration::new(storage.clone(), Arc::clone(&identity), clock),
+        identity,
+        replica,
+        writers,
+        storage: storage.clone(),
+        clock,
+        metrics,
+    });
+    let mut notes = Vec::new();
+    if let Some(tenant) = first.dev_tenant.filter(|_| dev) {
+        notes = demo::seed(&services, tenant, loopback).await?;
+    }
+    run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
+    // Writes that were taken are finished before the database is closed.
+    tasks.close();
+    tasks.wait().await;
+    storage.close().await;
+    Ok(())
+}
+
+async fn load_all(storage: &Storage, replica: &Replica) -> Result<(), AppError> {
+    for record in storage.stores.all_open().await? {
+        let scope = StoreScope::new(record.tenant, record.id);
+        if let Some(store) = load_store(storage, scope, replica.tokens()).await? {
+            replica.open(&Arc::new(store));
+        }
+    }
+    Ok(())
+}
+
+async fn run(
+    config: &Config,
+    services: web::Data<Services>,
+    begun: std::time::Instant,
+    notes: &[String],
+    keys_file: Option<&std::path::Path>,
+    open: bool,
+) -> Result<(), AppError> {
+    let server = &config.server;
+    let time_limit = web::Data::new(TimeLimit(Duration::from_secs(server.request_timeout_seconds)));
+    let build = move || {
+        App::new().app_data(services.clone()).app_data(time_limit.clone()).wrap(from_fn(track)).configure(configure)
+    };
+    let io = |what: String| move |source| AppError::Io { what, source };
+    let workers = if server.workers == 0 { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) } else { server.workers };
+    let http = HttpServer::new(build)
+        .workers(workers)
+        .client_request_timeout(Duration::from_secs(server.header_timeout_seconds))
+        .keep_alive(Duration::from_secs(server.keep_alive_seconds))
+        .shutdown_timeout(server.shutdown_timeout_seconds)
+        .max_connections(server.max_connections)
+        .bind(server.bind)
+        .map_err(io(format!("cannot listen on {}", server.bind)))?;
+    let address = http.addrs().first().copied().unwrap_or(server.bind);
+    let running = http.run();
+    let mut out = std::io::stderr().lock();
+    let access = if open { "no key needed on loopback" } else { "keys needed" };
+    let _ = writeln!(out, "ready in {} ms · http://{address} · {access} · API docs at /docs", begun.elapsed().as_millis());
+    if let Some(path) = keys_file {
+        let _ = writeln!(out, "the first keys are in {}", path.display());
+    }
+    for note in notes {
+        let _ = writeln!(out, "{}", note.replace("{address}", &address.to_string()));
+    }
+    drop(out);
+    running.await.map_err(io("the server stopped".to_owned()))
+}

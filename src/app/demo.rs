@@ -1,0 +1,85 @@
+//! What `--dev` seeds and prints: the store `documents` and three commands to try on it.
+
+use actix_web::web;
+use authx_engine::{EntityInput, PolicySource, SchemaSource, SchemaSyntax, Settings, split_policies};
+
+use crate::api::Services;
+use crate::app::AppError;
+use crate::identity::{KeySpec, Permission};
+use crate::ids::{StoreAlias, TenantId};
+use crate::pap::{ApplyRequest, DataWrite, NewStore, Proposal};
+use crate::scope::TenantScope;
+
+const ALIAS: &str = "documents";
+const SCHEMA: (&str, &str) =
+    ("schemas/documents.cedarschema", include_str!("../../schemas/documents.cedarschema"));
+const POLICIES: [(&str, &str); 3] = [
+    ("policies/documents/guards.cedar", include_str!("../../policies/documents/guards.cedar")),
+    ("policies/documents/roles.cedar", include_str!("../../policies/documents/roles.cedar")),
+    ("policies/documents/sharing.cedar", include_str!("../../policies/documents/sharing.cedar")),
+];
+const ENTITIES: &str = include_str!("../../policies/documents/documents.cedarentities.json");
+const QUESTION: &str = r#"{"principal":"User:bob","action":"read","resource":"Document:roadmap"}"#;
+const LINK: &str = r#"{"template":"shared-with","principal":"User:bob","resource":"Document:roadmap"}"#;
+
+/// Makes the demo store if it is absent, and tells what to print; `{address}` stands for the server's.
+pub(super) async fn seed(
+    services: &web::Data<Services>,
+    tenant: TenantId,
+    loopback: bool,
+) -> Result<Vec<String>, AppError> {
+    if services.replica.find(&tenant, ALIAS).is_none() {
+        make(services, tenant).await?;
+    }
+    let gone = || AppError::Other("the demo store is gone".to_owned());
+    let current = services.replica.find(&tenant, ALIAS).ok_or_else(gone)?.current();
+    let policies = current.snapshot.release().map_or(0, |release| release.policy_count());
+    let release = current.release_id().unwrap_or("none");
+    let entities = current.snapshot.data().entity_count();
+    let mut header = String::from("-H 'content-type: application/json'");
+    if !loopback {
+        let spec = KeySpec {
+            tenant: Some(tenant),
+            name: "dev".to_owned(),
+            permissions: vec![Permission::Admin],
+            stores: None,
+            expires_at: None,
+        };
+        let key = services.administration.create_key(spec).await?;
+        header = format!("{header} -H 'authorization: Bearer {}'", key.secret);
+    }
+    let base = format!("http://{{address}}/v1/stores/{ALIAS}");
+    let check = format!("  curl -s {base}/check {header} -d '{QUESTION}'");
+    let share = format!("  curl -s -X PUT {base}/links/bob-roadmap {header} -d '{LINK}'");
+    Ok(vec![
+        format!("store {ALIAS} · release {release} · {policies} policies, {entities} entities"),
+        "try a deny, a change and an allow:".to_owned(),
+        check.clone(),
+        share,
+        check,
+    ])
+}
+
+async fn make(services: &web::Data<Services>, tenant: TenantId) -> Result<(), AppError> {
+    let tenant = TenantScope::new(tenant);
+    let alias = StoreAlias::parse(ALIAS).map_err(|error| AppError::Other(error.to_string()))?;
+    let new = NewStore { name: "Documents".to_owned(), alias: Some(alias), settings: Settings::default() };
+    let store = services.stores.create(&tenant, new).await?;
+    let policies: Vec<PolicySource> =
+        POLICIES.iter().flat_map(|(file, text)| split_policies(Some(file), text)).collect();
+    let (file, text) = SCHEMA;
+    let schema =
+        SchemaSource { syntax: SchemaSyntax::Cedar, file: Some(file.to_owned()), text: text.to_owned() };
+    let apply = ApplyRequest {
+        proposal: Proposal::Parts { schema: Some(schema), policies: Some(policies) },
+        if_release: None,
+        allow_nonconforming: false,
+        dry_run: false,
+        activate: true,
+    };
+    services.releases.apply(&store, "dev", apply).await?;
+    let upsert: Vec<EntityInput> =
+        serde_json::from_str(ENTITIES).map_err(|error| AppError::Other(error.to_string()))?;
+    services.writers.write(&store, "dev", DataWrite { delete: Vec::new(), upsert }).await?;
+    Ok(())
+}

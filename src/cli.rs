@@ -1,0 +1,186 @@
+//! The command line. Results go to stdout, notes for people to stderr.
+
+mod apply;
+mod bench;
+mod check;
+mod client;
+mod files;
+mod report;
+mod serve;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Allow, or done.
+    Done,
+    Error,
+    Deny,
+    /// Invalid policy, schema or model.
+    Invalid,
+    /// The server does not answer.
+    Unreachable,
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Deny => 2,
+            Exit::Invalid => 3,
+            Exit::Unreachable => 5,
+            Exit::Usage => 64,
+        })
+    }
+}
+
+/// AuthX: may this principal do this action on this resource?
+#[derive(Debug, Parser)]
+#[command(name = "authx", version, max_term_width = 100, after_help = "Exit codes: 0 allow or done, 1 error, 2 deny, 3 invalid policy or schema, 5 unreachable, 64 usage")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Args),
+    /// Ask for a decision, of a server or of files
+    Check(check::Args),
+    /// Apply policies and schema to a store
+    Apply(apply::Args),
+    /// Validate policies and schema
+    Validate(validate::Args),
+    /// Print openapi.yaml
+    Openapi,
+    /// Print a page of the documentation that is made from the code
+    #[command(hide = true)]
+    Reference { page: ReferencePage },
+    /// Bring the database to this version's schema
+    Migrate(serve::MigrateArgs),
+    /// Measure
+    Bench(bench::Args),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReferencePage {
+    Errors,
+    Config,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    #[default]
+    Table,
+    Json,
+    Yaml,
+}
+
+/// Where the server is and who asks.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ServerArgs {
+    /// The server's address
+    #[arg(long, env = "AUTHX_SERVER", default_value = "http://127.0.0.1:8181", value_name = "URL")]
+    pub(crate) server: String,
+    /// The API key
+    #[arg(long, env = "AUTHX_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The store's id or alias; the tenant's only store when absent
+    #[arg(long, env = "AUTHX_STORE", value_name = "STORE")]
+    pub(crate) store: Option<String>,
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if shown { Exit::Done.into() } else { Exit::Usage.into() };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Error, &error.to_string()).into(),
+    };
+    runtime.block_on(run(cli.command)).into()
+}
+
+async fn run(command: Command) -> Exit {
+    match command {
+        Command::Serve(args) => serve::serve(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Apply(args) => apply::run(args).await,
+        Command::Validate(args) => validate::run(args).await,
+        Command::Openapi => print(&crate::api::document()),
+        Command::Reference { page } => print(&match page {
+            ReferencePage::Errors => crate::api::error::reference(),
+            ReferencePage::Config => reference_config(),
+        }),
+        Command::Migrate(args) => serve::migrate(args).await,
+        Command::Bench(args) => bench::run(&args),
+    }
+}
+
+/// docs/configuration.md.
+fn reference_config() -> String {
+    format!("# Configuration\n\n`authx serve --config FILE` takes a TOML file with any of these keys; `authx serve --help` lists the flags and their\n`AUTHX_…` variables, which win over the file. This page is made from `src/config/default.toml`.\n\n```toml\n{}```\n", crate::config::DEFAULTS)
+}
+
+/// Prints a result.
+#[expect(clippy::print_stdout, reason = "the command line's results")]
+pub(crate) fn print(text: &str) -> Exit {
+    print!("{text}");
+    Exit::Done
+}
+
+/// Prints a value in the form that was asked for; `table` is its form for people.
+pub(crate) fn print_as(output: Output, value: &serde_json::Value, table: &str) {
+    let text = match output {
+        Output::Table => table.to_owned(),
+        Output::Json => format!("{value:#}\n"),
+        Output::Yaml => serde_yaml_ng::to_string(value).unwrap_or_default(),
+    };
+    print(&text);
+}
+
+/// Tells a person what went wrong.
+pub(crate) fn fail(exit: Exit, message: &str) -> Exit {
+    note(&format!("error: {message}"));
+    exit
+}
+
+/// A note for people.
+pub(crate) fn note(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether stderr is a terminal that wants colour.
+pub(crate) fn color() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The help of the program and of each command, for the golden test.
+#[must_use]
+pub fn help() -> String {
+    use clap::CommandFactory as _;
+    let mut command = Cli::command();
+    let mut text = command.render_long_help().to_string();
+    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
+        text.push_str(&format!("\n---- authx {} ----\n\n{}", sub.get_name().to_owned(), sub.render_long_help()));
+    }
+    text
+}

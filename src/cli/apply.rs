@@ -1,0 +1,92 @@
+//! `authx apply`: the files of a store, made its active release.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::cli::check::choose;
+use crate::cli::client::Client;
+use crate::cli::files::find;
+use crate::cli::report::render;
+use crate::cli::validate::{body, problems_of};
+use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A root with `policies` and `schemas`, a `policies` folder, a store's folder or a file
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// Tell what would change and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Apply although stored data does not conform; recorded
+    #[arg(long)]
+    allow_nonconforming: bool,
+    /// Only if this release is active
+    #[arg(long, value_name = "RELEASE")]
+    if_release: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(crate) async fn run(args: Args) -> Exit {
+    match apply(args).await {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+async fn apply(args: Args) -> Result<Exit, Exit> {
+    let stores = find(&args.path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
+    // The store that is named on the server is found among the files by the same name, when they hold several.
+    let name = if stores.len() > 1 { args.server.store.as_deref() } else { None };
+    let files = choose(stores, name)?;
+    let client = Client::new(&args.server)?;
+    let path = client.store_path().await?;
+    let mut body = body(&files);
+    if let Some(map) = body.as_object_mut() {
+        map.insert("allow_nonconforming".to_owned(), args.allow_nonconforming.into());
+        if let Some(release) = &args.if_release {
+            map.insert("if_release".to_owned(), release.clone().into());
+        }
+    }
+    let reply = client.call(reqwest::Method::POST, &format!("{path}/apply?dry_run={}", args.dry_run), Some(&body)).await?;
+    if reply.status == 422 && reply.body.get("code").and_then(Value::as_str) == Some("invalid_release") {
+        note(render(&problems_of(reply.body.get("errors")), &files.texts, color()).trim_end());
+        return Err(Exit::Invalid);
+    }
+    if reply.status != 200 {
+        return Err(client.refused(&reply));
+    }
+    let mut warnings = problems_of(reply.body.get("problems"));
+    warnings.iter_mut().for_each(|problem| problem.severity = authx_engine::Severity::Warning);
+    if !warnings.is_empty() {
+        note(render(&warnings, &files.texts, color()).trim_end());
+    }
+    print_as(args.output, &reply.body, &table(&reply.body));
+    Ok(Exit::Done)
+}
+
+fn table(reply: &Value) -> String {
+    let empty = Value::Null;
+    let diff = reply.get("diff").unwrap_or(&empty);
+    let flag = |key: &str| reply.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let mut text = String::new();
+    if diff.get("schema_changed").and_then(Value::as_bool) == Some(true) {
+        text.push_str("~ schema\n");
+    }
+    for (kind, mark) in [("added", '+'), ("removed", '-'), ("changed", '~')] {
+        for id in diff.get(kind).and_then(Value::as_array).into_iter().flatten() {
+            text.push_str(&format!("{mark} {}\n", id.as_str().unwrap_or_default()));
+        }
+    }
+    let release = reply.get("release").and_then(Value::as_str).unwrap_or("none");
+    let revision = reply.get("revision").and_then(Value::as_u64).unwrap_or_default();
+    text.push_str(&match (flag("changed"), flag("dry_run")) {
+        (false, _) => format!("nothing to change · release {release} · revision {revision}\n"),
+        (true, true) => format!("would be applied · release {release} is still active\n"),
+        (true, false) => format!("applied · release {release} · revision {revision}\n"),
+    });
+    text
+}

@@ -1,0 +1,158 @@
+//! `authx check`: a decision, of a server or of files; the answer is the same.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use authx_engine::{
+    AccessRequest, Change, Data, DecideError, Decision, EntityUid, Evaluation, JsonObject, Limits, Settings, Snapshot,
+    check_entities, decide, parse_action, read_entity,
+};
+use serde_json::{Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::files::{StoreFiles, find};
+use crate::cli::validate::compile;
+use crate::cli::{Exit, Output, ServerArgs, fail, note, print_as};
+use crate::clock::Clock;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Who, such as `User:alice`
+    principal: String,
+    /// Does what, such as `read`
+    action: String,
+    /// On what, such as `Document:roadmap`
+    resource: String,
+    /// The context, a JSON object
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    context: String,
+    /// Decide from files instead of a server: a root, a `policies` folder, a store's folder or a file
+    #[arg(long, value_name = "PATH")]
+    files: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(crate) async fn run(args: Args) -> Exit {
+    match &args.files {
+        Some(_) => tokio::task::spawn_blocking(move || offline(&args)).await.unwrap_or(Exit::Error),
+        None => match online(&args).await {
+            Ok(exit) | Err(exit) => exit,
+        },
+    }
+}
+
+async fn online(args: &Args) -> Result<Exit, Exit> {
+    let client = Client::new(&args.server)?;
+    let context: Value = serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
+    let body = json!({"principal": args.principal, "action": args.action, "resource": args.resource, "context": context});
+    let path = client.store_path().await?;
+    let reply = client.call(reqwest::Method::POST, &format!("{path}/check"), Some(&body)).await?;
+    if reply.status != 200 {
+        return Err(client.refused(&reply));
+    }
+    Ok(tell(args.output, &reply.body))
+}
+
+/// Prints an answer.
+fn tell(output: Output, reply: &Value) -> Exit {
+    let text = |key: &str| reply.get(key).and_then(Value::as_str).unwrap_or_default();
+    let list = |key: &str| reply.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let decision = text("decision");
+    let mut table = format!("{decision:<8}");
+    if !text("decision_id").is_empty() {
+        table.push_str(&format!("decision {} · ", text("decision_id")));
+    }
+    table.push_str(&format!("revision {}\n", reply.get("revision").and_then(Value::as_u64).unwrap_or_default()));
+    for policy in list("determining_policies") {
+        table.push_str(&format!("  by {}\n", policy.as_str().unwrap_or_default()));
+    }
+    print_as(output, reply, &table);
+    for error in list("policy_errors") {
+        let part = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        note(&format!("policy `{}` failed: {}", part("policy"), part("message")));
+    }
+    for (key, word) in [("advice", "advice"), ("warnings", "warning")] {
+        for text in list(key) {
+            note(&format!("{word}: {}", text.as_str().unwrap_or_default()));
+        }
+    }
+    if decision == "allow" { Exit::Done } else { Exit::Deny }
+}
+
+fn offline(args: &Args) -> Exit {
+    match ask_files(args) {
+        Ok(evaluation) => tell(args.output, &shown(&evaluation)),
+        Err(exit) => exit,
+    }
+}
+
+fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
+    let path = args.files.clone().unwrap_or_default();
+    let stores = find(&path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
+    let files = choose(stores, args.server.store.as_deref())?;
+    let uid = |text: &str| EntityUid::parse(text).map_err(|error| fail(Exit::Usage, &error.to_string()));
+    let context: JsonObject = serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
+    let action = parse_action(&args.action).map_err(|error| fail(Exit::Usage, &error.to_string()))?;
+    let request = AccessRequest {
+        context,
+        now: Clock.now().as_millis(),
+        ..AccessRequest::new(uid(&args.principal)?, action, uid(&args.resource)?)
+    };
+    let snapshot = load(files)?;
+    decide(&snapshot, &request, &Limits::default()).map_err(|error| match error {
+        DecideError::InvalidInput { problems } => {
+            problems.iter().for_each(|problem| note(&format!("error: {problem}")));
+            Exit::Error
+        }
+        DecideError::Limit { message } | DecideError::Engine { message } => fail(Exit::Error, &message),
+    })
+}
+
+/// The store that was named, or the only one.
+pub(crate) fn choose(mut stores: Vec<StoreFiles>, name: Option<&str>) -> Result<StoreFiles, Exit> {
+    if let Some(name) = name {
+        stores.retain(|store| store.name == name);
+    }
+    match (stores.pop(), stores.is_empty()) {
+        (Some(store), true) => Ok(store),
+        (Some(_), false) => Err(fail(Exit::Usage, "the files hold several stores; name one with --store")),
+        (None, _) => Err(fail(Exit::Usage, "the files hold no such store")),
+    }
+}
+
+/// A snapshot of a store's files.
+fn load(files: StoreFiles) -> Result<Snapshot, Exit> {
+    let release = compile(files.schema, &files.policies, &files.texts)?;
+    let mut data = Data::default();
+    let mut rows = Vec::new();
+    for (index, input) in files.entities.iter().enumerate() {
+        if input.uid.is_action() {
+            continue;
+        }
+        let row = read_entity(input, release.schema(), &format!("entity {index}"));
+        let row = row.map_err(|problems| fail(Exit::Error, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
+        rows.push(Arc::new(row));
+    }
+    if let Some(schema) = release.schema() {
+        if let Some(problem) = check_entities(schema, rows.iter().map(|row| (0, &**row))).first() {
+            return Err(fail(Exit::Error, &problem.message));
+        }
+    }
+    rows.into_iter().for_each(|row| data.apply(&Change::PutEntity(row)));
+    Ok(Snapshot::new(Some(Arc::new(release)), Arc::new(data), Settings::default(), 0))
+}
+
+fn shown(evaluation: &Evaluation) -> Value {
+    let errors: Vec<Value> = evaluation.policy_errors.iter().map(|e| json!({"policy": e.policy, "message": e.message})).collect();
+    json!({
+        "decision": match evaluation.decision { Decision::Allow => "allow", Decision::Deny => "deny" },
+        "determining_policies": evaluation.determining_policies,
+        "policy_errors": errors,
+        "advice": evaluation.advice,
+        "warnings": evaluation.warnings,
+        "revision": evaluation.revision,
+    })
+}

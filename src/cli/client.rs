@@ -1,0 +1,110 @@
+//! The command line as a client of the server.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::{Exit, ServerArgs, fail, note};
+
+/// Calls one server with one key.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    key: Option<String>,
+    store: Option<String>,
+}
+
+/// An answer of the server.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+impl Client {
+    pub(crate) fn new(args: &ServerArgs) -> Result<Self, Exit> {
+        if args.server.starts_with("https://") {
+            return Err(fail(Exit::Usage, "this version speaks http only; use a local proxy for https"));
+        }
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
+        let http = http.map_err(|error| fail(Exit::Error, &error.to_string()))?;
+        Ok(Self {
+            http,
+            base: args.server.trim_end_matches('/').to_owned(),
+            key: args.key.clone(),
+            store: args.store.clone(),
+        })
+    }
+
+    /// The path of the store that was named, or of the tenant's only one.
+    pub(crate) async fn store_path(&self) -> Result<String, Exit> {
+        if let Some(store) = &self.store {
+            return Ok(format!("/v1/stores/{}", encode(store)));
+        }
+        let reply = self.call(reqwest::Method::GET, "/v1/stores?page_size=2", None).await?;
+        if reply.status != 200 {
+            return Err(self.refused(&reply));
+        }
+        let stores = reply.body.get("stores").and_then(Value::as_array).cloned().unwrap_or_default();
+        match stores.as_slice() {
+            [only] => Ok(format!("/v1/stores/{}", only.get("id").and_then(Value::as_str).unwrap_or_default())),
+            [] => Err(fail(Exit::Usage, "the tenant has no store; make one with POST /v1/stores")),
+            _ => Err(fail(Exit::Usage, "the tenant has several stores; name one with --store")),
+        }
+    }
+
+    pub(crate) async fn call(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Result<Reply, Exit> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let unreachable = |error: reqwest::Error| fail(Exit::Unreachable, &format!("{} does not answer: {}", self.base, root(&error)));
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.map_err(unreachable)?;
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
+        Ok(Reply { status, body })
+    }
+
+    /// Tells a person why the server refused.
+    #[expect(clippy::unused_self, reason = "said of an answer of this client")]
+    pub(crate) fn refused(&self, reply: &Reply) -> Exit {
+        let text = |key: &str| reply.body.get(key).and_then(Value::as_str).unwrap_or_default();
+        let message = match (text("title"), text("detail")) {
+            ("", "") => format!("the server answered {}", reply.status),
+            (title, "") => title.to_owned(),
+            (title, detail) => format!("{title}: {detail}"),
+        };
+        let exit = fail(Exit::Error, &message);
+        if text("code") == "unauthenticated" {
+            note("hint: give a key with --key or AUTHX_KEY");
+        }
+        exit
+    }
+}
+
+fn root(error: &dyn std::error::Error) -> String {
+    let mut last = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        last = next.to_string();
+        cause = next.source();
+    }
+    last
+}
+
+/// A path segment.
+pub(crate) fn encode(segment: &str) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}

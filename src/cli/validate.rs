@@ -1,0 +1,116 @@
+//! `authx validate`: policies and schema, of files alone or for a store of a server.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use authx_engine::{CompileOptions, PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Severity};
+use serde_json::{Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::files::{StoreFiles, find};
+use crate::cli::report::render;
+use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
+use crate::pap;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A root with `policies` and `schemas`, a `policies` folder, a store's folder or a file
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// Ask the server instead of validating here
+    #[arg(long)]
+    online: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(crate) async fn run(args: Args) -> Exit {
+    let stores = match find(&args.path) {
+        Ok(stores) => stores,
+        Err(error) => return fail(Exit::Error, &error.to_string()),
+    };
+    let mut valid = true;
+    let mut results = Vec::new();
+    let mut table = String::new();
+    for store in stores {
+        let (name, policies) = (store.name.clone(), store.policies.len());
+        let texts = store.texts.clone();
+        let problems = if args.online { online(&args, &store).await } else { Ok(offline(store).await) };
+        let problems = match problems {
+            Ok(problems) => problems,
+            Err(exit) => return exit,
+        };
+        let ok = !problems.iter().any(Problem::is_error);
+        valid &= ok;
+        if !problems.is_empty() {
+            note(render(&problems, &texts, color()).trim_end());
+        }
+        table.push_str(&format!("{name}: {} · {policies} policies\n", if ok { "valid" } else { "invalid" }));
+        results.push(json!({"store": name, "valid": ok, "problems": problems}));
+    }
+    print_as(args.output, &json!(results), &table);
+    if valid { Exit::Done } else { Exit::Invalid }
+}
+
+async fn offline(store: StoreFiles) -> Vec<Problem> {
+    let work = tokio::task::spawn_blocking(move || pap::validate(store.schema, store.policies).problems);
+    work.await.unwrap_or_else(|_| vec![Problem::error("compiler_failed", "the compiler did not finish")])
+}
+
+async fn online(args: &Args, store: &StoreFiles) -> Result<Vec<Problem>, Exit> {
+    let client = Client::new(&args.server)?;
+    let path = client.store_path().await?;
+    let reply = client.call(reqwest::Method::POST, &format!("{path}/validate"), Some(&body(store))).await?;
+    if reply.status != 200 {
+        return Err(client.refused(&reply));
+    }
+    Ok(problems_of(reply.body.get("problems")))
+}
+
+/// A store's files as the body of `apply` and `validate`.
+pub(crate) fn body(store: &StoreFiles) -> Value {
+    let mut body = json!({"policies": store.policies.iter().map(|p| &p.file).collect::<std::collections::BTreeSet<_>>().into_iter()
+        .map(|file| {
+            let text: String = store.policies.iter().filter(|p| p.file == *file).map(|p| p.text.as_str()).collect();
+            json!({"file": file, "cedar": text})
+        }).collect::<Vec<_>>()});
+    if let (Some(schema), Some(map)) = (&store.schema, body.as_object_mut()) {
+        let part = match schema.syntax {
+            SchemaSyntax::Cedar => json!({"cedar": schema.text, "file": schema.file}),
+            SchemaSyntax::Json => json!({"json": serde_json::from_str::<Value>(&schema.text).unwrap_or_default(), "file": schema.file}),
+        };
+        map.insert("schema".to_owned(), part);
+    }
+    body
+}
+
+/// A server's problems as the compiler's own.
+pub(crate) fn problems_of(items: Option<&Value>) -> Vec<Problem> {
+    let one = |item: &Value| {
+        let text = |key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
+        let number = |key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+        let mut problem = Problem::error("server", text("message").unwrap_or_default());
+        problem.severity = if text("severity").as_deref() == Some("warning") { Severity::Warning } else { Severity::Error };
+        problem.file = text("file");
+        problem.line = number("line");
+        problem.column = number("column");
+        problem.length = number("length");
+        problem.policy = text("policy");
+        problem.hint = text("hint");
+        problem
+    };
+    items.and_then(Value::as_array).into_iter().flatten().map(one).collect()
+}
+
+/// Compiles files, or shows what is wrong with them.
+pub(crate) fn compile(schema: Option<SchemaSource>, policies: &[PolicySource], texts: &BTreeMap<String, String>) -> Result<Release, Exit> {
+    match Release::compile("files", schema, policies, &CompileOptions::default(), None) {
+        Ok(compiled) => Ok(compiled.release),
+        Err(problems) => {
+            note(render(&problems, texts, color()).trim_end());
+            Err(Exit::Invalid)
+        }
+    }
+}

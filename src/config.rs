@@ -1,0 +1,168 @@
+//! Configuration: one checked struct for each concern, from `default.toml`, a file, the environment and flags.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Documents every key; it is the lowest layer.
+pub const DEFAULTS: &str = include_str!("config/default.toml");
+
+/// Everything that the server is told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub storage: StorageConfig,
+    pub limits: LimitsConfig,
+    pub log: LogConfig,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    pub bind: SocketAddr,
+    pub workers: usize,
+    pub request_timeout_seconds: u64,
+    pub header_timeout_seconds: u64,
+    pub keep_alive_seconds: u64,
+    pub shutdown_timeout_seconds: u64,
+    pub max_connections: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageConfig {
+    pub data_dir: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub ancestors: usize,
+    pub request_entities: usize,
+    pub reached_entities: usize,
+    pub compilers: usize,
+    pub freshness_deadline_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Why there is no configuration. All problems of a file come at once.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("`{path}` cannot be read: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {message}")]
+    Invalid { path: String, message: String },
+}
+
+impl Config {
+    /// The defaults with the keys of a file laid over them.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no TOML, or has a key or a value that is not known.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut table: toml::Table = parse(DEFAULTS, "default.toml")?;
+        if let Some(path) = file {
+            let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+            let text = std::fs::read_to_string(path).map_err(unreadable)?;
+            let shown = path.display().to_string();
+            let layer: toml::Table = parse(&text, &shown)?;
+            check_keys(&table, &layer, "", &shown)?;
+            lay_over(&mut table, layer);
+        }
+        let shown = file.map_or_else(|| "default.toml".to_owned(), |path| path.display().to_string());
+        let config: Self = table.try_into().map_err(|error: toml::de::Error| invalid(&shown, error.message()))?;
+        config.check(&shown)
+    }
+
+    fn check(self, path: &str) -> Result<Self, ConfigError> {
+        let positive = [
+            ("server.request_timeout_seconds", self.server.request_timeout_seconds),
+            ("server.header_timeout_seconds", self.server.header_timeout_seconds),
+            ("server.max_connections", self.server.max_connections as u64),
+            ("limits.ancestors", self.limits.ancestors as u64),
+            ("limits.reached_entities", self.limits.reached_entities as u64),
+            ("limits.compilers", self.limits.compilers as u64),
+        ];
+        let zero: Vec<&str> = positive.into_iter().filter(|(_, value)| *value == 0).map(|(key, _)| key).collect();
+        if zero.is_empty() { Ok(self) } else { Err(invalid(path, &format!("{} must be at least 1", zero.join(", ")))) }
+    }
+}
+
+fn invalid(path: &str, message: &str) -> ConfigError {
+    ConfigError::Invalid { path: path.to_owned(), message: message.to_owned() }
+}
+
+fn parse(text: &str, path: &str) -> Result<toml::Table, ConfigError> {
+    toml::from_str(text).map_err(|error| invalid(path, &error.to_string()))
+}
+
+/// Refuses keys that the defaults do not have.
+fn check_keys(known: &toml::Table, given: &toml::Table, prefix: &str, path: &str) -> Result<(), ConfigError> {
+    let mut unknown = Vec::new();
+    for (key, value) in given {
+        let full = format!("{prefix}{key}");
+        match (known.get(key), value) {
+            (Some(toml::Value::Table(known)), toml::Value::Table(given)) => check_keys(known, given, &format!("{full}."), path)?,
+            (Some(_), _) => {}
+            (None, _) => unknown.push(format!("`{full}`")),
+        }
+    }
+    if unknown.is_empty() { Ok(()) } else { Err(invalid(path, &format!("unknown keys: {}", unknown.join(", ")))) }
+}
+
+fn lay_over(base: &mut toml::Table, layer: toml::Table) {
+    for (key, value) in layer {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(layer)) => lay_over(base, layer),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("authx.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_a_configuration() {
+        assert_eq!(Config::load(None).unwrap().server.bind.port(), 8181);
+    }
+
+    #[test]
+    fn a_file_changes_what_it_names() {
+        let config = load("[server]\nbind = \"0.0.0.0:1\"\n").unwrap();
+        assert_eq!((config.server.bind.port(), config.limits.ancestors), (1, 1000));
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_refused_with_their_names() {
+        assert!(load("[server]\nbnid = 1\nport = 2\n").unwrap_err().contains("`server.bnid`, `server.port`"));
+        assert!(load("[sever]\n").unwrap_err().contains("`sever`"));
+        assert!(load("[limits]\nancestors = 0\n").unwrap_err().contains("limits.ancestors"));
+        assert!(load("[log]\nformat = \"xml\"\n").is_err());
+    }
+}
