@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
@@ -22,16 +23,11 @@ pub async fn track(request: ServiceRequest, next: Next<impl MessageBody + 'stati
     let started = Instant::now();
     let limit = request.app_data::<web::Data<TimeLimit>>().map_or(Duration::from_secs(30), |limit| limit.0);
     let id = request_id(&request);
-    let raw = request.request().clone();
     let answered = tokio::time::timeout(limit, next.call(request)).await;
-    let answered: Result<ServiceResponse<BoxBody>, Error> = match answered {
-        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(ApiError::new(Code::RequestTimeout, "").into()),
-    };
     let mut response = match answered {
-        Ok(response) => response,
-        Err(error) => ServiceResponse::new(raw.clone(), HttpResponse::from_error(error)),
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => return Err(error),
+        Err(_) => return Err(timed_out(&id)),
     };
     if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {
         let text = id.to_str().map(str::to_owned).ok();
@@ -41,6 +37,15 @@ pub async fn track(request: ServiceRequest, next: Next<impl MessageBody + 'stati
     response.headers_mut().insert(REQUEST_ID.clone(), id);
     count(&response, started);
     Ok(response)
+}
+
+/// The answer to a request that took too long, which is given without the request itself.
+fn timed_out(id: &HeaderValue) -> Error {
+    let error = ApiError::new(Code::RequestTimeout, "");
+    let mut response = HttpResponse::build(error.code.status());
+    response.insert_header((REQUEST_ID.clone(), id.clone())).content_type("application/problem+json");
+    let response = response.json(error.body(id.to_str().map(str::to_owned).ok()));
+    InternalError::from_response("", response).into()
 }
 
 /// The client's id when it is a short plain text, else a new one.
