@@ -65,9 +65,11 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let loopback = config.server.bind.ip().is_loopback();
     let first = start::prepare(&storage, clock, data_dir, dev).await?;
     let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
-    let identity = Arc::new(Identity::new(storage.keys.all_usable().await?, start::tenants(&storage).await?, open_tenant, clock));
+    let identity =
+        Arc::new(Identity::new(storage.keys.all_usable().await?, start::tenants(&storage).await?, open_tenant, clock));
     let tasks = TaskTracker::new();
-    let writers = Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), tokio::runtime::Handle::current());
+    let writers =
+        Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), tokio::runtime::Handle::current());
     let limits = Limits {
         ancestors: config.limits.ancestors,
         request_entities: config.limits.request_entities,
@@ -122,7 +124,11 @@ async fn run(
         App::new().app_data(services.clone()).app_data(time_limit.clone()).wrap(from_fn(track)).configure(configure)
     };
     let io = |what: String| move |source| AppError::Io { what, source };
-    let workers = if server.workers == 0 { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) } else { server.workers };
+    let workers = if server.workers == 0 {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    } else {
+        server.workers
+    };
     let http = HttpServer::new(build)
         .workers(workers)
         .client_request_timeout(Duration::from_secs(server.header_timeout_seconds))
@@ -135,7 +141,8 @@ async fn run(
     let running = http.run();
     let mut out = std::io::stderr().lock();
     let access = if open { "no key needed on loopback" } else { "keys needed" };
-    let _ = writeln!(out, "ready in {} ms · http://{address} · {access} · API docs at /docs", begun.elapsed().as_millis());
+    let _ =
+        writeln!(out, "ready in {} ms · http://{address} · {access} · API docs at /docs", begun.elapsed().as_millis());
     if let Some(path) = keys_file {
         let _ = writeln!(out, "the first keys are in {}", path.display());
     }

@@ -43,7 +43,12 @@ impl From<Exit> for ExitCode {
 
 /// AuthX: may this principal do this action on this resource?
 #[derive(Debug, Parser)]
-#[command(name = "authx", version, max_term_width = 100, after_help = "Exit codes: 0 allow or done, 1 error, 2 deny, 3 invalid policy or schema, 5 unreachable, 64 usage")]
+#[command(
+    name = "authx",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 allow or done, 1 error, 2 deny, 3 invalid policy or schema, 5 unreachable, 64 usage"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -129,13 +134,16 @@ async fn run(command: Command) -> Exit {
             ReferencePage::Config => reference_config(),
         }),
         Command::Migrate(args) => serve::migrate(args).await,
-        Command::Bench(args) => bench::run(&args),
+        Command::Bench(args) => bench::run(args).await,
     }
 }
 
 /// docs/configuration.md.
 fn reference_config() -> String {
-    format!("# Configuration\n\n`authx serve --config FILE` takes a TOML file with any of these keys; `authx serve --help` lists the flags and their\n`AUTHX_…` variables, which win over the file. This page is made from `src/config/default.toml`.\n\n```toml\n{}```\n", crate::config::DEFAULTS)
+    format!(
+        "# Configuration\n\n`authx serve --config FILE` takes a TOML file with any of these keys; `authx serve --help` lists the flags and their\n`AUTHX_…` variables, which win over the file. This page is made from `src/config/default.toml`.\n\n```toml\n{}```\n",
+        crate::config::DEFAULTS
+    )
 }
 
 /// Prints a result.

@@ -117,7 +117,9 @@ fn check_keys(known: &toml::Table, given: &toml::Table, prefix: &str, path: &str
     for (key, value) in given {
         let full = format!("{prefix}{key}");
         match (known.get(key), value) {
-            (Some(toml::Value::Table(known)), toml::Value::Table(given)) => check_keys(known, given, &format!("{full}."), path)?,
+            (Some(toml::Value::Table(known)), toml::Value::Table(given)) => {
+                check_keys(known, given, &format!("{full}."), path)?;
+            }
             (Some(_), _) => {}
             (None, _) => unknown.push(format!("`{full}`")),
         }

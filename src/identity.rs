@@ -302,7 +302,9 @@ mod tests {
         let identity = Identity::new(vec![key.record], vec![tenant], None, Clock);
         let none = identity.authenticate(Some(&key.secret), None).unwrap();
         assert_eq!(none.tenant(Permission::Read), Err(Refused::NoTenant));
-        assert!(identity.authenticate(Some(&key.secret), Some(tenant.as_str())).unwrap().tenant(Permission::Admin).is_ok());
+        assert!(
+            identity.authenticate(Some(&key.secret), Some(tenant.as_str())).unwrap().tenant(Permission::Admin).is_ok()
+        );
         assert!(identity.authenticate(Some(&key.secret), Some("01JD0000000000000000000000")).is_err());
     }
 }

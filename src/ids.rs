@@ -130,15 +130,11 @@ impl StoreAlias {
     /// [`IdError::Alias`] for every other text.
     pub fn parse(input: &str) -> Result<Self, IdError> {
         let first = input.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-        let rest = input
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let rest = input.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if first && rest && (3..=63).contains(&input.len()) {
             Ok(Self(input.to_owned()))
         } else {
-            Err(IdError::Alias {
-                input: shown(input),
-            })
+            Err(IdError::Alias { input: shown(input) })
         }
     }
 
@@ -177,9 +173,7 @@ impl From<StoreAlias> for String {
 }
 
 /// A store's counter of commits: gapless, starts at 0, never a clock.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(pub u64);
 
@@ -221,10 +215,7 @@ impl fmt::Display for Timestamp {
         let of_day = self.0.rem_euclid(DAY);
         let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
         let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
 }
 
@@ -245,11 +236,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -265,13 +252,7 @@ mod tests {
         assert!(TenantId::from_parts(1, 0) < TenantId::from_parts(2, 0));
         let lower = id.as_str().to_lowercase();
         let long = format!("{id}0");
-        for refused in [
-            "",
-            "8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
-            lower.as_str(),
-            long.as_str(),
-            "é",
-        ] {
+        for refused in ["", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", lower.as_str(), long.as_str(), "é"] {
             assert!(TenantId::parse(refused).is_err(), "{refused}");
         }
     }
@@ -283,17 +264,7 @@ mod tests {
             assert_eq!(StoreAlias::parse(good).unwrap().as_str(), good);
         }
         let long = format!("{longest}x");
-        for bad in [
-            "",
-            "ab",
-            "1ab",
-            "-ab",
-            "aBc",
-            "a b",
-            "aé1",
-            "abc\n",
-            long.as_str(),
-        ] {
+        for bad in ["", "ab", "1ab", "-ab", "aBc", "a b", "aé1", "abc\n", long.as_str()] {
             assert!(StoreAlias::parse(bad).is_err(), "{bad}");
         }
     }

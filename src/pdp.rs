@@ -57,7 +57,13 @@ pub struct Pdp {
 
 impl Pdp {
     #[must_use]
-    pub fn new(replica: Arc<Replica>, storage: Storage, limits: Limits, clock: Clock, freshness_deadline: Duration) -> Self {
+    pub fn new(
+        replica: Arc<Replica>,
+        storage: Storage,
+        limits: Limits,
+        clock: Clock,
+        freshness_deadline: Duration,
+    ) -> Self {
         Self { replica, storage, limits, clock, freshness_deadline }
     }
 
@@ -96,7 +102,11 @@ impl Pdp {
         Ok(Decided { evaluation, decision_id: self.clock.ulid(), token: current.token.clone() })
     }
 
-    async fn current(&self, store: &OpenStore, consistency: &Consistency) -> Result<(Arc<Current>, Option<String>), CheckError> {
+    async fn current(
+        &self,
+        store: &OpenStore,
+        consistency: &Consistency,
+    ) -> Result<(Arc<Current>, Option<String>), CheckError> {
         let Consistency::AtLeastAsFresh(token) = consistency else { return Ok((store.current(), None)) };
         let current = store.current();
         let fresh = self.replica.tokens().read_consistency(store.scope(), &current.epoch, token);

@@ -56,7 +56,13 @@ const NAMED_RELEASES: usize = 4;
 
 impl OpenStore {
     #[must_use]
-    pub fn new(scope: StoreScope, record: StoreRecord, snapshot: Snapshot, newest: Option<Arc<Release>>, tokens: &Tokens) -> Self {
+    pub fn new(
+        scope: StoreScope,
+        record: StoreRecord,
+        snapshot: Snapshot,
+        newest: Option<Arc<Release>>,
+        tokens: &Tokens,
+    ) -> Self {
         let current = published(&scope, &record.epoch, snapshot, tokens);
         Self {
             scope,

@@ -16,8 +16,7 @@ use std::sync::Arc;
 
 pub use error::{StorageError, StoreError, WriteError};
 use repository::{
-    Backend, DataRepository, KeyRepository, ReleaseRepository, StoreRepository, TenantRepository,
-    WriteRepository,
+    Backend, DataRepository, KeyRepository, ReleaseRepository, StoreRepository, TenantRepository, WriteRepository,
 };
 
 /// One open database, by concern. Clones share it.

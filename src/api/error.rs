@@ -76,34 +76,135 @@ impl Code {
 
     /// (status, code, title, what it means and what to do).
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     pub fn row(self) -> (u16, &'static str, &'static str, &'static str) {
         match self {
-            Self::MalformedRequest => (400, "malformed_request", "The request could not be read", "The body is no JSON, lacks a field, has a field of the wrong type, a duplicate key or text that is not UTF-8, or is nested too deep. `detail` says where."),
-            Self::InvalidInput => (400, "invalid_input", "The request's data does not fit", "A value in `context` or `entities` has the wrong type, or a required context key is missing. `errors` lists every one with its pointer."),
-            Self::InvalidPageToken => (400, "invalid_page_token", "The page token is not valid here", "It was made for another list or query, or altered. Ask for the first page again."),
-            Self::InvalidConsistencyToken => (400, "invalid_consistency_token", "The consistency token is not valid here", "It is of another store, or altered."),
-            Self::Unauthenticated => (401, "unauthenticated", "No valid credential", "Send `Authorization: Bearer axk_…` with a key that is not revoked and not expired."),
-            Self::Forbidden => (403, "forbidden", "The credential may not do this", "`detail` names the scope that the key lacks."),
-            Self::NotFound => (404, "not_found", "There is no such thing", "Or it belongs to another tenant, which looks the same."),
-            Self::MethodNotAllowed => (405, "method_not_allowed", "The path does not take this method", "`Allow` lists the methods that it takes."),
-            Self::RequestTimeout => (408, "request_timeout", "The request took too long", "The body did not arrive, or the answer was not ready, within the server's time limit."),
+            Self::MalformedRequest => (
+                400,
+                "malformed_request",
+                "The request could not be read",
+                "The body is no JSON, lacks a field, has a field of the wrong type, a duplicate key or text that is not UTF-8, or is nested too deep. `detail` says where.",
+            ),
+            Self::InvalidInput => (
+                400,
+                "invalid_input",
+                "The request's data does not fit",
+                "A value in `context` or `entities` has the wrong type, or a required context key is missing. `errors` lists every one with its pointer.",
+            ),
+            Self::InvalidPageToken => (
+                400,
+                "invalid_page_token",
+                "The page token is not valid here",
+                "It was made for another list or query, or altered. Ask for the first page again.",
+            ),
+            Self::InvalidConsistencyToken => (
+                400,
+                "invalid_consistency_token",
+                "The consistency token is not valid here",
+                "It is of another store, or altered.",
+            ),
+            Self::Unauthenticated => (
+                401,
+                "unauthenticated",
+                "No valid credential",
+                "Send `Authorization: Bearer axk_…` with a key that is not revoked and not expired.",
+            ),
+            Self::Forbidden => {
+                (403, "forbidden", "The credential may not do this", "`detail` names the scope that the key lacks.")
+            }
+            Self::NotFound => {
+                (404, "not_found", "There is no such thing", "Or it belongs to another tenant, which looks the same.")
+            }
+            Self::MethodNotAllowed => (
+                405,
+                "method_not_allowed",
+                "The path does not take this method",
+                "`Allow` lists the methods that it takes.",
+            ),
+            Self::RequestTimeout => (
+                408,
+                "request_timeout",
+                "The request took too long",
+                "The body did not arrive, or the answer was not ready, within the server's time limit.",
+            ),
             Self::AliasTaken => (409, "alias_taken", "The alias is taken", "Another store of the tenant has it."),
-            Self::TemplateHasLinks => (409, "template_has_links", "Links do not fit the release", "A template that has links is missing from the new release or no longer fits them. Delete or change the links first."),
-            Self::Contended => (409, "contended", "The store's release kept changing", "Others apply releases at the same time. Read the active release and try again."),
-            Self::PageTokenExpired => (410, "page_token_expired", "The page token is too old", "Ask for the first page again."),
-            Self::PreconditionFailed => (412, "precondition_failed", "The active release is another one", "`if_release` or `If-Match` names a release that is not the active one."),
-            Self::BodyTooLarge => (413, "body_too_large", "The body is too large", "1 MiB for most operations, 8 MiB for `write`, 64 MiB for `apply` and `validate`."),
-            Self::InvalidRelease => (422, "invalid_release", "The policies or the schema are invalid", "Nothing was applied. `errors` lists every problem with its file, line and column."),
-            Self::InvalidData => (422, "invalid_data", "The data does not conform", "Nothing was written. `errors` lists every problem with its pointer."),
-            Self::InvalidLink => (422, "invalid_link", "The link is invalid", "The template is missing, a slot has no value or an unknown one, or the linked policy does not validate."),
-            Self::DataNonconforming => (422, "data_nonconforming", "Stored data does not conform to the release", "Nothing was applied. `errors` lists the first hundred. Change the data first, or say `allow_nonconforming`."),
+            Self::TemplateHasLinks => (
+                409,
+                "template_has_links",
+                "Links do not fit the release",
+                "A template that has links is missing from the new release or no longer fits them. Delete or change the links first.",
+            ),
+            Self::Contended => (
+                409,
+                "contended",
+                "The store's release kept changing",
+                "Others apply releases at the same time. Read the active release and try again.",
+            ),
+            Self::PageTokenExpired => {
+                (410, "page_token_expired", "The page token is too old", "Ask for the first page again.")
+            }
+            Self::PreconditionFailed => (
+                412,
+                "precondition_failed",
+                "The active release is another one",
+                "`if_release` or `If-Match` names a release that is not the active one.",
+            ),
+            Self::BodyTooLarge => (
+                413,
+                "body_too_large",
+                "The body is too large",
+                "1 MiB for most operations, 8 MiB for `write`, 64 MiB for `apply` and `validate`.",
+            ),
+            Self::InvalidRelease => (
+                422,
+                "invalid_release",
+                "The policies or the schema are invalid",
+                "Nothing was applied. `errors` lists every problem with its file, line and column.",
+            ),
+            Self::InvalidData => (
+                422,
+                "invalid_data",
+                "The data does not conform",
+                "Nothing was written. `errors` lists every problem with its pointer.",
+            ),
+            Self::InvalidLink => (
+                422,
+                "invalid_link",
+                "The link is invalid",
+                "The template is missing, a slot has no value or an unknown one, or the linked policy does not validate.",
+            ),
+            Self::DataNonconforming => (
+                422,
+                "data_nonconforming",
+                "Stored data does not conform to the release",
+                "Nothing was applied. `errors` lists the first hundred. Change the data first, or say `allow_nonconforming`.",
+            ),
             Self::LimitExceeded => (422, "limit_exceeded", "A limit is exceeded", "`detail` names the limit."),
-            Self::EvaluationLimitExceeded => (422, "evaluation_limit_exceeded", "The decision needs too much work", "`detail` names the limit. There is no decision; asking again will not help."),
+            Self::EvaluationLimitExceeded => (
+                422,
+                "evaluation_limit_exceeded",
+                "The decision needs too much work",
+                "`detail` names the limit. There is no decision; asking again will not help.",
+            ),
             Self::Unsupported => (422, "unsupported", "This version cannot do this", "`detail` names the field."),
-            Self::TooManyWrites => (429, "too_many_writes", "Too many writes wait for this store", "Wait as long as `Retry-After` says."),
-            Self::Internal => (500, "internal", "The server failed", "It is logged under the request's id. There is no decision."),
-            Self::StorageUnavailable => (503, "storage_unavailable", "The storage does not answer", "Whether a write was made is unknown; read before you repeat it."),
-            Self::ConsistencyTimeout => (503, "consistency_timeout", "The wanted revision did not arrive in time", "There is no decision. Ask again, or with less freshness."),
+            Self::TooManyWrites => {
+                (429, "too_many_writes", "Too many writes wait for this store", "Wait as long as `Retry-After` says.")
+            }
+            Self::Internal => {
+                (500, "internal", "The server failed", "It is logged under the request's id. There is no decision.")
+            }
+            Self::StorageUnavailable => (
+                503,
+                "storage_unavailable",
+                "The storage does not answer",
+                "Whether a write was made is unknown; read before you repeat it.",
+            ),
+            Self::ConsistencyTimeout => (
+                503,
+                "consistency_timeout",
+                "The wanted revision did not arrive in time",
+                "There is no decision. Ask again, or with less freshness.",
+            ),
         }
     }
 
@@ -263,7 +364,9 @@ impl From<CheckError> for ApiError {
             CheckError::Decide(DecideError::InvalidInput { problems }) => invalid_input(&problems),
             CheckError::Decide(DecideError::Limit { message }) => Self::new(Code::EvaluationLimitExceeded, message),
             CheckError::Decide(DecideError::Engine { message }) => internal(&message),
-            CheckError::ForeignToken => Self::new(Code::InvalidConsistencyToken, "the consistency token is not one of this store"),
+            CheckError::ForeignToken => {
+                Self::new(Code::InvalidConsistencyToken, "the consistency token is not one of this store")
+            }
             CheckError::NotFreshEnough { .. } => Self::new(Code::ConsistencyTimeout, error.to_string()),
             CheckError::UnknownRelease(id) => Self::not_found("release", &id),
             CheckError::Load(error) => internal(&error),
@@ -282,7 +385,9 @@ impl From<PapError> for ApiError {
     fn from(error: PapError) -> Self {
         let detail = error.to_string();
         match error {
-            PapError::InvalidRelease { problems } => Self::with(Code::InvalidRelease, count(&problems), problems.iter().map(ErrorItem::from)),
+            PapError::InvalidRelease { problems } => {
+                Self::with(Code::InvalidRelease, count(&problems), problems.iter().map(ErrorItem::from))
+            }
             PapError::InvalidData { problems } => {
                 let over_limit = problems.iter().all(InputProblem::is_limit);
                 let code = if over_limit { Code::LimitExceeded } else { Code::InvalidData };
@@ -291,10 +396,16 @@ impl From<PapError> for ApiError {
             }
             PapError::InvalidLink { problem } => Self::with(Code::InvalidLink, detail, [ErrorItem::from(&problem)]),
             PapError::Nonconforming { found } => {
-                let item = |message: String| ErrorItem { code: "entity_nonconforming".to_owned(), message, ..ErrorItem::default() };
+                let item = |message: String| ErrorItem {
+                    code: "entity_nonconforming".to_owned(),
+                    message,
+                    ..ErrorItem::default()
+                };
                 Self::with(Code::DataNonconforming, detail, found.first.into_iter().map(item))
             }
-            PapError::BrokenLinks { problems } => Self::with(Code::TemplateHasLinks, detail, problems.iter().map(ErrorItem::from)),
+            PapError::BrokenLinks { problems } => {
+                Self::with(Code::TemplateHasLinks, detail, problems.iter().map(ErrorItem::from))
+            }
             PapError::NotThatRelease { .. } => Self::new(Code::PreconditionFailed, detail),
             PapError::Contended => Self::new(Code::Contended, detail),
             PapError::NotFound { what, name } => Self::not_found(what, &name),
@@ -337,7 +448,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// docs/errors.md.
 #[must_use]
 pub fn reference() -> String {
-    let mut text = String::from("# Errors\n\nEvery error is `application/problem+json`: `{type, title, status, code, detail, request_id, errors}`. `code` is stable.\nThis page is made from `src/api/error.rs`.\n\n| status | code | meaning | what to do |\n|---|---|---|---|\n");
+    let mut text = String::from(
+        "# Errors\n\nEvery error is `application/problem+json`: `{type, title, status, code, detail, request_id, errors}`. `code` is stable.\nThis page is made from `src/api/error.rs`.\n\n| status | code | meaning | what to do |\n|---|---|---|---|\n",
+    );
     for code in Code::ALL {
         let (status, name, title, explanation) = code.row();
         text.push_str(&format!("| {status} | <a id=\"{name}\"></a>`{name}` | {title} | {explanation} |\n"));

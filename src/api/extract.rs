@@ -137,6 +137,10 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = web::Query::<T>::from_query(request.query_string());
-        ready(query.map(|query| Self(query.into_inner())).map_err(|error| ApiError::new(Code::MalformedRequest, error.to_string())))
+        ready(
+            query
+                .map(|query| Self(query.into_inner()))
+                .map_err(|error| ApiError::new(Code::MalformedRequest, error.to_string())),
+        )
     }
 }

@@ -19,7 +19,10 @@ pub struct TimeLimit(pub Duration);
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives every answer its request's id, ends requests that take too long and counts them by route.
-pub async fn track(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn track(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let limit = request.app_data::<web::Data<TimeLimit>>().map_or(Duration::from_secs(30), |limit| limit.0);
     let id = request_id(&request);
@@ -51,7 +54,8 @@ fn timed_out(id: &HeaderValue) -> Error {
 /// The client's id when it is a short plain text, else a new one.
 fn request_id(request: &ServiceRequest) -> HeaderValue {
     let sent = request.headers().get(&REQUEST_ID);
-    let plain = |value: &&HeaderValue| (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic);
+    let plain =
+        |value: &&HeaderValue| (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic);
     if let Some(value) = sent.filter(plain) {
         return value.clone();
     }
@@ -70,5 +74,6 @@ fn count(response: &ServiceResponse<BoxBody>, started: Instant) {
         4 => "4xx",
         _ => "5xx",
     };
-    metrics::histogram!("authx_http_request_seconds", "route" => route, "status" => class).record(started.elapsed().as_secs_f64());
+    metrics::histogram!("authx_http_request_seconds", "route" => route, "status" => class)
+        .record(started.elapsed().as_secs_f64());
 }

@@ -27,7 +27,8 @@ pub async fn livez() -> HttpResponse {
 pub async fn readyz(services: web::Data<Services>) -> HttpResponse {
     match services.storage.ping().await {
         Ok(()) => HttpResponse::Ok().json(Health { status: "ok", reason: None }),
-        Err(_) => HttpResponse::ServiceUnavailable().json(Health { status: "unavailable", reason: Some("storage does not answer") }),
+        Err(_) => HttpResponse::ServiceUnavailable()
+            .json(Health { status: "unavailable", reason: Some("storage does not answer") }),
     }
 }
 
@@ -59,6 +60,7 @@ pub async fn openapi() -> HttpResponse {
 }
 
 /// The documentation as pages, from the binary alone.
+#[must_use]
 pub fn docs() -> SwaggerUi {
     SwaggerUi::new("/docs/{_:.*}").url("/docs/openapi.json", openapi::api())
 }

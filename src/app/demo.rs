@@ -11,8 +11,7 @@ use crate::pap::{ApplyRequest, DataWrite, NewStore, Proposal};
 use crate::scope::TenantScope;
 
 const ALIAS: &str = "documents";
-const SCHEMA: (&str, &str) =
-    ("schemas/documents.cedarschema", include_str!("../../schemas/documents.cedarschema"));
+const SCHEMA: (&str, &str) = ("schemas/documents.cedarschema", include_str!("../../schemas/documents.cedarschema"));
 const POLICIES: [(&str, &str); 3] = [
     ("policies/documents/guards.cedar", include_str!("../../policies/documents/guards.cedar")),
     ("policies/documents/roles.cedar", include_str!("../../policies/documents/roles.cedar")),
@@ -68,8 +67,7 @@ async fn make(services: &web::Data<Services>, tenant: TenantId) -> Result<(), Ap
     let policies: Vec<PolicySource> =
         POLICIES.iter().flat_map(|(file, text)| split_policies(Some(file), text)).collect();
     let (file, text) = SCHEMA;
-    let schema =
-        SchemaSource { syntax: SchemaSyntax::Cedar, file: Some(file.to_owned()), text: text.to_owned() };
+    let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: Some(file.to_owned()), text: text.to_owned() };
     let apply = ApplyRequest {
         proposal: Proposal::Parts { schema: Some(schema), policies: Some(policies) },
         if_release: None,

@@ -38,6 +38,9 @@ pub(crate) async fn run(args: Args) -> Exit {
 }
 
 async fn apply(args: Args) -> Result<Exit, Exit> {
+    if args.path.is_file() {
+        return Err(fail(Exit::Usage, "apply replaces all policies of the store: give the folder, not one file of it"));
+    }
     let stores = find(&args.path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
     // The store that is named on the server is found among the files by the same name, when they hold several.
     let name = if stores.len() > 1 { args.server.store.as_deref() } else { None };
@@ -51,7 +54,8 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
             map.insert("if_release".to_owned(), release.clone().into());
         }
     }
-    let reply = client.call(reqwest::Method::POST, &format!("{path}/apply?dry_run={}", args.dry_run), Some(&body)).await?;
+    let reply =
+        client.call(reqwest::Method::POST, &format!("{path}/apply?dry_run={}", args.dry_run), Some(&body)).await?;
     if reply.status == 422 && reply.body.get("code").and_then(Value::as_str) == Some("invalid_release") {
         note(render(&problems_of(reply.body.get("errors")), &files.texts, color()).trim_end());
         return Err(Exit::Invalid);
@@ -60,7 +64,9 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
         return Err(client.refused(&reply));
     }
     let mut warnings = problems_of(reply.body.get("problems"));
-    warnings.iter_mut().for_each(|problem| problem.severity = authx_engine::Severity::Warning);
+    for problem in &mut warnings {
+        problem.severity = authx_engine::Severity::Warning;
+    }
     if !warnings.is_empty() {
         note(render(&warnings, &files.texts, color()).trim_end());
     }

@@ -46,8 +46,10 @@ pub(crate) async fn run(args: Args) -> Exit {
 
 async fn online(args: &Args) -> Result<Exit, Exit> {
     let client = Client::new(&args.server)?;
-    let context: Value = serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
-    let body = json!({"principal": args.principal, "action": args.action, "resource": args.resource, "context": context});
+    let context: Value =
+        serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
+    let body =
+        json!({"principal": args.principal, "action": args.action, "resource": args.resource, "context": context});
     let path = client.store_path().await?;
     let reply = client.call(reqwest::Method::POST, &format!("{path}/check"), Some(&body)).await?;
     if reply.status != 200 {
@@ -94,7 +96,8 @@ fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
     let stores = find(&path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
     let files = choose(stores, args.server.store.as_deref())?;
     let uid = |text: &str| EntityUid::parse(text).map_err(|error| fail(Exit::Usage, &error.to_string()));
-    let context: JsonObject = serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
+    let context: JsonObject =
+        serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
     let action = parse_action(&args.action).map_err(|error| fail(Exit::Usage, &error.to_string()))?;
     let request = AccessRequest {
         context,
@@ -104,7 +107,9 @@ fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
     let snapshot = load(files)?;
     decide(&snapshot, &request, &Limits::default()).map_err(|error| match error {
         DecideError::InvalidInput { problems } => {
-            problems.iter().for_each(|problem| note(&format!("error: {problem}")));
+            for problem in problems {
+                note(&format!("error: {problem}"));
+            }
             Exit::Error
         }
         DecideError::Limit { message } | DecideError::Engine { message } => fail(Exit::Error, &message),
@@ -133,20 +138,24 @@ fn load(files: StoreFiles) -> Result<Snapshot, Exit> {
             continue;
         }
         let row = read_entity(input, release.schema(), &format!("entity {index}"));
-        let row = row.map_err(|problems| fail(Exit::Error, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
+        let row =
+            row.map_err(|problems| fail(Exit::Error, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
         rows.push(Arc::new(row));
     }
-    if let Some(schema) = release.schema() {
-        if let Some(problem) = check_entities(schema, rows.iter().map(|row| (0, &**row))).first() {
-            return Err(fail(Exit::Error, &problem.message));
-        }
+    if let Some(schema) = release.schema()
+        && let Some(problem) = check_entities(schema, rows.iter().map(|row| (0, &**row))).first()
+    {
+        return Err(fail(Exit::Error, &problem.message));
     }
-    rows.into_iter().for_each(|row| data.apply(&Change::PutEntity(row)));
+    for row in rows {
+        data.apply(&Change::PutEntity(row));
+    }
     Ok(Snapshot::new(Some(Arc::new(release)), Arc::new(data), Settings::default(), 0))
 }
 
 fn shown(evaluation: &Evaluation) -> Value {
-    let errors: Vec<Value> = evaluation.policy_errors.iter().map(|e| json!({"policy": e.policy, "message": e.message})).collect();
+    let errors: Vec<Value> =
+        evaluation.policy_errors.iter().map(|e| json!({"policy": e.policy, "message": e.message})).collect();
     json!({
         "decision": match evaluation.decision { Decision::Allow => "allow", Decision::Deny => "deny" },
         "determining_policies": evaluation.determining_policies,

@@ -25,7 +25,7 @@ impl Client {
         if args.server.starts_with("https://") {
             return Err(fail(Exit::Usage, "this version speaks http only; use a local proxy for https"));
         }
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
+        let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).build();
         let http = http.map_err(|error| fail(Exit::Error, &error.to_string()))?;
         Ok(Self {
             http,
@@ -60,7 +60,9 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let unreachable = |error: reqwest::Error| fail(Exit::Unreachable, &format!("{} does not answer: {}", self.base, root(&error)));
+        let unreachable = |error: reqwest::Error| {
+            fail(Exit::Unreachable, &format!("{} does not answer: {}", self.base, root(&error)))
+        };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await.map_err(unreachable)?;

@@ -63,7 +63,11 @@ pub(crate) enum FilesError {
     #[error("{file}:{line}:{column}: malformed entities: {message}")]
     MalformedEntities { file: String, line: usize, column: usize, message: String },
     #[error("cannot read `{path}`")]
-    Read { path: String, #[source] source: io::Error },
+    Read {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// Reads the stores of a path: a root with `policies/` and `schemas/`, a `policies` folder, one store's folder, or
@@ -137,8 +141,8 @@ fn policies_folder(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFiles>, 
         (false, true) => {
             direct.extend(schemas_beside(names, folder)?);
             let mut schemas = direct.iter().filter(|file| file.is_schema());
-            let named = schemas.next().map(|schema| stem(&schema.path));
-            let name = named.unwrap_or_else(|| last_part(folder.parent().unwrap_or(folder)));
+            let given = schemas.next().map(|schema| stem(&schema.path));
+            let name = given.unwrap_or_else(|| last_part(folder.parent().unwrap_or(folder)));
             Ok(vec![read_store(names, name, folder, &direct)?])
         }
         (true, false) => stores
@@ -353,7 +357,10 @@ mod tests {
 
     const ROOT: [(&str, &str); 6] = [
         ("policies/b/one.cedar", "permit(principal, action, resource);"),
-        ("policies/a/sub/two.cedar", "// head\npermit(principal, action, resource);\nforbid(principal, action, resource);\n"),
+        (
+            "policies/a/sub/two.cedar",
+            "// head\npermit(principal, action, resource);\nforbid(principal, action, resource);\n",
+        ),
         ("policies/a/a.cedarentities.json", r#"[{"uid":{"type":"User","id":"ann"},"attrs":{},"parents":["Role:x"]}]"#),
         ("policies/a/a_test.yaml", "not read"),
         ("schemas/a.cedarschema", "entity User;"),
@@ -448,12 +455,15 @@ mod tests {
         assert!(found(&[("notes/a.txt", "")], "notes").starts_with("no policies found in `notes`"));
         assert!(found(&[("policies/a/x.cedar", "// none")], ".").starts_with("no policies found in `policies/a`"));
         // A tree of other things is not taken for a store.
-        assert!(found(&[("src/deep/x.cedar", "permit(principal, action, resource);")], "src").starts_with("no policies"));
+        assert!(
+            found(&[("src/deep/x.cedar", "permit(principal, action, resource);")], "src").starts_with("no policies")
+        );
     }
 
     #[test]
     fn malformed_files_are_refused() {
-        let entities = [("s/x.cedar", "permit(principal, action, resource);"), ("s/x.cedarentities.json", "[\n {\"uid\": 3}]")];
+        let entities =
+            [("s/x.cedar", "permit(principal, action, resource);"), ("s/x.cedarentities.json", "[\n {\"uid\": 3}]")];
         let said = found(&entities, "s");
         assert!(said.starts_with("s/x.cedarentities.json:2:"), "{said}");
         assert!(said.contains("malformed entities") && !said.contains(" at line "), "{said}");

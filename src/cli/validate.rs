@@ -79,7 +79,9 @@ pub(crate) fn body(store: &StoreFiles) -> Value {
     if let (Some(schema), Some(map)) = (&store.schema, body.as_object_mut()) {
         let part = match schema.syntax {
             SchemaSyntax::Cedar => json!({"cedar": schema.text, "file": schema.file}),
-            SchemaSyntax::Json => json!({"json": serde_json::from_str::<Value>(&schema.text).unwrap_or_default(), "file": schema.file}),
+            SchemaSyntax::Json => {
+                json!({"json": serde_json::from_str::<Value>(&schema.text).unwrap_or_default(), "file": schema.file})
+            }
         };
         map.insert("schema".to_owned(), part);
     }
@@ -92,7 +94,8 @@ pub(crate) fn problems_of(items: Option<&Value>) -> Vec<Problem> {
         let text = |key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
         let number = |key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
         let mut problem = Problem::error("server", text("message").unwrap_or_default());
-        problem.severity = if text("severity").as_deref() == Some("warning") { Severity::Warning } else { Severity::Error };
+        problem.severity =
+            if text("severity").as_deref() == Some("warning") { Severity::Warning } else { Severity::Error };
         problem.file = text("file");
         problem.line = number("line");
         problem.column = number("column");
@@ -105,7 +108,11 @@ pub(crate) fn problems_of(items: Option<&Value>) -> Vec<Problem> {
 }
 
 /// Compiles files, or shows what is wrong with them.
-pub(crate) fn compile(schema: Option<SchemaSource>, policies: &[PolicySource], texts: &BTreeMap<String, String>) -> Result<Release, Exit> {
+pub(crate) fn compile(
+    schema: Option<SchemaSource>,
+    policies: &[PolicySource],
+    texts: &BTreeMap<String, String>,
+) -> Result<Release, Exit> {
     match Release::compile("files", schema, policies, &CompileOptions::default(), None) {
         Ok(compiled) => Ok(compiled.release),
         Err(problems) => {

@@ -72,7 +72,12 @@ impl Administration {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn keys(&self, tenant: Option<&TenantId>, after: Option<&KeyId>, limit: u32) -> Result<Vec<KeyRecord>, PapError> {
+    pub async fn keys(
+        &self,
+        tenant: Option<&TenantId>,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, PapError> {
         Ok(self.storage.keys.list(tenant, after, limit).await?)
     }
 

@@ -32,7 +32,9 @@ impl Write for DataWrite {
     fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
         let count = self.delete.len() + self.upsert.len();
         if count > MAX_ENTITIES {
-            return Err(PapError::LimitExceeded { message: format!("a write has {count} entities, more than {MAX_ENTITIES}") });
+            return Err(PapError::LimitExceeded {
+                message: format!("a write has {count} entities, more than {MAX_ENTITIES}"),
+            });
         }
         let rows = self.read(&before.snapshot)?;
         let mut changes: Vec<Change> = self.delete.iter().cloned().map(Change::DeleteEntity).collect();
@@ -40,7 +42,8 @@ impl Write for DataWrite {
         let snapshot = before.snapshot.with_changes(&changes);
         check_hierarchies(&snapshot, &rows)?;
         let mut record = blank("write");
-        record.summary = json!({"op": "write", "entities_put": rows.len(), "entities_deleted": self.delete.len()}).to_string();
+        record.summary =
+            json!({"op": "write", "entities_put": rows.len(), "entities_deleted": self.delete.len()}).to_string();
         record.entities_delete = self.delete.iter().map(key_of).collect();
         record.entities_put = rows.iter().map(|(_, row)| new_entity(row)).collect();
         let warnings = dangling(&snapshot, &rows);
@@ -62,7 +65,11 @@ impl DataWrite {
                 problems.push(problem(pointer, "duplicate_entity", format!("`{}` is written twice", input.uid)));
             } else if input.uid.is_action() {
                 if !action_as_declared(known_actions, input) {
-                    problems.push(problem(pointer, "action_entity", format!("`{}` differs from the schema's action", input.uid)));
+                    problems.push(problem(
+                        pointer,
+                        "action_entity",
+                        format!("`{}` differs from the schema's action", input.uid),
+                    ));
                 }
             } else {
                 match read_entity(input, schema, &pointer) {
@@ -99,7 +106,10 @@ fn check_hierarchies(snapshot: &Snapshot, rows: &[(usize, Arc<EntityRow>)]) -> R
 fn dangling(snapshot: &Snapshot, rows: &[(usize, Arc<EntityRow>)]) -> Vec<String> {
     let missing = rows.iter().flat_map(|(_, row)| {
         let uid = row.uid();
-        row.parents().filter(|parent| snapshot.data().entity(parent).is_none()).map(move |parent| format!("parent `{parent}` of `{uid}` is not stored")).collect::<Vec<_>>()
+        row.parents()
+            .filter(|parent| snapshot.data().entity(parent).is_none())
+            .map(move |parent| format!("parent `{parent}` of `{uid}` is not stored"))
+            .collect::<Vec<_>>()
     });
     missing.take(MAX_WARNINGS).collect()
 }
@@ -115,30 +125,27 @@ impl Write for LinkWrite {
     fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
         let mut record = blank("link");
         let id = PolicyId::new(&self.id);
-        let change = match &self.link {
-            Some(link) => {
-                let strict = before.snapshot.settings().validation == Validation::Strict;
-                let release: &Release = before.snapshot.release().ok_or_else(|| PapError::InvalidLink {
-                    problem: Problem::error("unknown_template", format!("there is no template `{}`", link.template)),
-                })?;
-                check_link(release, &self.id, link, strict).map_err(|problem| PapError::InvalidLink { problem })?;
-                record.summary = json!({"op": "put_link", "link": self.id}).to_string();
-                record.links_put.push(NewLink {
-                    id: self.id.clone(),
-                    template: link.template.clone(),
-                    principal: link.principal.as_ref().map(key_of),
-                    resource: link.resource.as_ref().map(key_of),
-                });
-                Change::PutLink(id, Arc::new(link.clone()))
+        let change = if let Some(link) = &self.link {
+            let strict = before.snapshot.settings().validation == Validation::Strict;
+            let release: &Release = before.snapshot.release().ok_or_else(|| PapError::InvalidLink {
+                problem: Problem::error("unknown_template", format!("there is no template `{}`", link.template)),
+            })?;
+            check_link(release, &self.id, link, strict).map_err(|problem| PapError::InvalidLink { problem })?;
+            record.summary = json!({"op": "put_link", "link": self.id}).to_string();
+            record.links_put.push(NewLink {
+                id: self.id.clone(),
+                template: link.template.clone(),
+                principal: link.principal.as_ref().map(key_of),
+                resource: link.resource.as_ref().map(key_of),
+            });
+            Change::PutLink(id, Arc::new(link.clone()))
+        } else {
+            if before.snapshot.data().link(&self.id).is_none() {
+                return Err(PapError::NotFound { what: "link", name: self.id.clone() });
             }
-            None => {
-                if before.snapshot.data().link(&self.id).is_none() {
-                    return Err(PapError::NotFound { what: "link", name: self.id.clone() });
-                }
-                record.summary = json!({"op": "delete_link", "link": self.id}).to_string();
-                record.links_delete.push(self.id.clone());
-                Change::DeleteLink(id)
-            }
+            record.summary = json!({"op": "delete_link", "link": self.id}).to_string();
+            record.links_delete.push(self.id.clone());
+            Change::DeleteLink(id)
         };
         let snapshot = before.snapshot.with_changes(&[change]);
         Ok(Planned { record, after: Tentative { snapshot, newest: before.newest.clone() }, warnings: Vec::new() })

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use authx_engine::{
-    Check, CompileOptions, Compiled, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource,
-    SchemaSyntax, Snapshot, Validation, check_link, nonconforming,
+    Check, CompileOptions, Compiled, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource, SchemaSyntax,
+    Snapshot, Validation, check_link, nonconforming,
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -112,12 +112,24 @@ impl Releases {
                 if !unchanged {
                     blocking(move || write.plan(&before).map(|_| ())).await?;
                 }
-                return Ok(Applied { committed: None, release, changed: !unchanged, diff: told(diff), warnings: compiled.warnings });
+                return Ok(Applied {
+                    committed: None,
+                    release,
+                    changed: !unchanged,
+                    diff: told(diff),
+                    warnings: compiled.warnings,
+                });
             }
             match self.writers.write(store, actor, write).await {
                 Ok(committed) => {
                     let diff = told(diff);
-                    return Ok(Applied { committed: Some(committed), release, changed: true, diff, warnings: compiled.warnings });
+                    return Ok(Applied {
+                        committed: Some(committed),
+                        release,
+                        changed: true,
+                        diff,
+                        warnings: compiled.warnings,
+                    });
                 }
                 Err(PapError::Contended) => {}
                 Err(error) => return Err(error),
@@ -130,7 +142,13 @@ impl Releases {
     ///
     /// # Errors
     /// When there is none, or what is stored does not conform to it.
-    pub async fn activate(&self, store: &Arc<OpenStore>, actor: &str, id: &str, allow_nonconforming: bool) -> Result<Committed, PapError> {
+    pub async fn activate(
+        &self,
+        store: &Arc<OpenStore>,
+        actor: &str,
+        id: &str,
+        allow_nonconforming: bool,
+    ) -> Result<Committed, PapError> {
         let unknown = || PapError::NotFound { what: "release", name: id.to_owned() };
         let id = ReleaseId::parse(id).map_err(|_| unknown())?;
         let release = match store.kept_release(id.as_str()) {
@@ -139,7 +157,14 @@ impl Releases {
         };
         for _ in 0..ATTEMPTS {
             let base = store.current().snapshot.release().map(|base| base.id().to_owned());
-            let write = ReleaseWrite { id, release: Arc::clone(&release), base, activate: true, allow_nonconforming, stored: true };
+            let write = ReleaseWrite {
+                id,
+                release: Arc::clone(&release),
+                base,
+                activate: true,
+                allow_nonconforming,
+                stored: true,
+            };
             match self.writers.write(store, actor, write).await {
                 Err(PapError::Contended) => {}
                 outcome => return outcome,
@@ -161,9 +186,19 @@ impl Releases {
         }
     }
 
-    async fn compile(&self, id: ReleaseId, base: Option<Arc<Release>>, proposal: Proposal, strict: bool) -> Result<Compiled, PapError> {
+    async fn compile(
+        &self,
+        id: ReleaseId,
+        base: Option<Arc<Release>>,
+        proposal: Proposal,
+        strict: bool,
+    ) -> Result<Compiled, PapError> {
         let _turn = self.compilers.acquire().await.map_err(|_| PapError::Interrupted)?;
-        blocking(move || compile(id.as_str(), base.as_deref(), proposal, strict).map_err(|problems| PapError::InvalidRelease { problems })).await
+        blocking(move || {
+            compile(id.as_str(), base.as_deref(), proposal, strict)
+                .map_err(|problems| PapError::InvalidRelease { problems })
+        })
+        .await
     }
 }
 
@@ -183,7 +218,8 @@ fn compile(id: &str, base: Option<&Release>, proposal: Proposal, strict: bool) -
     match (proposal, base) {
         (Proposal::Parts { schema, policies }, base) => {
             let schema = schema.or_else(|| base.and_then(Release::schema).map(|schema| schema.source().clone()));
-            let policies = policies.unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
+            let policies = policies
+                .unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
             Release::compile(id, schema, &policies, &options, base)
         }
         (Proposal::Edit(edit), Some(base)) => base.with_changes(id, &edit.put, &edit.delete, &options),
@@ -191,7 +227,9 @@ fn compile(id: &str, base: Option<&Release>, proposal: Proposal, strict: bool) -
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, PapError> + Send + 'static) -> Result<T, PapError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PapError> + Send + 'static,
+) -> Result<T, PapError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(PapError::Interrupted))
 }
 
@@ -243,9 +281,16 @@ impl Write for ReleaseWrite {
                 check_stored(&before.snapshot, &self.release)?;
             }
         }
-        let op = if self.stored { "activate" } else if self.activate { "apply" } else { "draft" };
+        let op = if self.stored {
+            "activate"
+        } else if self.activate {
+            "apply"
+        } else {
+            "draft"
+        };
         let mut record = blank(op);
-        record.summary = json!({"op": op, "release": self.id, "allow_nonconforming": self.allow_nonconforming}).to_string();
+        record.summary =
+            json!({"op": op, "release": self.id, "allow_nonconforming": self.allow_nonconforming}).to_string();
         let mut newest = before.newest.clone();
         if !self.stored {
             record.new_release = Some(self.difference(before.newest.as_deref()));
@@ -283,7 +328,12 @@ impl ReleaseWrite {
             },
             text: schema.source().text.clone(),
         });
-        NewRelease { id: self.id, schema, upserts: upserts.collect(), removed: diff.removed.iter().map(ToString::to_string).collect() }
+        NewRelease {
+            id: self.id,
+            schema,
+            upserts: upserts.collect(),
+            removed: diff.removed.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -296,7 +346,10 @@ fn check_links(snapshot: &Snapshot, release: &Release) -> Result<(), PapError> {
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     });
-    let unchanged = |id: &str| same_schema && old.and_then(|old| old.policy(id)).zip(release.policy(id)).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+    let unchanged = |id: &str| {
+        same_schema
+            && old.and_then(|old| old.policy(id)).zip(release.policy(id)).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
+    };
     let broken = |(id, link): (&PolicyId, &Arc<authx_engine::LinkInput>)| {
         if unchanged(&link.template) && release.policy(id).is_none() {
             return None;
@@ -304,7 +357,9 @@ fn check_links(snapshot: &Snapshot, release: &Release) -> Result<(), PapError> {
         check_link(release, id, link, strict).err().map(|problem| {
             if problem.code == "unknown_template" {
                 let message = format!("the template `{}` has the link `{id}`", link.template);
-                return Problem::error("template_has_links", message).with_policy(id.as_str()).with_hint("delete its links first");
+                return Problem::error("template_has_links", message)
+                    .with_policy(id.as_str())
+                    .with_hint("delete its links first");
             }
             problem
         })

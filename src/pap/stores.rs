@@ -25,11 +25,10 @@ pub struct NewStore {
 }
 
 /// A change of a store; what is absent stays.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct StoreChange {
     pub name: Option<String>,
-    /// `Some(None)` takes the alias away.
-    pub alias: Option<Option<StoreAlias>>,
+    pub alias: AliasChange,
     pub settings: Option<Settings>,
 }
 
@@ -51,7 +50,9 @@ impl Stores {
     /// When the alias is taken, the tenant has too many stores, or storage fails.
     pub async fn create(&self, scope: &TenantScope, new: NewStore) -> Result<Arc<OpenStore>, PapError> {
         if self.writers.storage.stores.count(scope).await? >= MAX_STORES {
-            return Err(PapError::LimitExceeded { message: format!("the tenant has {MAX_STORES} stores, the most it may have") });
+            return Err(PapError::LimitExceeded {
+                message: format!("the tenant has {MAX_STORES} stores, the most it may have"),
+            });
         }
         let clock = self.writers.clock;
         let (id, now) = (clock.store_id(), clock.now());
@@ -81,17 +82,18 @@ impl Stores {
     ///
     /// # Errors
     /// When the alias is taken, the store is gone, or storage fails.
-    pub async fn update(&self, tenant: &TenantScope, store: &Arc<OpenStore>, actor: &str, change: StoreChange) -> Result<(), PapError> {
+    pub async fn update(
+        &self,
+        tenant: &TenantScope,
+        store: &Arc<OpenStore>,
+        actor: &str,
+        change: StoreChange,
+    ) -> Result<(), PapError> {
         if let Some(settings) = change.settings.filter(|settings| *settings != store.current().snapshot.settings()) {
             self.writers.write(store, actor, SettingsWrite { settings }).await?;
         }
-        let alias = match &change.alias {
-            None => AliasChange::Keep,
-            Some(None) => AliasChange::Clear,
-            Some(Some(alias)) => AliasChange::Set(alias.clone()),
-        };
         let id = *store.scope().store();
-        let update = StoreUpdate { name: change.name, alias, updated_at: self.writers.clock.now() };
+        let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: self.writers.clock.now() };
         let gone = || PapError::NotFound { what: "store", name: id.to_string() };
         if !self.writers.storage.stores.update(tenant, &id, &update).await? {
             return Err(gone());

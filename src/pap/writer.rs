@@ -91,7 +91,12 @@ impl Writers {
     }
 
     /// Queues a write and waits until it is durable and visible, or refused.
-    pub(crate) async fn write(&self, store: &Arc<OpenStore>, actor: &str, write: impl Write + 'static) -> Result<Committed, PapError> {
+    pub(crate) async fn write(
+        &self,
+        store: &Arc<OpenStore>,
+        actor: &str,
+        write: impl Write + 'static,
+    ) -> Result<Committed, PapError> {
         let (reply, answer) = oneshot::channel();
         let job = Job { write: Box::new(write), actor: actor.to_owned(), reply };
         let queue = Arc::clone(self.queues.lock().entry(*store.scope().store()).or_default());
@@ -207,7 +212,9 @@ impl Writers {
     /// After a failure the outcome in the database is unknown: what it holds is read again.
     async fn reload(&self, store: &Arc<OpenStore>) {
         match load_store(&self.storage, store.scope().clone(), self.replica.tokens()).await {
-            Ok(Some(fresh)) => store.publish(fresh.current().snapshot.clone(), fresh.newest_release(), self.replica.tokens()),
+            Ok(Some(fresh)) => {
+                store.publish(fresh.current().snapshot.clone(), fresh.newest_release(), self.replica.tokens());
+            }
             Ok(None) => self.replica.close(store.scope()),
             Err(error) => tracing::error!(store = %store.scope().store(), %error, "a store could not be read again"),
         }

@@ -66,7 +66,11 @@ pub async fn load_store(storage: &Storage, scope: StoreScope, tokens: &Tokens) -
 ///
 /// # Errors
 /// When storage fails or the release no longer compiles.
-pub async fn load_release(storage: &Storage, scope: &StoreScope, id: &ReleaseId) -> Result<Option<Arc<Release>>, LoadError> {
+pub async fn load_release(
+    storage: &Storage,
+    scope: &StoreScope,
+    id: &ReleaseId,
+) -> Result<Option<Arc<Release>>, LoadError> {
     let Some(record) = storage.releases.get(scope, id).await? else { return Ok(None) };
     let policies = storage.releases.all_policies(scope, record.number).await?;
     let compiled = tokio::task::spawn_blocking(move || compile(&record, policies)).await;
@@ -100,7 +104,8 @@ fn add_chunk(data: &mut Data, chunk: LoadChunk) -> Result<(), LoadError> {
     match chunk {
         LoadChunk::Entities(rows) => rows.into_iter().try_for_each(|row| {
             let input = entity_input(&row)?;
-            let read = read_entity(&input, None, "").map_err(|problems| unreadable(&row, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
+            let read = read_entity(&input, None, "")
+                .map_err(|problems| unreadable(&row, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
             data.apply(&Change::PutEntity(Arc::new(read)));
             Ok(())
         }),
@@ -114,8 +119,10 @@ fn add_chunk(data: &mut Data, chunk: LoadChunk) -> Result<(), LoadError> {
 
 /// An entity's row as it was written.
 pub(crate) fn entity_input(row: &EntityRecord) -> Result<EntityInput, LoadError> {
-    let object = |text: &str| serde_json::from_str::<JsonObject>(text).map_err(|error| unreadable(row, &error.to_string()));
-    let parents: Vec<EntityKey> = serde_json::from_str(&row.parents).map_err(|error| unreadable(row, &error.to_string()))?;
+    let object =
+        |text: &str| serde_json::from_str::<JsonObject>(text).map_err(|error| unreadable(row, &error.to_string()));
+    let parents: Vec<EntityKey> =
+        serde_json::from_str(&row.parents).map_err(|error| unreadable(row, &error.to_string()))?;
     let parents = parents.into_iter().map(|(ty, id)| EntityUid::new(&ty, id)).collect::<Result<Vec<_>, _>>();
     Ok(EntityInput {
         uid: EntityUid::new(&row.type_name, row.id.as_str()).map_err(|error| unreadable(row, &error.to_string()))?,
@@ -131,7 +138,10 @@ fn unreadable(row: &EntityRecord, detail: &str) -> LoadError {
 
 fn link_input(row: &LinkRecord) -> Result<LinkInput, LoadError> {
     let uid = |key: &Option<EntityKey>| key.as_ref().map(|(ty, id)| EntityUid::new(ty, id.as_str())).transpose();
-    let fail = |error: authx_engine::EntityUidError| LoadError::Row { what: format!("link `{}`", row.id), detail: error.to_string() };
+    let fail = |error: authx_engine::EntityUidError| LoadError::Row {
+        what: format!("link `{}`", row.id),
+        detail: error.to_string(),
+    };
     Ok(LinkInput {
         template: row.template.clone(),
         principal: uid(&row.principal).map_err(fail)?,

@@ -66,11 +66,7 @@ pub(crate) fn alias(text: &str) -> StoreAlias {
 }
 
 pub(crate) fn tenant_record(n: u128) -> TenantRecord {
-    TenantRecord {
-        id: tenant_id(n),
-        name: format!("tenant {n}"),
-        created_at: at(1),
-    }
+    TenantRecord { id: tenant_id(n), name: format!("tenant {n}"), created_at: at(1) }
 }
 
 pub(crate) fn store_record(tenant: u128, n: u128) -> StoreRecord {
@@ -101,11 +97,7 @@ pub(crate) fn store_scope(tenant: u128, store: u128) -> StoreScope {
 /// Tenant 1 with store 1, and its scope.
 pub(crate) async fn with_store(storage: &Storage) -> StoreScope {
     storage.tenants.insert(&tenant_record(1)).await.unwrap();
-    storage
-        .stores
-        .insert(&tenant_scope(1), &store_record(1, 1))
-        .await
-        .unwrap();
+    storage.stores.insert(&tenant_scope(1), &store_record(1, 1)).await.unwrap();
     store_scope(1, 1)
 }
 
@@ -115,11 +107,7 @@ pub(crate) fn write(expected: u64) -> WriteRecord {
 }
 
 /// Commits one write on the current revision, whatever the record expects.
-pub(crate) async fn commit(
-    storage: &Storage,
-    scope: &StoreScope,
-    mut write: WriteRecord,
-) -> Revision {
+pub(crate) async fn commit(storage: &Storage, scope: &StoreScope, mut write: WriteRecord) -> Revision {
     let mut open = storage.writes.begin(scope).await.unwrap().unwrap();
     write.expected_revision = open.head().revision;
     let revision = open.write(&write).await.unwrap();

@@ -57,10 +57,7 @@ pub enum StoreError {
 pub enum WriteError {
     /// Somebody wrote since the caller validated. This write alone failed.
     #[error("expected revision {expected}, the store is at {actual}")]
-    Stale {
-        expected: Revision,
-        actual: Revision,
-    },
+    Stale { expected: Revision, actual: Revision },
     /// The release to activate is none of this store. This write alone failed.
     #[error("the store has no release `{id}`")]
     UnknownRelease { id: ReleaseId },
@@ -95,9 +92,7 @@ impl From<sqlx::Error> for StorageError {
                 | E::TypeNotFound { .. }
         );
         if unreadable {
-            return Self::Corrupt {
-                what: error.to_string(),
-            };
+            return Self::Corrupt { what: error.to_string() };
         }
         Self::Unavailable(Box::new(error))
     }

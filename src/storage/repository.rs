@@ -9,8 +9,8 @@ use async_trait::async_trait;
 
 use super::error::{StorageError, StoreError, WriteError};
 use super::records::{
-    EntityRecord, KeyRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, RevisionRecord,
-    StoreRecord, StoreUpdate, TenantRecord, WriteRecord,
+    EntityRecord, KeyRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, RevisionRecord, StoreRecord,
+    StoreUpdate, TenantRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
@@ -20,22 +20,14 @@ use crate::scope::{StoreScope, TenantScope};
 pub trait TenantRepository: Send + Sync {
     async fn insert(&self, tenant: &TenantRecord) -> Result<(), StorageError>;
     async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError>;
-    async fn list(
-        &self,
-        after: Option<&TenantId>,
-        limit: u32,
-    ) -> Result<Vec<TenantRecord>, StorageError>;
+    async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError>;
 }
 
 /// API keys. The tenant `None` means the platform keys, never "of any tenant".
 #[async_trait]
 pub trait KeyRepository: Send + Sync {
     async fn insert(&self, key: &KeyRecord) -> Result<(), StorageError>;
-    async fn get(
-        &self,
-        tenant: Option<&TenantId>,
-        id: &KeyId,
-    ) -> Result<Option<KeyRecord>, StorageError>;
+    async fn get(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<Option<KeyRecord>, StorageError>;
     async fn list(
         &self,
         tenant: Option<&TenantId>,
@@ -43,12 +35,7 @@ pub trait KeyRepository: Send + Sync {
         limit: u32,
     ) -> Result<Vec<KeyRecord>, StorageError>;
     /// `false` when there is no such key or it was revoked before.
-    async fn revoke(
-        &self,
-        tenant: Option<&TenantId>,
-        id: &KeyId,
-        at: Timestamp,
-    ) -> Result<bool, StorageError>;
+    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, StorageError>;
     /// Every key of every tenant that is not revoked, to fill the table in memory at the start.
     async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError>;
 }
@@ -58,16 +45,9 @@ pub trait KeyRepository: Send + Sync {
 pub trait StoreRepository: Send + Sync {
     /// The record must name the tenant of the scope.
     async fn insert(&self, scope: &TenantScope, store: &StoreRecord) -> Result<(), StoreError>;
-    async fn get(
-        &self,
-        scope: &TenantScope,
-        id: &StoreId,
-    ) -> Result<Option<StoreRecord>, StorageError>;
-    async fn find_by_alias(
-        &self,
-        scope: &TenantScope,
-        alias: &StoreAlias,
-    ) -> Result<Option<StoreRecord>, StorageError>;
+    async fn get(&self, scope: &TenantScope, id: &StoreId) -> Result<Option<StoreRecord>, StorageError>;
+    async fn find_by_alias(&self, scope: &TenantScope, alias: &StoreAlias)
+    -> Result<Option<StoreRecord>, StorageError>;
     async fn list(
         &self,
         scope: &TenantScope,
@@ -75,19 +55,9 @@ pub trait StoreRepository: Send + Sync {
         limit: u32,
     ) -> Result<Vec<StoreRecord>, StorageError>;
     /// `false` when there is no such store.
-    async fn update(
-        &self,
-        scope: &TenantScope,
-        id: &StoreId,
-        update: &StoreUpdate,
-    ) -> Result<bool, StoreError>;
+    async fn update(&self, scope: &TenantScope, id: &StoreId, update: &StoreUpdate) -> Result<bool, StoreError>;
     /// Closes the store and frees its alias; its rows stay. `false` when there is no such store.
-    async fn soft_delete(
-        &self,
-        scope: &TenantScope,
-        id: &StoreId,
-        at: Timestamp,
-    ) -> Result<bool, StorageError>;
+    async fn soft_delete(&self, scope: &TenantScope, id: &StoreId, at: Timestamp) -> Result<bool, StorageError>;
     async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError>;
     /// Every open store of every tenant, for the start.
     async fn all_open(&self) -> Result<Vec<StoreRecord>, StorageError>;
@@ -95,11 +65,7 @@ pub trait StoreRepository: Send + Sync {
 
 #[async_trait]
 pub trait ReleaseRepository: Send + Sync {
-    async fn get(
-        &self,
-        scope: &StoreScope,
-        id: &ReleaseId,
-    ) -> Result<Option<ReleaseRecord>, StorageError>;
+    async fn get(&self, scope: &StoreScope, id: &ReleaseId) -> Result<Option<ReleaseRecord>, StorageError>;
     /// Newest first; `before` is a release number, exclusive.
     async fn list(
         &self,
@@ -114,22 +80,14 @@ pub trait ReleaseRepository: Send + Sync {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<PolicyRecord>, StorageError>;
-    async fn all_policies(
-        &self,
-        scope: &StoreScope,
-        number: u64,
-    ) -> Result<Vec<PolicyRecord>, StorageError>;
+    async fn all_policies(&self, scope: &StoreScope, number: u64) -> Result<Vec<PolicyRecord>, StorageError>;
 }
 
 /// Entities, links and the log of revisions.
 #[async_trait]
 pub trait DataRepository: Send + Sync {
-    async fn entity(
-        &self,
-        scope: &StoreScope,
-        type_name: &str,
-        id: &str,
-    ) -> Result<Option<EntityRecord>, StorageError>;
+    async fn entity(&self, scope: &StoreScope, type_name: &str, id: &str)
+    -> Result<Option<EntityRecord>, StorageError>;
     /// In the order of (type, id), of one type or of all.
     async fn entities(
         &self,
@@ -148,12 +106,8 @@ pub trait DataRepository: Send + Sync {
         limit: u32,
     ) -> Result<Vec<EntityRecord>, StorageError>;
     async fn link(&self, scope: &StoreScope, id: &str) -> Result<Option<LinkRecord>, StorageError>;
-    async fn links(
-        &self,
-        scope: &StoreScope,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<LinkRecord>, StorageError>;
+    async fn links(&self, scope: &StoreScope, after: Option<&str>, limit: u32)
+    -> Result<Vec<LinkRecord>, StorageError>;
     /// The links as they were at a revision.
     async fn links_at(
         &self,

@@ -24,9 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr};
 
 use self::lock::DirectoryLock;
@@ -40,11 +38,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Forward only, in order; a text never changes once it was released.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "initial",
-    include_str!("../../migrations/sqlite/0001_initial.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
 
 /// The open database. It owns the lock of its directory.
 struct Sqlite {
@@ -73,14 +67,8 @@ async fn open_with(
     let options = options(file);
     let writer = pool(1).connect_with(change(options.clone())).await?;
     migrate(&writer, MIGRATIONS).await?;
-    let readers = pool(READERS)
-        .connect_with(options.pragma("query_only", "on"))
-        .await?;
-    let database = Sqlite {
-        writer: writer.clone(),
-        readers,
-        lock,
-    };
+    let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;
+    let database = Sqlite { writer: writer.clone(), readers, lock };
     Ok((Storage::of(&Arc::new(database)), writer))
 }
 
@@ -104,10 +92,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
-async fn migrate(
-    writer: &SqlitePool,
-    migrations: &[(i64, &'static str, &'static str)],
-) -> Result<(), StorageError> {
+async fn migrate(writer: &SqlitePool, migrations: &[(i64, &'static str, &'static str)]) -> Result<(), StorageError> {
     let known = migrations.iter().map(|(version, _, _)| *version).max();
     let steps = migrations.iter().map(|(version, name, sql)| {
         let sql = sql.into_sql_str();
@@ -129,16 +114,8 @@ async fn migrate(
 #[async_trait]
 impl Backend for Sqlite {
     async fn ping(&self) -> Result<(), StorageError> {
-        let one: i64 = sqlx::query_scalar("SELECT 1")
-            .fetch_one(&self.readers)
-            .await?;
-        if one == 1 {
-            Ok(())
-        } else {
-            Err(StorageError::Corrupt {
-                what: "the ping came back wrong".to_owned(),
-            })
-        }
+        let one: i64 = sqlx::query_scalar("SELECT 1").fetch_one(&self.readers).await?;
+        if one == 1 { Ok(()) } else { Err(StorageError::Corrupt { what: "the ping came back wrong".to_owned() }) }
     }
 
     async fn close(&self) {

@@ -87,12 +87,11 @@ struct Walk {
 impl Walk {
     fn node(&mut self, point: &Point) -> &mut Node {
         let roots = &mut self.paths.roots;
-        let at = match roots.iter().position(|(root, _)| *root == point.root) {
-            Some(at) => at,
-            None => {
-                roots.push((point.root.clone(), Node::default()));
-                roots.len() - 1
-            }
+        let at = if let Some(at) = roots.iter().position(|(root, _)| *root == point.root) {
+            at
+        } else {
+            roots.push((point.root.clone(), Node::default()));
+            roots.len() - 1
         };
         #[expect(clippy::indexing_slicing, reason = "found or pushed above")]
         let mut node = &mut roots[at].1;
@@ -224,12 +223,11 @@ impl Walk {
 
 impl Node {
     fn attribute(&mut self, name: &SmolStr) -> &mut Node {
-        let at = match self.attributes.iter().position(|(n, _)| n == name) {
-            Some(at) => at,
-            None => {
-                self.attributes.push((name.clone(), Node::default()));
-                self.attributes.len() - 1
-            }
+        let at = if let Some(at) = self.attributes.iter().position(|(n, _)| n == name) {
+            at
+        } else {
+            self.attributes.push((name.clone(), Node::default()));
+            self.attributes.len() - 1
         };
         #[expect(clippy::indexing_slicing, reason = "found or pushed above")]
         &mut self.attributes[at].1

@@ -3,12 +3,13 @@
 //! Everything the engine takes from below Cedar's public API is listed here, so that an upgrade of the pinned
 //! version is reviewed in one place. The rest of the crate imports these names from `crate::cedar`.
 
-pub(crate) use cedar_policy_core::ast::{
-    ActionConstraint, BinaryOp, Context, Eid, Entity, EntityReference, EntityType, EntityUID, EntityUIDEntry,
-    Expr, ExprKind, Literal, Name, PartialValue, PolicyID, PolicySet, PrincipalOrResourceConstraint,
-    Request, Set, SlotEnv, SlotId, Template, UnaryOp, Value, ValueKind, Var,
-};
+pub(crate) use cedar_policy_core::FromNormalizedStr;
 pub(crate) use cedar_policy_core::ast::Effect;
+pub(crate) use cedar_policy_core::ast::{
+    ActionConstraint, BinaryOp, Context, Eid, Entity, EntityReference, EntityType, EntityUID, EntityUIDEntry, Expr,
+    ExprKind, Literal, Name, PartialValue, PolicyID, PolicySet, PrincipalOrResourceConstraint, Request, Set, SlotEnv,
+    SlotId, Template, UnaryOp, Value, ValueKind, Var,
+};
 pub(crate) use cedar_policy_core::entities::conformance::EntitySchemaConformanceChecker;
 pub(crate) use cedar_policy_core::entities::{
     CedarValueJson, Dereference, Entities, EntityTypeDescription as DescribesEntityType, NoEntitiesSchema, SchemaType,
@@ -19,9 +20,9 @@ pub(crate) use cedar_policy_core::extensions::Extensions;
 pub(crate) use cedar_policy_core::fuzzy_match::fuzzy_search_limited;
 pub(crate) use cedar_policy_core::parser::parse_policy_or_template;
 pub(crate) use cedar_policy_core::validator::{
-    cedar_schema::SchemaWarning, context_schema_for_action, CoreSchema, EntityTypeDescription, ValidationMode, Validator, ValidatorSchema,
+    CoreSchema, EntityTypeDescription, ValidationMode, Validator, ValidatorSchema, cedar_schema::SchemaWarning,
+    context_schema_for_action,
 };
-pub(crate) use cedar_policy_core::FromNormalizedStr;
 
 /// The extension functions that every policy may call: decimal, ipaddr, datetime and duration.
 pub(crate) fn extensions() -> &'static Extensions<'static> {

@@ -62,17 +62,23 @@ pub(crate) fn prepare(expr: &Expr) -> Expr {
             Expr::ite(prepare(test_expr), prepare(then_expr), prepare(else_expr))
         }
         ExprKind::And { .. } => {
-            let chain = chain(expr, |e| match e.expr_kind() {
-                ExprKind::And { left, right } => Some((left, right)),
-                _ => None,
-            });
+            let chain =
+                chain(
+                    expr,
+                    |e| {
+                        if let ExprKind::And { left, right } = e.expr_kind() { Some((left, right)) } else { None }
+                    },
+                );
             balanced(&chain, &Expr::and)
         }
         ExprKind::Or { .. } => {
-            let chain = chain(expr, |e| match e.expr_kind() {
-                ExprKind::Or { left, right } => Some((left, right)),
-                _ => None,
-            });
+            let chain =
+                chain(
+                    expr,
+                    |e| {
+                        if let ExprKind::Or { left, right } = e.expr_kind() { Some((left, right)) } else { None }
+                    },
+                );
             balanced(&chain, &Expr::or)
         }
         ExprKind::UnaryApp { op, arg } => Expr::unary_app(*op, prepare(arg)),

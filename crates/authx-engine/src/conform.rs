@@ -70,6 +70,11 @@ impl EntityInput {
     /// An entity without attributes, parents and tags.
     #[must_use]
     pub fn bare(uid: crate::uid::EntityUid) -> Self {
-        Self { uid, attrs: crate::json::JsonObject::default(), parents: Vec::new(), tags: crate::json::JsonObject::default() }
+        Self {
+            uid,
+            attrs: crate::json::JsonObject::default(),
+            parents: Vec::new(),
+            tags: crate::json::JsonObject::default(),
+        }
     }
 }

@@ -128,18 +128,18 @@ impl Data {
             self.shapes.insert(Arc::clone(&row.shape), ());
             Arc::clone(&row.shape)
         });
-        let foreign = |parent: &Parent| self.types.get(parent.ty.as_ref()).is_none_or(|ty| !Arc::ptr_eq(ty, &parent.ty));
+        let foreign =
+            |parent: &Parent| self.types.get(parent.ty.as_ref()).is_none_or(|ty| !Arc::ptr_eq(ty, &parent.ty));
         if Arc::ptr_eq(&shape, &row.shape) && !row.parents.iter().any(foreign) {
             return Arc::clone(row);
         }
         let types = &mut self.types;
         let parents = row.parents.iter().map(|parent| {
-            let ty = match types.get(parent.ty.as_ref()) {
-                Some(ty) => Arc::clone(ty),
-                None => {
-                    types.insert(parent.ty.as_ref().clone(), Arc::clone(&parent.ty));
-                    Arc::clone(&parent.ty)
-                }
+            let ty = if let Some(ty) = types.get(parent.ty.as_ref()) {
+                Arc::clone(ty)
+            } else {
+                types.insert(parent.ty.as_ref().clone(), Arc::clone(&parent.ty));
+                Arc::clone(&parent.ty)
             };
             Parent { ty, id: parent.id.clone() }
         });
@@ -157,7 +157,11 @@ impl Data {
 ///
 /// # Errors
 /// Every problem of the entity, each with its pointer below `pointer`.
-pub fn read_entity(input: &EntityInput, schema: Option<&Schema>, pointer: &str) -> Result<EntityRow, Vec<InputProblem>> {
+pub fn read_entity(
+    input: &EntityInput,
+    schema: Option<&Schema>,
+    pointer: &str,
+) -> Result<EntityRow, Vec<InputProblem>> {
     let mut findings = Findings::default();
     let row = read_row(input, schema, pointer, Undeclared::Refuse, &mut findings);
     if findings.problems.is_empty() { Ok(row) } else { Err(findings.problems) }

@@ -85,11 +85,11 @@ pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> 
         warnings.push("the store has no release, so nothing is permitted".to_owned());
         return Ok(denied(snapshot, warnings));
     };
-    if let Some(schema) = snapshot.enforced_schema() {
-        if let Err(warning) = admissible(schema, request) {
-            warnings.push(warning);
-            return Ok(denied(snapshot, warnings));
-        }
+    if let Some(schema) = snapshot.enforced_schema()
+        && let Err(warning) = admissible(schema, request)
+    {
+        warnings.push(warning);
+        return Ok(denied(snapshot, warnings));
     }
     let view = View { data: &snapshot.data, overlay: &input.overlay, schema: release.schema() };
     let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
@@ -152,7 +152,12 @@ pub(crate) fn evaluate<'a>(
 }
 
 /// Deny by default; a forbid that matched denies; else a permit that matched allows.
-pub(crate) fn combine(snapshot: &Snapshot, candidates: Vec<&Policy>, outcomes: Vec<Outcome>, warnings: Vec<String>) -> Evaluation {
+pub(crate) fn combine(
+    snapshot: &Snapshot,
+    candidates: Vec<&Policy>,
+    outcomes: Vec<Outcome>,
+    warnings: Vec<String>,
+) -> Evaluation {
     let (mut permits, mut forbids): (Vec<&Policy>, Vec<&Policy>) = (Vec::new(), Vec::new());
     let mut policy_errors = Vec::new();
     for (policy, outcome) in candidates.into_iter().zip(outcomes) {

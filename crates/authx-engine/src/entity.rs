@@ -35,6 +35,7 @@ pub struct EntityRow {
     /// In the order of the shape's names.
     pub(crate) values: Box<[ValueKind]>,
     pub(crate) parents: Box<[Parent]>,
+    #[expect(clippy::box_collection, reason = "few entities have tags; a row without pays one word")]
     pub(crate) tags: Option<Box<BTreeMap<SmolStr, Value>>>,
 }
 

@@ -118,10 +118,11 @@ impl ScopeIndex {
                 let Some(by_resource) = self.by_action_and_principal.get(&(*action, *principal)) else { continue };
                 for resource in &resources {
                     for policy in by_resource.get(resource).into_iter().flat_map(|bucket| bucket.iter()) {
-                        if several && matches!(&policy.scope.action, ActionSide::In(groups) if groups.len() > 1) {
-                            if !seen.insert(Arc::as_ptr(policy)) {
-                                continue;
-                            }
+                        if several
+                            && matches!(&policy.scope.action, ActionSide::In(groups) if groups.len() > 1)
+                            && !seen.insert(Arc::as_ptr(policy))
+                        {
+                            continue;
                         }
                         visit(policy);
                     }
@@ -150,7 +151,8 @@ impl ScopeIndex {
 
     fn key_of(&mut self, side: &Side) -> Key {
         match side {
-            Side::Any => Key::Any,
+            // A template decides nothing; only its links are filed.
+            Side::Any | Side::Eq(Target::Slot) | Side::In(Target::Slot) | Side::IsIn(_, Target::Slot) => Key::Any,
             Side::Is(ty) => Key::Is(number_of(&mut self.types, &mut self.next, ty)),
             Side::Eq(Target::Literal(uid)) => Key::Eq(number_of(&mut self.uids, &mut self.next, uid)),
             Side::In(Target::Literal(uid)) => Key::In(number_of(&mut self.uids, &mut self.next, uid)),
@@ -158,8 +160,6 @@ impl ScopeIndex {
                 number_of(&mut self.types, &mut self.next, ty),
                 number_of(&mut self.uids, &mut self.next, uid),
             ),
-            // A template decides nothing; only its links are filed.
-            Side::Eq(Target::Slot) | Side::In(Target::Slot) | Side::IsIn(_, Target::Slot) => Key::Any,
         }
     }
 
@@ -231,9 +231,9 @@ fn number_of<N: Clone + Eq + std::hash::Hash>(names: &mut Map<N, Named>, next: &
 }
 
 fn release_name<N: Clone + Eq + std::hash::Hash>(names: &mut Map<N, Named>, name: &N) {
-    let Some(named) = names.get_mut(name) else { return };
-    named.uses -= 1;
-    if named.uses == 0 {
+    let Some(entry) = names.get_mut(name) else { return };
+    entry.uses -= 1;
+    if entry.uses == 0 {
         names.remove(name);
     }
 }

@@ -44,7 +44,9 @@ pub(crate) fn read_input(snapshot: &Snapshot, request: &AccessRequest, limits: &
     for (index, input) in request.entities.iter().enumerate() {
         let pointer = format!("/entities/{index}");
         if overlay.iter().any(|(uid, _)| *uid == input.uid.0) {
-            findings.problems.push(Place::Root(&pointer).problem("duplicate_entity", format!("`{}` is sent twice", input.uid)));
+            findings
+                .problems
+                .push(Place::Root(&pointer).problem("duplicate_entity", format!("`{}` is sent twice", input.uid)));
             continue;
         }
         if let Some(row) = read_sent(snapshot, schema, input, &pointer, &mut findings) {
@@ -68,8 +70,7 @@ fn read_context(
     let place = Place::Root("/context");
     let admits = |uid: &EntityUID| schema.is_none_or(|schema| schema.admits(uid));
     let mut reader = Reader { findings, undeclared: Undeclared::Drop, admits: &admits };
-    let declared =
-        |name: &str| -> Option<&SchemaType> { action?.context.get(name).map(|attribute| &attribute.ty) };
+    let declared = |name: &str| -> Option<&SchemaType> { action?.context.get(name).map(|attribute| &attribute.ty) };
     let context = reader.read_record(&request.context.0, &declared, action.is_none(), &place);
     for (name, attribute) in action.into_iter().flat_map(|action| &action.context) {
         let sent = request.context.0.get(name.as_str()).is_some_and(|value| !value.is_null());
@@ -104,12 +105,15 @@ fn read_sent(
         return None;
     };
     if !schema.admits(uid) {
-        findings.problems.push(place.problem("unknown_entity", format!("`{uid}` is not among the ids that the schema lists")));
+        findings
+            .problems
+            .push(place.problem("unknown_entity", format!("`{uid}` is not among the ids that the schema lists")));
         return None;
     }
     for (index, parent) in input.parents.iter().enumerate() {
         if !info.parents.contains(parent.0.entity_type()) {
-            let message = format!("the schema does not let `{}` be a parent of `{}`", parent.0.entity_type(), uid.entity_type());
+            let message =
+                format!("the schema does not let `{}` be a parent of `{}`", parent.0.entity_type(), uid.entity_type());
             findings.problems.push(Place::Item(&Place::Key(&place, "parents"), index).problem("wrong_type", message));
         }
     }
@@ -132,7 +136,9 @@ pub fn action_as_declared(schema: Option<&Schema>, input: &EntityInput) -> bool 
     let info = schema.and_then(|schema| schema.actions.get(&input.uid.0));
     let plain = input.attrs.0.is_empty() && input.tags.0.is_empty();
     let ancestors = info.map(|info| info.ancestors.as_slice()).unwrap_or_default();
-    plain && (info.is_some() || input.parents.is_empty()) && input.parents.iter().all(|parent| ancestors.contains(&parent.0))
+    plain
+        && (info.is_some() || input.parents.is_empty())
+        && input.parents.iter().all(|parent| ancestors.contains(&parent.0))
 }
 
 fn laid_over(snapshot: &Snapshot, uid: &EntityUID, sent: EntityRow) -> EntityRow {

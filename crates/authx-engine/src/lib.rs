@@ -1,33 +1,34 @@
 //! The pure decision engine of AuthX.
 //!
-//! No I/O, no async, no clock and no globals: everything comes in as an argument. Modules in reading order.
+//! No I/O, no async, no clock and no globals: everything comes in as an argument, and a thread remembers nothing but
+//! how type names parse. Modules in reading order.
 
-mod cedar;
-mod json;
-mod uid;
-mod problem;
-mod value;
-mod scan;
-mod stack;
-mod condition;
 mod access;
-mod scope;
-mod policy;
-mod index;
-mod schema;
-mod release;
-mod entity;
-mod data;
+mod cedar;
+mod condition;
 mod conform;
-mod links;
-mod hierarchy;
-mod snapshot;
-mod request;
-mod input;
-mod slice;
+mod data;
 mod decide;
+mod entity;
+mod hierarchy;
+mod index;
+mod input;
+mod json;
+mod links;
+mod policy;
+mod problem;
+mod release;
+mod request;
+mod scan;
+mod schema;
+mod scope;
+mod slice;
+mod snapshot;
+mod stack;
 #[cfg(test)]
 mod tests;
+mod uid;
+mod value;
 
 pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
 pub use data::{Change, Data, EntityInput, LinkInput, MAX_PARENTS, read_entity};

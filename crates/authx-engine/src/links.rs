@@ -101,7 +101,8 @@ pub fn check_link(release: &Release, id: &str, link: &LinkInput, strict: bool) -
 fn validate(schema: &crate::schema::Schema, id: &PolicyId, link: &LinkInput, template: &Policy) -> Result<(), Problem> {
     let fail = |message: String| Problem::error("invalid_link", message).with_policy(id.as_str());
     let name = PolicyID::from_string(&link.template);
-    let parsed: Template = parse_policy_or_template(Some(name.clone()), &template.source.text).map_err(|e| fail(e.to_string()))?;
+    let parsed: Template =
+        parse_policy_or_template(Some(name.clone()), &template.source.text).map_err(|e| fail(e.to_string()))?;
     let mut set = PolicySet::new();
     set.add_template(parsed).map_err(|e| fail(e.to_string()))?;
     let slots = [(SlotId::principal(), &link.principal), (SlotId::resource(), &link.resource)];

@@ -104,11 +104,15 @@ pub(crate) fn compile(source: &PolicySource, limits: &TextLimits) -> Result<(Pol
     let mut access = AccessPaths::default();
     if let Some(expr) = parsed.non_scope_constraints() {
         if condition::depth(expr) > limits.depth {
-            return Err(fail("expression_too_deep", format!("the condition is nested more than {} deep", limits.depth)));
+            return Err(fail(
+                "expression_too_deep",
+                format!("the condition is nested more than {} deep", limits.depth),
+            ));
         }
         let expr = condition::prepare(expr);
         if condition::depth(&expr) > MAX_PREPARED_DEPTH {
-            let message = format!("the condition is nested more than {MAX_PREPARED_DEPTH} deep, chains of && and || apart");
+            let message =
+                format!("the condition is nested more than {MAX_PREPARED_DEPTH} deep, chains of && and || apart");
             return Err(fail("expression_too_deep", message));
         }
         access = AccessPaths::of(&expr).map_err(|_| {
@@ -116,13 +120,10 @@ pub(crate) fn compile(source: &PolicySource, limits: &TextLimits) -> Result<(Pol
         })?;
         prepared = Some(expr).filter(|expr| !matches!(expr.expr_kind(), ExprKind::Lit(Literal::Bool(true))));
     }
-    let body = Body {
-        forbids: parsed.effect() == Effect::Forbid,
-        condition: prepared,
-        access,
-        advice: annotation("advice"),
-    };
-    let policy = Policy { id: id.clone(), scope: Scope::of(&parsed), body: Arc::new(body), source: Arc::new(source.clone()) };
+    let body =
+        Body { forbids: parsed.effect() == Effect::Forbid, condition: prepared, access, advice: annotation("advice") };
+    let policy =
+        Policy { id: id.clone(), scope: Scope::of(&parsed), body: Arc::new(body), source: Arc::new(source.clone()) };
     let template = if named.is_some() { parsed } else { parsed.new_id(PolicyID::from_smolstr(id)) };
     Ok((policy, Arc::new(template)))
 }
@@ -135,8 +136,8 @@ fn invalid_id(id: &str) -> Problem {
 /// The id of a policy that the author did not name: a hash of its text, so it stays while the text stays.
 fn hash_id(text: &str) -> SmolStr {
     let digest = Sha256::digest(text.trim().as_bytes());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    SmolStr::new(format!("policy-{hex}"))
+    let first = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    SmolStr::new(format!("policy-{first:016x}"))
 }
 
 /// Where the policy itself begins: behind white space and the comments before it.

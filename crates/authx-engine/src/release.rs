@@ -82,6 +82,7 @@ impl ReleaseDiff {
     }
 }
 
+type SchemaOutcome = Result<(Option<Arc<Schema>>, Vec<Problem>), Vec<Problem>>;
 type Outcome = Result<(Arc<Policy>, Vec<Problem>), Vec<Problem>>;
 
 impl Release {
@@ -137,7 +138,13 @@ impl Release {
         }
         let mut release = match base.filter(|base| set.len() > POLICIES_A_THREAD && base.mostly_holds(&set)) {
             Some(base) => base.retained(&set),
-            None => Self { id: SmolStr::default(), schema: None, policies: OrdMap::new(), index: ScopeIndex::default(), validated: false },
+            None => Self {
+                id: SmolStr::default(),
+                schema: None,
+                policies: OrdMap::new(),
+                index: ScopeIndex::default(),
+                validated: false,
+            },
         };
         release.id = SmolStr::new(id);
         release.validated = options.validation != Check::Off;
@@ -201,6 +208,7 @@ impl Release {
     }
 
     /// Policies and templates, by id.
+    #[must_use]
     pub fn policies(&self) -> impl DoubleEndedIterator<Item = &Arc<Policy>> {
         self.policies.values()
     }
@@ -221,7 +229,8 @@ impl Release {
     #[must_use]
     pub fn diff(&self, other: &Self) -> ReleaseDiff {
         let text = |schema: &Option<Arc<Schema>>| schema.as_ref().map(|s| (s.source().syntax, s.source().text.clone()));
-        let mut diff = ReleaseDiff { schema_changed: text(&self.schema) != text(&other.schema), ..ReleaseDiff::default() };
+        let mut diff =
+            ReleaseDiff { schema_changed: text(&self.schema) != text(&other.schema), ..ReleaseDiff::default() };
         for item in self.policies.diff(&other.policies) {
             match item {
                 DiffItem::Add(id, _) => diff.added.push(id.clone()),
@@ -232,11 +241,7 @@ impl Release {
         diff
     }
 
-    fn compile_schema(
-        source: Option<SchemaSource>,
-        options: &CompileOptions,
-        base: Option<&Self>,
-    ) -> Result<(Option<Arc<Schema>>, Vec<Problem>), Vec<Problem>> {
+    fn compile_schema(source: Option<SchemaSource>, options: &CompileOptions, base: Option<&Self>) -> SchemaOutcome {
         let Some(source) = source else { return Ok((None, Vec::new())) };
         if let Some(same) = base.and_then(|base| base.schema.as_ref()).filter(|schema| *schema.source() == source) {
             return Ok((Some(Arc::clone(same)), Vec::new()));
@@ -267,7 +272,9 @@ impl Release {
         let mut release = self.clone();
         let stale = self.policies.values().filter(|p| keep.get(p.id.as_str()).is_none_or(|kept| !Arc::ptr_eq(kept, p)));
         let stale: Vec<PolicyId> = stale.map(|p| p.id.clone()).collect();
-        stale.iter().for_each(|id| release.take(id));
+        for id in &stale {
+            release.take(id);
+        }
         release
     }
 
@@ -339,11 +346,14 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
     }
     let threads = options.threads.clamp(1, sources.len().div_ceil(POLICIES_A_THREAD));
     let chunk = sources.len().div_ceil(threads);
-    let compile_chunk = |chunk: &[S]| chunk.iter().map(|s| compile_one(s.borrow(), schema, options)).collect::<Vec<_>>();
+    let compile_chunk =
+        |chunk: &[S]| chunk.iter().map(|s| compile_one(s.borrow(), schema, options)).collect::<Vec<_>>();
     thread::scope(|scope| {
         let running: Vec<_> = sources
             .chunks(chunk)
-            .map(|chunk| thread::Builder::new().stack_size(COMPILE_STACK_BYTES).spawn_scoped(scope, move || compile_chunk(chunk)))
+            .map(|chunk| {
+                thread::Builder::new().stack_size(COMPILE_STACK_BYTES).spawn_scoped(scope, move || compile_chunk(chunk))
+            })
             .collect();
         let mut outcomes = Vec::with_capacity(sources.len());
         for (chunk, thread) in sources.chunks(chunk).zip(running) {

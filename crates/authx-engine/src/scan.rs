@@ -62,7 +62,13 @@ pub fn split_policies(file: Option<&str>, text: &str) -> Vec<PolicySource> {
             // What follows the last policy belongs to it.
             Some(last) if blank => last.text.push_str(taken),
             _ if blank => {}
-            _ => pieces.push(PolicySource { id: None, file: file.map(str::to_owned), line, column, text: taken.to_owned() }),
+            _ => pieces.push(PolicySource {
+                id: None,
+                file: file.map(str::to_owned),
+                line,
+                column,
+                text: taken.to_owned(),
+            }),
         }
         let newlines = taken.bytes().filter(|b| *b == b'\n').count();
         if newlines > 0 {
@@ -79,8 +85,8 @@ pub fn split_policies(file: Option<&str>, text: &str) -> Vec<PolicySource> {
 /// The length of the next piece, and whether it holds nothing but space and comments.
 fn next_piece(text: &str) -> (usize, bool) {
     let mut blank = true;
-    let mut tokens = Tokens::new(text);
-    while let Some((at, byte)) = tokens.next() {
+    let tokens = Tokens::new(text);
+    for (at, byte) in tokens {
         if byte == b';' {
             let end = at + 1;
             let tail = text.get(end..).unwrap_or("");
@@ -117,8 +123,11 @@ pub(crate) fn check_text(origin: &Origin<'_>, what: &str, max_bytes: usize, max_
             _ => 0,
         };
         if depth > max_nesting || prefix > max_nesting {
-            return Err(Problem::error("nesting_too_deep", format!("the {what} is nested more than {max_nesting} deep"))
-                .at(origin, Span { offset: at, length: 1 }));
+            return Err(Problem::error(
+                "nesting_too_deep",
+                format!("the {what} is nested more than {max_nesting} deep"),
+            )
+            .at(origin, Span { offset: at, length: 1 }));
         }
     }
     Ok(())

@@ -7,9 +7,9 @@ use serde::Serialize;
 use smol_str::SmolStr;
 
 use crate::cedar::{
-    CoreSchema, Dereference, DescribesEntityType as _, EntitySchemaConformanceChecker, Entity, EntityType, EntityTypeDescription,
-    EntityUID, SchemaType, ValidationMode, Validator, ValidatorSchema, context_schema_for_action, extensions,
-    fuzzy_search_limited,
+    CoreSchema, Dereference, DescribesEntityType as _, Entity, EntitySchemaConformanceChecker, EntityType,
+    EntityTypeDescription, EntityUID, SchemaType, ValidationMode, Validator, ValidatorSchema,
+    context_schema_for_action, extensions, fuzzy_search_limited,
 };
 use crate::cedar::{Eid, PolicySet, entities_context_type};
 use crate::problem::{Origin, Problem, Span, first_label, message_of};
@@ -96,7 +96,9 @@ impl Schema {
         let (schema, warnings) = match source.syntax {
             SchemaSyntax::Cedar => match ValidatorSchema::from_cedarschema_str(&source.text, extensions()) {
                 Ok((schema, warnings)) => {
-                    let warn = |w: crate::cedar::SchemaWarning| Problem::warning("schema_warning", message_of(&w)).at(&origin, first_label(&w).unwrap_or(whole));
+                    let warn = |w: crate::cedar::SchemaWarning| {
+                        Problem::warning("schema_warning", message_of(&w)).at(&origin, first_label(&w).unwrap_or(whole))
+                    };
                     (schema, warnings.map(warn).collect())
                 }
                 Err(error) => return Err(fail(&error)),
@@ -106,7 +108,8 @@ impl Schema {
                 Err(error) => return Err(fail(&error)),
             },
         };
-        let actions = compile_actions(&schema).map_err(|message| vec![Problem::error("schema_invalid", message).at(&origin, whole)])?;
+        let actions = compile_actions(&schema)
+            .map_err(|message| vec![Problem::error("schema_invalid", message).at(&origin, whole)])?;
         let types = compile_types(&schema);
         Ok((Self { source, validator: Validator::new(schema), actions, types }, warnings))
     }
@@ -123,7 +126,10 @@ impl Schema {
 
     /// Whether an entity's id is one that its type may have.
     pub(crate) fn admits(&self, uid: &EntityUID) -> bool {
-        self.types.get(uid.entity_type()).and_then(|info| info.ids.as_ref()).is_none_or(|ids| ids.contains(AsRef::<str>::as_ref(uid.eid())))
+        self.types
+            .get(uid.entity_type())
+            .and_then(|info| info.ids.as_ref())
+            .is_none_or(|ids| ids.contains(AsRef::<str>::as_ref(uid.eid())))
     }
 
     /// Runs Cedar's own check of stored entities against the schema; `check` is given the checker once.
@@ -181,10 +187,14 @@ fn compile_actions(schema: &ValidatorSchema) -> Result<HashMap<EntityUID, Action
         let Dereference::Data(entity) = entities.entity(uid) else { continue };
         let context = context_schema_for_action(schema, uid).map(|context| entities_context_type(&context));
         let declared = match context {
-            Some(SchemaType::Record { attrs, .. }) => attrs.into_iter().map(|(name, attribute)| {
-                let declared = DeclaredAttribute { ty: attribute.schema_type().clone(), required: attribute.is_required() };
-                (name, declared)
-            }).collect(),
+            Some(SchemaType::Record { attrs, .. }) => attrs
+                .into_iter()
+                .map(|(name, attribute)| {
+                    let declared =
+                        DeclaredAttribute { ty: attribute.schema_type().clone(), required: attribute.is_required() };
+                    (name, declared)
+                })
+                .collect(),
             _ => BTreeMap::new(),
         };
         let mut principals: Vec<EntityType> = id.applies_to_principals().cloned().collect();
@@ -217,7 +227,9 @@ fn compile_types(schema: &ValidatorSchema) -> HashMap<EntityType, TypeInfo> {
             attributes: attributes.collect(),
             tags: description.tag_type(),
             parents: description.allowed_parent_types().iter().cloned().collect(),
-            ids: description.enum_entity_eids().map(|ids| ids.iter().map(|id: &Eid| SmolStr::new(AsRef::<str>::as_ref(id))).collect()),
+            ids: description
+                .enum_entity_eids()
+                .map(|ids| ids.iter().map(|id: &Eid| SmolStr::new(AsRef::<str>::as_ref(id))).collect()),
         };
         types.insert(name.with_loc(None), info);
     }

@@ -1,8 +1,6 @@
 //! A policy's scope: whom, which action and what its head admits.
 
-use crate::cedar::{
-    ActionConstraint, EntityReference, EntityType, EntityUID, PrincipalOrResourceConstraint, Template,
-};
+use crate::cedar::{ActionConstraint, EntityReference, EntityType, EntityUID, PrincipalOrResourceConstraint, Template};
 use crate::condition::without_position;
 
 /// The head of a policy. A scope cannot err: it holds only `==`, `in` and `is` on literals.

@@ -88,19 +88,18 @@ impl<'a> Slice<'a> {
         if !node.loaded && !node.ancestors {
             return Ok(());
         }
-        let at = match self.wanted.iter().position(|wanted| wanted.uid == *uid) {
-            Some(at) => at,
-            None => {
-                if self.wanted.len() == self.limits.reached_entities {
-                    return Err(DecideError::limit(format!(
-                        "the policies reach more than {} entities",
-                        self.limits.reached_entities
-                    )));
-                }
-                let row = self.view.row(uid);
-                self.wanted.push(Wanted { uid: uid.clone(), row, attributes: Vec::new(), tags: false, ancestors: false });
-                self.wanted.len() - 1
+        let at = if let Some(at) = self.wanted.iter().position(|wanted| wanted.uid == *uid) {
+            at
+        } else {
+            if self.wanted.len() == self.limits.reached_entities {
+                return Err(DecideError::limit(format!(
+                    "the policies reach more than {} entities",
+                    self.limits.reached_entities
+                )));
             }
+            let row = self.view.row(uid);
+            self.wanted.push(Wanted { uid: uid.clone(), row, attributes: Vec::new(), tags: false, ancestors: false });
+            self.wanted.len() - 1
         };
         let Some(wanted) = self.wanted.get_mut(at) else { return Ok(()) };
         wanted.ancestors |= node.ancestors;
@@ -150,7 +149,8 @@ impl<'a> Slice<'a> {
                 None => ancestors.extend(self.view.ancestors(&wanted.uid, self.limits.ancestors)?),
             }
         }
-        let attributes = wanted.attributes.iter().filter_map(|name| Some(((*name).clone(), partial(row.attribute(name)?))));
+        let attributes =
+            wanted.attributes.iter().filter_map(|name| Some(((*name).clone(), partial(row.attribute(name)?))));
         let tags = row.tags.iter().filter(|_| wanted.tags).flat_map(|tags| tags.iter());
         let tags = tags.map(|(name, value)| (name.clone(), PartialValue::Value(value.clone())));
         Ok(Some(Entity::new_with_attr_partial_value(wanted.uid.clone(), attributes, HashSet::new(), ancestors, tags)))

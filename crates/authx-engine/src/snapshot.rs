@@ -78,7 +78,9 @@ impl Snapshot {
     #[must_use]
     pub fn with_changes(&self, changes: &[Change]) -> Self {
         let mut data = Data::clone(&self.data);
-        changes.iter().for_each(|change| data.apply(change));
+        for change in changes {
+            data.apply(change);
+        }
         let links = self.links.changed(self.release.as_deref(), changes.iter());
         Self { data: Arc::new(data), links, ..self.clone() }
     }

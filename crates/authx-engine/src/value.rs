@@ -152,7 +152,12 @@ impl Reader<'_> {
             (SchemaType::Set { element_ty }, Json::Array(items)) => self.read_set(items, Some(element_ty), place),
             (SchemaType::EmptySet, Json::Array(items)) if items.is_empty() => self.read_set(items, None, place),
             (SchemaType::Record { attrs, open_attrs }, Json::Object(map)) => {
-                let record = self.read_record(map, &|key| attrs.get(key).map(|a| a.schema_type()), *open_attrs, place);
+                let record = self.read_record(
+                    map,
+                    &|key| attrs.get(key).map(cedar_policy_core::entities::AttributeType::schema_type),
+                    *open_attrs,
+                    place,
+                );
                 for (name, attribute) in attrs {
                     if attribute.is_required() && map.get(name.as_str()).is_none_or(Json::is_null) {
                         self.fail(place, "missing_attribute", format!("`{name}` is required"));
@@ -208,7 +213,11 @@ impl Reader<'_> {
                 return self.fail(place, "wrong_type", format!("expected an entity of type `{ty}`, found `{uid}`"));
             }
             if !(self.admits)(uid) {
-                return self.fail(place, "unknown_entity", format!("`{uid}` is not among the ids that the schema lists"));
+                return self.fail(
+                    place,
+                    "unknown_entity",
+                    format!("`{uid}` is not among the ids that the schema lists"),
+                );
             }
         }
         Some(kind)
@@ -246,7 +255,15 @@ impl Reader<'_> {
             Json::String(text) => text.clone(),
             Json::Number(number) if type_name == "decimal" => match decimal_text(number) {
                 Some(text) => text,
-                None => return self.fail(place, "invalid_number", format!("`{number}` is no decimal with at most 4 digits behind the point; write it as a string")),
+                None => {
+                    return self.fail(
+                        place,
+                        "invalid_number",
+                        format!(
+                            "`{number}` is no decimal with at most 4 digits behind the point; write it as a string"
+                        ),
+                    );
+                }
             },
             Json::Object(map) => {
                 let inner = map.get("__extn").filter(|_| map.len() == 1).unwrap_or(json);

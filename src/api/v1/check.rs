@@ -104,7 +104,8 @@ pub struct PolicyErrorBody<'a> {
 
 impl CheckBody {
     fn parse(self) -> Result<(AccessRequest, Consistency, Option<String>), ApiError> {
-        let unsupported = |field: &str| Err(ApiError::new(Code::Unsupported, format!("`{field}` is not part of this version")));
+        let unsupported =
+            |field: &str| Err(ApiError::new(Code::Unsupported, format!("`{field}` is not part of this version")));
         if self.tuples.is_some_and(|tuples| tuples.0.as_array().is_none_or(|list| !list.is_empty())) {
             return unsupported("tuples");
         }
@@ -137,7 +138,11 @@ impl CheckBody {
     params(("store" = String, Path, description = "id or alias")), request_body = CheckBody,
     responses((status = 200, body = CheckReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody))
 )]
-pub async fn check(services: web::Data<Services>, access: CheckStore, body: Body<CheckBody>) -> Result<HttpResponse, ApiError> {
+pub async fn check(
+    services: web::Data<Services>,
+    access: CheckStore,
+    body: Body<CheckBody>,
+) -> Result<HttpResponse, ApiError> {
     let (request, consistency, release) = body.0.parse()?;
     let store = &access.0.store;
     let decided = if consistency == Consistency::MinimizeLatency && release.is_none() {
@@ -159,8 +164,11 @@ fn reply(decided: &Decided) -> HttpResponse {
         },
         decision_id: decision_id.array_to_str(&mut buffer),
         determining_policies,
-        policy_errors: policy_errors.iter().map(|e| PolicyErrorBody { policy: &e.policy, message: &e.message }).collect(),
-        advice: advice.iter().map(|text| text.as_str()).collect(),
+        policy_errors: policy_errors
+            .iter()
+            .map(|e| PolicyErrorBody { policy: &e.policy, message: &e.message })
+            .collect(),
+        advice: advice.iter().map(cedar_policy::pst::SmolStr::as_str).collect(),
         warnings,
         revision: *revision,
         release: release.as_deref(),

@@ -63,9 +63,15 @@ impl From<crate::pap::Committed> for CommitReply {
 /// Writes entities. The answer comes when the write is durable and visible.
 #[utoipa::path(post, path = "/v1/stores/{store}/write", operation_id = "write", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = WriteBody,
     responses((status = 200, body = CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn write(services: web::Data<Services>, access: WriteStore, body: Body<WriteBody>) -> Result<HttpResponse, ApiError> {
+pub async fn write(
+    services: web::Data<Services>,
+    access: WriteStore,
+    body: Body<WriteBody>,
+) -> Result<HttpResponse, ApiError> {
     let body = body.0;
-    for (field, value) in [("tuples", &body.tuples), ("preconditions", &body.preconditions), ("entities.patch", &body.entities.patch)] {
+    for (field, value) in
+        [("tuples", &body.tuples), ("preconditions", &body.preconditions), ("entities.patch", &body.entities.patch)]
+    {
         if value.is_some() {
             return Err(ApiError::new(Code::Unsupported, format!("`{field}` is not part of this version")));
         }
@@ -100,16 +106,25 @@ pub struct EntityList {
 /// Stored entities, by type and id.
 #[utoipa::path(get, path = "/v1/stores/{store}/entities", operation_id = "listEntities", tag = "data", params(("store" = String, Path, description = "id or alias"), EntityQuery),
     responses((status = 200, body = EntityList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query<EntityQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    services: web::Data<Services>,
+    access: ReadStore,
+    query: Query<EntityQuery>,
+) -> Result<HttpResponse, ApiError> {
     let scope = access.0.store.scope();
     let EntityQuery { r#type, page_size, page_token } = query.0;
     let paging = PageQuery::new(page_size, page_token);
-    let page = paging.open(&services, Some(&access.0.tenant), &["entities", scope.store().as_str(), r#type.as_deref().unwrap_or("")])?;
+    let page = paging.open(
+        &services,
+        Some(&access.0.tenant),
+        &["entities", scope.store().as_str(), r#type.as_deref().unwrap_or("")],
+    )?;
     let after: Option<(String, String)> = page.after.as_deref().and_then(|key| serde_json::from_str(key).ok());
     let after = after.as_ref().map(|(ty, id)| (ty.as_str(), id.as_str()));
     let rows = services.storage.data.entities(scope, r#type.as_deref(), after, page.limit()).await;
     let mut rows = rows.map_err(crate::pap::PapError::from)?;
-    let next_page_token = page.close(&services, &mut rows, |row| serde_json::json!([row.type_name, row.id]).to_string());
+    let next_page_token =
+        page.close(&services, &mut rows, |row| serde_json::json!([row.type_name, row.id]).to_string());
     let shown = |row: &crate::storage::records::EntityRecord| {
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
         let parents: Vec<(String, String)> = serde_json::from_str(&row.parents).unwrap_or_default();
@@ -132,7 +147,8 @@ pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query
     responses((status = 200, body = EntityBody), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn read(access: ReadStore, path: web::Path<(String, String, String)>) -> Result<HttpResponse, ApiError> {
     let (_, type_name, id) = path.into_inner();
-    let uid = EntityUid::new(&type_name, id.as_str()).map_err(|error| ApiError::new(Code::MalformedRequest, error.to_string()))?;
+    let uid = EntityUid::new(&type_name, id.as_str())
+        .map_err(|error| ApiError::new(Code::MalformedRequest, error.to_string()))?;
     let current = access.0.store.current();
     let row = current.snapshot.data().entity(&uid).ok_or_else(|| ApiError::not_found("entity", &uid.to_string()))?;
     Ok(HttpResponse::Ok().json(entity_json(row)))

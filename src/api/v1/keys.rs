@@ -70,6 +70,7 @@ fn shown(key: &KeyRecord) -> KeyReply {
 }
 
 /// The one answer that holds a secret.
+#[must_use]
 pub fn created(key: NewKey) -> CreatedKey {
     CreatedKey { id: key.record.id.to_string(), secret: key.secret, key: shown(&key.record) }
 }
@@ -77,18 +78,32 @@ pub fn created(key: NewKey) -> CreatedKey {
 /// Makes a key of the caller's tenant.
 #[utoipa::path(post, path = "/v1/keys", operation_id = "createKey", tag = "keys", request_body = CreateKeyBody,
     responses((status = 201, body = CreatedKey), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn create(services: web::Data<Services>, caller: Authenticated, body: Body<CreateKeyBody>) -> Result<HttpResponse, ApiError> {
+pub async fn create(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    body: Body<CreateKeyBody>,
+) -> Result<HttpResponse, ApiError> {
     let tenant = unlimited(&caller)?;
     let body = body.0;
-    let permission = |scope: &String| Permission::parse(scope).ok_or_else(|| ApiError::new(Code::InvalidInput, format!("there is no scope `{scope}`")));
+    let permission = |scope: &String| {
+        Permission::parse(scope)
+            .ok_or_else(|| ApiError::new(Code::InvalidInput, format!("there is no scope `{scope}`")))
+    };
     let permissions = body.scopes.iter().map(permission).collect::<Result<Vec<_>, _>>()?;
     if permissions.is_empty() {
         return Err(ApiError::new(Code::InvalidInput, "a key has at least one scope"));
     }
-    let store = |name: &String| services.replica.find(tenant.tenant(), name).map(|store| *store.scope().store()).ok_or_else(|| ApiError::not_found("store", name));
+    let store = |name: &String| {
+        services
+            .replica
+            .find(tenant.tenant(), name)
+            .map(|store| *store.scope().store())
+            .ok_or_else(|| ApiError::not_found("store", name))
+    };
     let stores = body.stores.map(|names| names.iter().map(store).collect::<Result<Vec<_>, _>>()).transpose()?;
     let now = services.clock.now().as_millis();
-    let expires_at = body.expires_in_seconds.map(|seconds| Timestamp::from_millis(now.saturating_add(i64::from(seconds) * 1_000)));
+    let expires_at =
+        body.expires_in_seconds.map(|seconds| Timestamp::from_millis(now.saturating_add(i64::from(seconds) * 1_000)));
     let spec = KeySpec { tenant: Some(*tenant.tenant()), name: name(body.name)?, permissions, stores, expires_at };
     Ok(HttpResponse::Created().json(created(services.administration.create_key(spec).await?)))
 }
@@ -96,7 +111,11 @@ pub async fn create(services: web::Data<Services>, caller: Authenticated, body: 
 /// The keys of the caller's tenant, revoked ones too, by id.
 #[utoipa::path(get, path = "/v1/keys", operation_id = "listKeys", tag = "keys", params(PageQuery),
     responses((status = 200, body = KeyList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn list(services: web::Data<Services>, caller: Authenticated, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let tenant = unlimited(&caller)?;
     let page = query.0.open(&services, Some(tenant), &["keys"])?;
     let after = page.after.as_deref().and_then(|id| KeyId::parse(id).ok());
@@ -108,7 +127,11 @@ pub async fn list(services: web::Data<Services>, caller: Authenticated, query: Q
 /// Revokes a key at once.
 #[utoipa::path(delete, path = "/v1/keys/{key}", operation_id = "revokeKey", tag = "keys", params(("key" = String, Path, description = "the key's id, not its secret")),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn revoke(services: web::Data<Services>, caller: Authenticated, path: web::Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn revoke(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let tenant = unlimited(&caller)?;
     let id = KeyId::parse(&path).map_err(|_| ApiError::not_found("key", &path))?;
     services.administration.revoke_key(Some(tenant.tenant()), &id).await?;

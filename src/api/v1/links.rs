@@ -52,14 +52,23 @@ pub struct LinkList {
 /// The store's links, by id.
 #[utoipa::path(get, path = "/v1/stores/{store}/links", operation_id = "listLinks", tag = "links", params(("store" = String, Path, description = "id or alias"), PageQuery),
     responses((status = 200, body = LinkList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    services: web::Data<Services>,
+    access: ReadStore,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let store = &access.0.store;
     let page = query.0.open(&services, Some(&access.0.tenant), &["links", store.scope().store().as_str()])?;
     let current = store.current();
     let after = |id: &str| page.after.as_deref().is_none_or(|after| id > after);
     let rows = current.snapshot.data().links().filter(|(id, _)| after(id)).take(page.limit() as usize);
     let mut links: Vec<LinkReply> = rows
-        .map(|(id, link)| LinkReply { id: id.to_string(), template: link.template.clone(), principal: link.principal.clone(), resource: link.resource.clone() })
+        .map(|(id, link)| LinkReply {
+            id: id.to_string(),
+            template: link.template.clone(),
+            principal: link.principal.clone(),
+            resource: link.resource.clone(),
+        })
         .collect();
     let next_page_token = page.close(&services, &mut links, |link| link.id.clone());
     Ok(HttpResponse::Ok().json(LinkList {
@@ -75,7 +84,12 @@ pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query
 #[utoipa::path(put, path = "/v1/stores/{store}/links/{link}", operation_id = "putLink", tag = "links",
     params(("store" = String, Path, description = "id or alias"), ("link" = String, Path)), request_body = LinkBody,
     responses((status = 200, body = CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn put(services: web::Data<Services>, access: WriteStore, path: web::Path<(String, String)>, body: Body<LinkBody>) -> Result<HttpResponse, ApiError> {
+pub async fn put(
+    services: web::Data<Services>,
+    access: WriteStore,
+    path: web::Path<(String, String)>,
+    body: Body<LinkBody>,
+) -> Result<HttpResponse, ApiError> {
     let LinkBody { template, principal, resource } = body.0;
     let write = LinkWrite { id: path.into_inner().1, link: Some(LinkInput { template, principal, resource }) };
     let committed = services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
@@ -86,7 +100,11 @@ pub async fn put(services: web::Data<Services>, access: WriteStore, path: web::P
 #[utoipa::path(delete, path = "/v1/stores/{store}/links/{link}", operation_id = "deleteLink", tag = "links",
     params(("store" = String, Path, description = "id or alias"), ("link" = String, Path)),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn delete(services: web::Data<Services>, access: WriteStore, path: web::Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    services: web::Data<Services>,
+    access: WriteStore,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
     let write = LinkWrite { id: path.into_inner().1, link: None };
     services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -89,7 +89,11 @@ fn shown(policy: &Policy) -> PolicyReply {
 /// The active release's policies and templates, by id.
 #[utoipa::path(get, path = "/v1/stores/{store}/policies", operation_id = "listPolicies", tag = "policies", params(("store" = String, Path, description = "id or alias"), PageQuery),
     responses((status = 200, body = PolicyList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    services: web::Data<Services>,
+    access: ReadStore,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let store = &access.0.store;
     let page = query.0.open(&services, Some(&access.0.tenant), &["policies", store.scope().store().as_str()])?;
     let current = store.current();
@@ -125,11 +129,20 @@ pub async fn read(access: ReadStore, path: web::Path<(String, String)>) -> Resul
 /// Puts one policy or template into a new release and activates it.
 #[utoipa::path(put, path = "/v1/stores/{store}/policies/{policy}", operation_id = "putPolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path), DryRunQuery), request_body = PutPolicyBody,
     responses((status = 200, body = super::releases::ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn put(services: web::Data<Services>, access: AdminStore, request: HttpRequest, path: web::Path<(String, String)>, query: Query<DryRunQuery>, body: Body<PutPolicyBody>) -> Result<HttpResponse, ApiError> {
+pub async fn put(
+    services: web::Data<Services>,
+    access: AdminStore,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    query: Query<DryRunQuery>,
+    body: Body<PutPolicyBody>,
+) -> Result<HttpResponse, ApiError> {
     let text = match (body.0.cedar, body.0.json) {
         (Some(text), None) => text,
         (None, Some(json)) => cedar_text(json)?,
-        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(Code::MalformedRequest, "a policy has either `cedar` or `json`")),
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(ApiError::new(Code::MalformedRequest, "a policy has either `cedar` or `json`"));
+        }
     };
     let source = PolicySource::single(Some(path.into_inner().1), text);
     let edit = PolicyEdit { put: vec![source], delete: Vec::new() };
@@ -139,7 +152,12 @@ pub async fn put(services: web::Data<Services>, access: AdminStore, request: Htt
 /// Takes one policy or template out, in a new release.
 #[utoipa::path(delete, path = "/v1/stores/{store}/policies/{policy}", operation_id = "deletePolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path)),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn delete(services: web::Data<Services>, access: AdminStore, request: HttpRequest, path: web::Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    services: web::Data<Services>,
+    access: AdminStore,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
     let id = &path.1;
     let current = access.0.store.current();
     if current.snapshot.release().and_then(|release| release.policy(id)).is_none() {
@@ -156,7 +174,9 @@ pub async fn delete(services: web::Data<Services>, access: AdminStore, request: 
 pub async fn read_schema(access: ReadStore) -> Result<HttpResponse, ApiError> {
     let current = access.0.store.current();
     let schema = current.snapshot.release().and_then(|release| release.schema());
-    let source = schema.map(|schema| schema.source()).ok_or_else(|| ApiError::new(Code::NotFound, "the store has no schema"))?;
+    let source = schema
+        .map(authx_engine::Schema::source)
+        .ok_or_else(|| ApiError::new(Code::NotFound, "the store has no schema"))?;
     let json = match source.syntax {
         SchemaSyntax::Json => serde_json::from_str(&source.text).ok(),
         SchemaSyntax::Cedar => None,
@@ -173,13 +193,31 @@ pub async fn read_schema(access: ReadStore) -> Result<HttpResponse, ApiError> {
 /// Replaces the schema, in a new release.
 #[utoipa::path(put, path = "/v1/stores/{store}/schema", operation_id = "putSchema", tag = "policies", params(("store" = String, Path, description = "id or alias"), DryRunQuery), request_body = SchemaBody,
     responses((status = 200, body = super::releases::ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn put_schema(services: web::Data<Services>, access: AdminStore, request: HttpRequest, query: Query<DryRunQuery>, body: Body<SchemaBody>) -> Result<HttpResponse, ApiError> {
+pub async fn put_schema(
+    services: web::Data<Services>,
+    access: AdminStore,
+    request: HttpRequest,
+    query: Query<DryRunQuery>,
+    body: Body<SchemaBody>,
+) -> Result<HttpResponse, ApiError> {
     let proposal = Proposal::Parts { schema: Some(body.0.parse()?), policies: None };
     change(&services, &access, &request, proposal, query.0.dry_run).await
 }
 
-async fn change(services: &Services, access: &AdminStore, request: &HttpRequest, proposal: Proposal, dry_run: bool) -> Result<HttpResponse, ApiError> {
-    let apply = ApplyRequest { proposal, if_release: expected(request, None), allow_nonconforming: false, dry_run, activate: true };
+async fn change(
+    services: &Services,
+    access: &AdminStore,
+    request: &HttpRequest,
+    proposal: Proposal,
+    dry_run: bool,
+) -> Result<HttpResponse, ApiError> {
+    let apply = ApplyRequest {
+        proposal,
+        if_release: expected(request, None),
+        allow_nonconforming: false,
+        dry_run,
+        activate: true,
+    };
     let store = &access.0.store;
     let outcome = services.releases.apply(store, access.0.caller.actor(), apply).await?;
     Ok(applied(store, outcome, dry_run))

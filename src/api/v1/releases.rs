@@ -161,7 +161,10 @@ impl PolicyBody {
 
 /// A policy's JSON as Cedar text.
 pub(super) fn cedar_text(json: Json) -> Result<String, ApiError> {
-    let invalid = |message: String| ApiError { errors: vec![ErrorItem { code: "policy_syntax".to_owned(), message: message.clone(), ..ErrorItem::default() }], ..ApiError::new(Code::InvalidRelease, message) };
+    let invalid = |message: String| ApiError {
+        errors: vec![ErrorItem { code: "policy_syntax".to_owned(), message: message.clone(), ..ErrorItem::default() }],
+        ..ApiError::new(Code::InvalidRelease, message)
+    };
     authx_engine::policy_text(json.0).map_err(invalid)
 }
 
@@ -216,10 +219,22 @@ pub(super) fn applied(store: &OpenStore, applied: Applied, dry_run: bool) -> Htt
 /// Validates and activates a release, atomically.
 #[utoipa::path(post, path = "/v1/stores/{store}/apply", operation_id = "apply", tag = "releases", params(("store" = String, Path, description = "id or alias"), ApplyQuery), request_body = ApplyBody,
     responses((status = 200, body = ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn apply(services: web::Data<Services>, access: AdminStore, request: HttpRequest, query: Query<ApplyQuery>, body: Body<ApplyBody>) -> Result<HttpResponse, ApiError> {
+pub async fn apply(
+    services: web::Data<Services>,
+    access: AdminStore,
+    request: HttpRequest,
+    query: Query<ApplyQuery>,
+    body: Body<ApplyBody>,
+) -> Result<HttpResponse, ApiError> {
     let (proposal, if_release, allow_nonconforming) = body.0.parse()?;
     let dry_run = query.0.dry_run;
-    let apply = ApplyRequest { proposal, if_release: expected(&request, if_release), allow_nonconforming, dry_run, activate: true };
+    let apply = ApplyRequest {
+        proposal,
+        if_release: expected(&request, if_release),
+        allow_nonconforming,
+        dry_run,
+        activate: true,
+    };
     let outcome = services.releases.apply(&access.0.store, access.0.caller.actor(), apply).await?;
     Ok(applied(&access.0.store, outcome, dry_run))
 }
@@ -227,14 +242,19 @@ pub async fn apply(services: web::Data<Services>, access: AdminStore, request: H
 /// Validates strictly, whatever the store's setting, and stores nothing.
 #[utoipa::path(post, path = "/v1/stores/{store}/validate", operation_id = "validate", tag = "releases", params(("store" = String, Path, description = "id or alias")), request_body = ApplyBody,
     responses((status = 200, body = ValidateReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn validate(services: web::Data<Services>, access: ReadStore, body: Body<ApplyBody>) -> Result<HttpResponse, ApiError> {
+pub async fn validate(
+    services: web::Data<Services>,
+    access: ReadStore,
+    body: Body<ApplyBody>,
+) -> Result<HttpResponse, ApiError> {
     let (proposal, ..) = body.0.parse()?;
     let report = services.releases.validate(&access.0.store, proposal).await?;
     let shown = |problem: &authx_engine::Problem| ValidationProblem {
         severity: if problem.is_error() { "error".to_owned() } else { "warning".to_owned() },
         item: ErrorItem::from(problem),
     };
-    Ok(HttpResponse::Ok().json(ValidateReply { valid: report.valid, problems: report.problems.iter().map(shown).collect() }))
+    Ok(HttpResponse::Ok()
+        .json(ValidateReply { valid: report.valid, problems: report.problems.iter().map(shown).collect() }))
 }
 
 /// A release without its policies.
@@ -276,9 +296,20 @@ fn shown(record: &ReleaseRecord, active: Option<&str>) -> ReleaseReply {
 /// Makes a draft: a release that is not active.
 #[utoipa::path(post, path = "/v1/stores/{store}/releases", operation_id = "createRelease", tag = "releases", params(("store" = String, Path, description = "id or alias")), request_body = ApplyBody,
     responses((status = 201, body = ReleaseReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn draft(services: web::Data<Services>, access: AdminStore, request: HttpRequest, body: Body<ApplyBody>) -> Result<HttpResponse, ApiError> {
+pub async fn draft(
+    services: web::Data<Services>,
+    access: AdminStore,
+    request: HttpRequest,
+    body: Body<ApplyBody>,
+) -> Result<HttpResponse, ApiError> {
     let (proposal, if_release, allow_nonconforming) = body.0.parse()?;
-    let apply = ApplyRequest { proposal, if_release: expected(&request, if_release), allow_nonconforming, dry_run: false, activate: false };
+    let apply = ApplyRequest {
+        proposal,
+        if_release: expected(&request, if_release),
+        allow_nonconforming,
+        dry_run: false,
+        activate: false,
+    };
     let store = &access.0.store;
     let outcome = services.releases.apply(store, access.0.caller.actor(), apply).await?;
     let record = record(&services, store, outcome.release.id()).await?;
@@ -296,7 +327,11 @@ async fn record(services: &Services, store: &OpenStore, id: &str) -> Result<Rele
 /// The store's releases, newest first.
 #[utoipa::path(get, path = "/v1/stores/{store}/releases", operation_id = "listReleases", tag = "releases", params(("store" = String, Path, description = "id or alias"), PageQuery),
     responses((status = 200, body = ReleaseList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    services: web::Data<Services>,
+    access: ReadStore,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let store = &access.0.store;
     let page = query.0.open(&services, Some(&access.0.tenant), &["releases", store.scope().store().as_str()])?;
     let before = page.after.as_deref().and_then(|number| number.parse().ok());
@@ -315,7 +350,11 @@ pub async fn list(services: web::Data<Services>, access: ReadStore, query: Query
 /// One release.
 #[utoipa::path(get, path = "/v1/stores/{store}/releases/{release}", operation_id = "readRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path)),
     responses((status = 200, body = ReleaseReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn read(services: web::Data<Services>, access: ReadStore, path: web::Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+pub async fn read(
+    services: web::Data<Services>,
+    access: ReadStore,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
     let store = &access.0.store;
     let record = record(&services, store, &path.1).await?;
     Ok(HttpResponse::Ok().json(shown(&record, store.current().release_id())))
@@ -332,7 +371,12 @@ pub struct DiffQuery {
 /// What this release has that `against` has not, and the other way round.
 #[utoipa::path(get, path = "/v1/stores/{store}/releases/{release}/diff", operation_id = "diffReleases", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path), DiffQuery),
     responses((status = 200, body = DiffBody), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn diff(services: web::Data<Services>, access: ReadStore, path: web::Path<(String, String)>, query: Query<DiffQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn diff(
+    services: web::Data<Services>,
+    access: ReadStore,
+    path: web::Path<(String, String)>,
+    query: Query<DiffQuery>,
+) -> Result<HttpResponse, ApiError> {
     let store = &access.0.store;
     let of = services.pdp.release(store, &path.1).await?;
     let against = match query.0.against {
@@ -353,7 +397,15 @@ pub struct ActivateQuery {
 /// Makes a release the active one: a draft, or an older one again.
 #[utoipa::path(post, path = "/v1/stores/{store}/releases/{release}/activate", operation_id = "activateRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path), ActivateQuery),
     responses((status = 200, body = super::data::CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn activate(services: web::Data<Services>, access: AdminStore, path: web::Path<(String, String)>, query: Query<ActivateQuery>) -> Result<HttpResponse, ApiError> {
-    let committed = services.releases.activate(&access.0.store, access.0.caller.actor(), &path.1, query.0.allow_nonconforming).await?;
+pub async fn activate(
+    services: web::Data<Services>,
+    access: AdminStore,
+    path: web::Path<(String, String)>,
+    query: Query<ActivateQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let committed = services
+        .releases
+        .activate(&access.0.store, access.0.caller.actor(), &path.1, query.0.allow_nonconforming)
+        .await?;
     Ok(HttpResponse::Ok().json(super::data::CommitReply::from(committed)))
 }

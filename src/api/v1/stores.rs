@@ -13,6 +13,7 @@ use crate::identity::Permission;
 use crate::ids::StoreAlias;
 use crate::pap::{NewStore, StoreChange};
 use crate::replica::OpenStore;
+use crate::storage::records::AliasChange;
 
 /// The longest name of a tenant, a store or a key, in characters.
 pub const MAX_NAME: usize = 256;
@@ -63,16 +64,26 @@ pub struct UpdateStoreBody {
     #[serde(default)]
     name: Option<String>,
     /// `null` takes the alias away.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    alias: Option<Option<String>>,
+    alias: Patch,
     #[serde(default)]
     settings: SettingsBody,
 }
 
-/// Tells `null` from absent.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
+/// A field that may be absent, `null` or a text.
+#[derive(Debug, Default)]
+enum Patch {
+    #[default]
+    Keep,
+    Clear,
+    Set(String),
+}
+
+impl<'de> Deserialize<'de> for Patch {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
+    }
 }
 
 /// A store.
@@ -137,7 +148,11 @@ fn alias(text: &str) -> Result<StoreAlias, ApiError> {
 /// Makes an empty store.
 #[utoipa::path(post, path = "/v1/stores", operation_id = "createStore", tag = "stores", request_body = CreateStoreBody,
     responses((status = 201, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn create(services: web::Data<Services>, caller: Authenticated, body: Body<CreateStoreBody>) -> Result<HttpResponse, ApiError> {
+pub async fn create(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    body: Body<CreateStoreBody>,
+) -> Result<HttpResponse, ApiError> {
     let tenant = caller.tenant(Permission::Admin)?;
     if caller.0.is_limited() {
         return Err(ApiError::new(Code::Forbidden, "a key that is limited to some stores makes none"));
@@ -154,11 +169,17 @@ pub async fn create(services: web::Data<Services>, caller: Authenticated, body: 
 /// The tenant's stores, by id.
 #[utoipa::path(get, path = "/v1/stores", operation_id = "listStores", tag = "stores", params(PageQuery),
     responses((status = 200, body = StoreList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn list(services: web::Data<Services>, caller: Authenticated, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     let tenant = caller.tenant(Permission::Read)?;
     let page = query.0.open(&services, Some(tenant), &["stores"])?;
     let after = page.after.as_deref().and_then(|id| crate::ids::StoreId::parse(id).ok());
-    let mut rows = services.replica.list(tenant.tenant(), after.as_ref(), page.limit() as usize, &|id| caller.0.store(tenant, id).is_some());
+    let mut rows = services
+        .replica
+        .list(tenant.tenant(), after.as_ref(), page.limit() as usize, &|id| caller.0.store(tenant, id).is_some());
     let next_page_token = page.close(&services, &mut rows, |store| store.scope().store().to_string());
     Ok(HttpResponse::Ok().json(StoreList { stores: rows.iter().map(|store| shown(store)).collect(), next_page_token }))
 }
@@ -173,11 +194,19 @@ pub async fn read(access: ReadStore) -> HttpResponse {
 /// Renames a store, moves its alias, or changes how it decides.
 #[utoipa::path(patch, path = "/v1/stores/{store}", operation_id = "updateStore", tag = "stores", params(("store" = String, Path, description = "id or alias")), request_body = UpdateStoreBody,
     responses((status = 200, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn update(services: web::Data<Services>, access: AdminStore, body: Body<UpdateStoreBody>) -> Result<HttpResponse, ApiError> {
+pub async fn update(
+    services: web::Data<Services>,
+    access: AdminStore,
+    body: Body<UpdateStoreBody>,
+) -> Result<HttpResponse, ApiError> {
     let store = &access.0.store;
     let change = StoreChange {
         name: body.0.name.map(name).transpose()?,
-        alias: body.0.alias.map(|text| text.as_deref().map(alias).transpose()).transpose()?,
+        alias: match body.0.alias {
+            Patch::Keep => AliasChange::Keep,
+            Patch::Clear => AliasChange::Clear,
+            Patch::Set(text) => AliasChange::Set(alias(&text)?),
+        },
         settings: Some(body.0.settings.over(store.current().snapshot.settings())),
     };
     services.stores.update(&access.0.tenant, store, access.0.caller.actor(), change).await?;

@@ -48,7 +48,11 @@ fn shown(tenant: &TenantRecord) -> TenantReply {
 /// Makes a tenant and an `admin` key of it. Needs a platform key.
 #[utoipa::path(post, path = "/v1/tenants", operation_id = "createTenant", tag = "tenants", request_body = CreateTenantBody,
     responses((status = 201, body = CreatedTenant), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn create(services: web::Data<Services>, caller: Authenticated, body: Body<CreateTenantBody>) -> Result<HttpResponse, ApiError> {
+pub async fn create(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    body: Body<CreateTenantBody>,
+) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let new = services.administration.create_tenant(name(body.0.name)?).await?;
     let TenantReply { id, name, created_at } = shown(&new.tenant);
@@ -58,7 +62,11 @@ pub async fn create(services: web::Data<Services>, caller: Authenticated, body: 
 /// Every tenant, by id. Needs a platform key.
 #[utoipa::path(get, path = "/v1/tenants", operation_id = "listTenants", tag = "tenants", params(PageQuery),
     responses((status = 200, body = TenantList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn list(services: web::Data<Services>, caller: Authenticated, query: Query<PageQuery>) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let page = query.0.open(&services, None, &["tenants"])?;
     let after = page.after.as_deref().and_then(|id| TenantId::parse(id).ok());

@@ -12,37 +12,13 @@ type Entities = BTreeMap<(String, String), EntityRecord>;
 type Links = BTreeMap<String, LinkRecord>;
 
 fn stored(new: NewEntity, created_revision: Revision) -> EntityRecord {
-    let NewEntity {
-        type_name,
-        id,
-        attrs,
-        tags,
-        parents,
-    } = new;
-    EntityRecord {
-        type_name,
-        id,
-        attrs,
-        tags,
-        parents,
-        created_revision,
-    }
+    let NewEntity { type_name, id, attrs, tags, parents } = new;
+    EntityRecord { type_name, id, attrs, tags, parents, created_revision }
 }
 
 fn linked(new: NewLink, created_revision: Revision) -> LinkRecord {
-    let NewLink {
-        id,
-        template,
-        principal,
-        resource,
-    } = new;
-    LinkRecord {
-        id,
-        template,
-        principal,
-        resource,
-        created_revision,
-    }
+    let NewLink { id, template, principal, resource } = new;
+    LinkRecord { id, template, principal, resource, created_revision }
 }
 
 pub(crate) async fn every_past_revision_reads_as_it_was(fixture: &impl Fixture) {
@@ -79,51 +55,25 @@ pub(crate) async fn every_past_revision_reads_as_it_was(fixture: &impl Fixture) 
     }
     for (number, (entities, links)) in (0..).zip(&past) {
         let revision = Revision(number);
-        assert_eq!(
-            entities_at(&storage, &scope, revision).await,
-            values(entities),
-            "{revision}"
-        );
-        assert_eq!(
-            links_at(&storage, &scope, revision).await,
-            values(links),
-            "{revision}"
-        );
+        assert_eq!(entities_at(&storage, &scope, revision).await, values(entities), "{revision}");
+        assert_eq!(links_at(&storage, &scope, revision).await, values(links), "{revision}");
     }
-    let now = storage
-        .data
-        .entities(&scope, None, None, 1000)
-        .await
-        .unwrap();
+    let now = storage.data.entities(&scope, None, None, 1000).await.unwrap();
     assert_eq!(now, values(&entities));
-    assert_eq!(
-        storage.data.links(&scope, None, 1000).await.unwrap(),
-        values(&links)
-    );
-    assert_eq!(
-        entities_at(&storage, &scope, Revision(u64::MAX)).await,
-        values(&entities)
-    );
+    assert_eq!(storage.data.links(&scope, None, 1000).await.unwrap(), values(&links));
+    assert_eq!(entities_at(&storage, &scope, Revision(u64::MAX)).await, values(&entities));
 }
 
 fn values<K, V: Clone>(map: &BTreeMap<K, V>) -> Vec<V> {
     map.values().cloned().collect()
 }
 
-async fn entities_at(
-    storage: &Storage,
-    scope: &StoreScope,
-    revision: Revision,
-) -> Vec<EntityRecord> {
+async fn entities_at(storage: &Storage, scope: &StoreScope, revision: Revision) -> Vec<EntityRecord> {
     let mut all: Vec<EntityRecord> = Vec::new();
     loop {
         let after = all.last().map(|e| (e.type_name.clone(), e.id.clone()));
         let after = after.as_ref().map(|(t, id)| (t.as_str(), id.as_str()));
-        let page = storage
-            .data
-            .entities_at(scope, revision, after, 4)
-            .await
-            .unwrap();
+        let page = storage.data.entities_at(scope, revision, after, 4).await.unwrap();
         if page.is_empty() {
             return all;
         }
@@ -135,11 +85,7 @@ async fn links_at(storage: &Storage, scope: &StoreScope, revision: Revision) -> 
     let mut all: Vec<LinkRecord> = Vec::new();
     loop {
         let after = all.last().map(|link| link.id.clone());
-        let page = storage
-            .data
-            .links_at(scope, revision, after.as_deref(), 4)
-            .await
-            .unwrap();
+        let page = storage.data.links_at(scope, revision, after.as_deref(), 4).await.unwrap();
         if page.is_empty() {
             return all;
         }
@@ -148,9 +94,7 @@ async fn links_at(storage: &Storage, scope: &StoreScope, revision: Revision) -> 
 }
 
 /// In byte order.
-const ODD: [&str; 12] = [
-    "", "\0", "\0b", "\n", " ", "\"", "%_", "'; --", "A", "a", "é", "🦀",
-];
+const ODD: [&str; 12] = ["", "\0", "\0b", "\n", " ", "\"", "%_", "'; --", "A", "a", "é", "🦀"];
 
 pub(crate) async fn ids_are_kept_byte_for_byte(fixture: &impl Fixture) {
     let storage = fixture.open().await;
@@ -167,21 +111,11 @@ pub(crate) async fn ids_are_kept_byte_for_byte(fixture: &impl Fixture) {
     let (entities, links) = (change.entities_put.clone(), change.links_put.clone());
     commit(&storage, &scope, change).await;
 
-    let expected: Vec<_> = entities
-        .into_iter()
-        .map(|e| stored(e, Revision(1)))
-        .collect();
-    let found = storage
-        .data
-        .entities(&scope, None, None, 1000)
-        .await
-        .unwrap();
+    let expected: Vec<_> = entities.into_iter().map(|e| stored(e, Revision(1))).collect();
+    let found = storage.data.entities(&scope, None, None, 1000).await.unwrap();
     assert_eq!(found, expected);
     let expected_links: Vec<_> = links.into_iter().map(|l| linked(l, Revision(1))).collect();
-    assert_eq!(
-        storage.data.links(&scope, None, 1000).await.unwrap(),
-        expected_links
-    );
+    assert_eq!(storage.data.links(&scope, None, 1000).await.unwrap(), expected_links);
     let mut loaded = (Vec::new(), Vec::new());
     let mut sink = |chunk| {
         match chunk {
@@ -193,18 +127,11 @@ pub(crate) async fn ids_are_kept_byte_for_byte(fixture: &impl Fixture) {
     storage.data.load(&scope, &mut sink).await.unwrap().unwrap();
     assert_eq!(loaded, (expected.clone(), expected_links.clone()));
     for one in &expected {
-        let found = storage
-            .data
-            .entity(&scope, &one.type_name, &one.id)
-            .await
-            .unwrap();
+        let found = storage.data.entity(&scope, &one.type_name, &one.id).await.unwrap();
         assert_eq!(found.as_ref(), Some(one));
     }
     for one in &expected_links {
-        assert_eq!(
-            storage.data.link(&scope, &one.id).await.unwrap().as_ref(),
-            Some(one)
-        );
+        assert_eq!(storage.data.link(&scope, &one.id).await.unwrap().as_ref(), Some(one));
     }
     let log = storage.data.revisions(&scope, None, 1).await.unwrap();
     assert_eq!(log[0].actor, "o'\0🦀");
@@ -214,22 +141,8 @@ pub(crate) async fn ids_are_kept_byte_for_byte(fixture: &impl Fixture) {
     change.links_delete = vec![String::new()];
     commit(&storage, &scope, change).await;
     assert_eq!(storage.data.entity(&scope, "A", "\0").await.unwrap(), None);
-    assert!(
-        storage
-            .data
-            .entity(&scope, "A", "")
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert!(
-        storage
-            .data
-            .entity(&scope, "a", "\0")
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(storage.data.entity(&scope, "A", "").await.unwrap().is_some());
+    assert!(storage.data.entity(&scope, "a", "\0").await.unwrap().is_some());
     assert_eq!(storage.data.link(&scope, "").await.unwrap(), None);
     assert!(storage.data.link(&scope, "\0").await.unwrap().is_some());
 }
@@ -239,32 +152,18 @@ pub(crate) async fn pages_fit_together(fixture: &impl Fixture) {
     let scope = with_store(&storage).await;
     let mut change = write(0);
     for (n, id) in ODD.iter().enumerate() {
-        change
-            .entities_put
-            .push(entity(if n % 2 == 0 { "" } else { "User" }, id, "{}"));
+        change.entities_put.push(entity(if n % 2 == 0 { "" } else { "User" }, id, "{}"));
         change.links_put.push(link(id, "t"));
     }
     commit(&storage, &scope, change).await;
     for type_name in [None, Some(""), Some("User"), Some("Nobody")] {
-        let whole = storage
-            .data
-            .entities(&scope, type_name, None, 1000)
-            .await
-            .unwrap();
-        assert!(
-            whole
-                .iter()
-                .all(|e| type_name.is_none_or(|t| t == e.type_name))
-        );
+        let whole = storage.data.entities(&scope, type_name, None, 1000).await.unwrap();
+        assert!(whole.iter().all(|e| type_name.is_none_or(|t| t == e.type_name)));
         let mut paged: Vec<EntityRecord> = Vec::new();
         loop {
             let after = paged.last().map(|e| (e.type_name.clone(), e.id.clone()));
             let after = after.as_ref().map(|(t, id)| (t.as_str(), id.as_str()));
-            let page = storage
-                .data
-                .entities(&scope, type_name, after, 2)
-                .await
-                .unwrap();
+            let page = storage.data.entities(&scope, type_name, after, 2).await.unwrap();
             if page.is_empty() {
                 break;
             }
@@ -273,9 +172,7 @@ pub(crate) async fn pages_fit_together(fixture: &impl Fixture) {
         assert_eq!(paged, whole);
     }
     for (behind, whole) in [("", 6), ("Z", 0)] {
-        let page = storage
-            .data
-            .entities(&scope, Some("User"), Some((behind, "🦀")), 1000);
+        let page = storage.data.entities(&scope, Some("User"), Some((behind, "🦀")), 1000);
         assert_eq!(page.await.unwrap().len(), whole, "{behind}");
     }
     let after_first = storage.data.links(&scope, Some(""), 1000).await.unwrap();
@@ -287,9 +184,7 @@ pub(crate) async fn load_is_complete_and_chunked(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
     let mut change = write(0);
-    change.entities_put = (0..10_001)
-        .map(|n| entity("User", &format!("{n:06}"), "{}"))
-        .collect();
+    change.entities_put = (0..10_001).map(|n| entity("User", &format!("{n:06}"), "{}")).collect();
     change.links_put = vec![link("a", "t"), link("b", "t")];
     commit(&storage, &scope, change).await;
     let mut sizes = Vec::new();
@@ -307,9 +202,5 @@ pub(crate) async fn load_is_complete_and_chunked(fixture: &impl Fixture) {
     let head = storage.data.load(&scope, &mut sink).await.unwrap().unwrap();
     assert_eq!(head.revision, Revision(1));
     assert_eq!(sizes, [10_000, 1, 2]);
-    assert!(
-        ids.iter()
-            .enumerate()
-            .all(|(n, id)| *id == format!("{n:06}"))
-    );
+    assert!(ids.iter().enumerate().all(|(n, id)| *id == format!("{n:06}")));
 }

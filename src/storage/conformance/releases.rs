@@ -9,7 +9,7 @@ use crate::storage::{StorageError, WriteError};
 pub(crate) fn policy(id: &str, text: &str) -> PolicyRecord {
     PolicyRecord {
         id: id.to_owned(),
-        named: id.len() % 2 == 0,
+        named: id.len().is_multiple_of(2),
         file: Some("a.cedar".to_owned()),
         line: 7,
         column: 3,
@@ -18,28 +18,15 @@ pub(crate) fn policy(id: &str, text: &str) -> PolicyRecord {
 }
 
 pub(crate) fn new_release(n: u128, upserts: Vec<PolicyRecord>, removed: Vec<String>) -> NewRelease {
-    NewRelease {
-        id: release_id(n),
-        schema: None,
-        upserts,
-        removed,
-    }
+    NewRelease { id: release_id(n), schema: None, upserts, removed }
 }
 
 type Release = BTreeMap<String, PolicyRecord>;
 
 /// What turns `from` into `to`.
 fn difference(from: &Release, to: &Release) -> (Vec<PolicyRecord>, Vec<String>) {
-    let upserts = to
-        .values()
-        .filter(|p| from.get(&p.id) != Some(p))
-        .cloned()
-        .collect();
-    let removed = from
-        .keys()
-        .filter(|id| !to.contains_key(*id))
-        .cloned()
-        .collect();
+    let upserts = to.values().filter(|p| from.get(&p.id) != Some(p)).cloned().collect();
+    let removed = from.keys().filter(|id| !to.contains_key(*id)).cloned().collect();
     (upserts, removed)
 }
 
@@ -81,28 +68,14 @@ pub(crate) async fn intervals_equal_a_plain_model(fixture: &impl Fixture) {
     for (index, expected) in model.iter().enumerate() {
         let number = index as u64 + 1;
         let expected: Vec<_> = expected.values().cloned().collect();
-        assert_eq!(
-            storage.releases.all_policies(&scope, number).await.unwrap(),
-            expected
-        );
-        let record = storage
-            .releases
-            .get(&scope, &release_id(u128::from(number)))
-            .await
-            .unwrap();
+        assert_eq!(storage.releases.all_policies(&scope, number).await.unwrap(), expected);
+        let record = storage.releases.get(&scope, &release_id(u128::from(number))).await.unwrap();
         let record = record.unwrap();
-        assert_eq!(
-            (record.number, record.policy_count),
-            (number, expected.len() as u64)
-        );
+        assert_eq!((record.number, record.policy_count), (number, expected.len() as u64));
         let mut paged = Vec::new();
         loop {
             let after = paged.last().map(|p: &PolicyRecord| p.id.clone());
-            let page = storage
-                .releases
-                .policies(&scope, number, after.as_deref(), 3)
-                .await
-                .unwrap();
+            let page = storage.releases.policies(&scope, number, after.as_deref(), 3).await.unwrap();
             if page.is_empty() {
                 break;
             }
@@ -111,10 +84,7 @@ pub(crate) async fn intervals_equal_a_plain_model(fixture: &impl Fixture) {
         assert_eq!(paged, expected);
     }
     for absent in [0, 41, u64::MAX] {
-        assert_eq!(
-            storage.releases.all_policies(&scope, absent).await.unwrap(),
-            []
-        );
+        assert_eq!(storage.releases.all_policies(&scope, absent).await.unwrap(), []);
     }
     let page = storage.releases.list(&scope, Some(40), 2).await.unwrap();
     assert_eq!(page.iter().map(|r| r.number).collect::<Vec<_>>(), [39, 38]);
@@ -125,12 +95,7 @@ pub(crate) async fn intervals_equal_a_plain_model(fixture: &impl Fixture) {
 pub(crate) async fn schemas_are_kept_by_content(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
-    let schema = |syntax: &str, text: &str| {
-        Some(SchemaRecord {
-            syntax: syntax.to_owned(),
-            text: text.to_owned(),
-        })
-    };
+    let schema = |syntax: &str, text: &str| Some(SchemaRecord { syntax: syntax.to_owned(), text: text.to_owned() });
     let schemas = [
         schema("cedar", "entity User;"),
         None,
@@ -141,19 +106,11 @@ pub(crate) async fn schemas_are_kept_by_content(fixture: &impl Fixture) {
     ];
     for (n, schema) in (1..).zip(&schemas) {
         let mut change = write(0);
-        change.new_release = Some(NewRelease {
-            schema: schema.clone(),
-            ..new_release(n, vec![], vec![])
-        });
+        change.new_release = Some(NewRelease { schema: schema.clone(), ..new_release(n, vec![], vec![]) });
         commit(&storage, &scope, change).await;
     }
     for (n, schema) in (1..).zip(&schemas) {
-        let record = storage
-            .releases
-            .get(&scope, &release_id(n))
-            .await
-            .unwrap()
-            .unwrap();
+        let record = storage.releases.get(&scope, &release_id(n)).await.unwrap().unwrap();
         assert_eq!(record.schema, *schema, "release {n}");
     }
 }
@@ -175,21 +132,11 @@ pub(crate) async fn other_releases_are_refused(fixture: &impl Fixture) {
     let mut twice = write(1);
     twice.new_release = Some(new_release(1, vec![], vec![]));
     let refused = open.write(&twice).await;
-    assert!(matches!(
-        refused,
-        Err(WriteError::Storage(StorageError::Refused { .. }))
-    ));
+    assert!(matches!(refused, Err(WriteError::Storage(StorageError::Refused { .. }))));
     let mut double = write(1);
-    double.new_release = Some(new_release(
-        2,
-        vec![policy("p", "a"), policy("p", "b")],
-        vec![],
-    ));
+    double.new_release = Some(new_release(2, vec![policy("p", "a"), policy("p", "b")], vec![]));
     let refused = open.write(&double).await;
-    assert!(matches!(
-        refused,
-        Err(WriteError::Storage(StorageError::Refused { .. }))
-    ));
+    assert!(matches!(refused, Err(WriteError::Storage(StorageError::Refused { .. }))));
     let mut good = write(1);
     good.activate = Some(release_id(1));
     open.write(&good).await.unwrap();
@@ -197,10 +144,7 @@ pub(crate) async fn other_releases_are_refused(fixture: &impl Fixture) {
 
     let policies = storage.releases.all_policies(&scope, 1).await.unwrap();
     assert_eq!(policies, [policy("p", "one")]);
-    assert_eq!(
-        storage.releases.list(&scope, None, 9).await.unwrap().len(),
-        1
-    );
+    assert_eq!(storage.releases.list(&scope, None, 9).await.unwrap().len(), 1);
     let revisions = storage.data.revisions(&scope, None, 9).await.unwrap();
     let active: Vec<_> = revisions.iter().map(|r| r.release).collect();
     assert_eq!(active, [None, Some(release_id(1))]);

@@ -4,10 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use super::{
-    Fixture, at, commit, entity, link, release_id, store_id, store_scope, tenant_scope, with_store,
-    write,
-};
+use super::{Fixture, at, commit, entity, link, release_id, store_id, store_scope, tenant_scope, with_store, write};
 use crate::ids::Revision;
 use crate::storage::WriteError;
 use crate::storage::records::WriteRecord;
@@ -19,11 +16,7 @@ fn put(expected: u64, id: &str) -> WriteRecord {
 }
 
 async fn users(storage: &crate::storage::Storage) -> Vec<String> {
-    let page = storage
-        .data
-        .entities(&store_scope(1, 1), None, None, 20_000)
-        .await
-        .unwrap();
+    let page = storage.data.entities(&store_scope(1, 1), None, None, 20_000).await.unwrap();
     page.into_iter().map(|e| e.id).collect()
 }
 
@@ -36,20 +29,13 @@ pub(crate) async fn a_failed_write_fails_alone(fixture: &impl Fixture) {
     bad.entities_delete = vec![("User".to_owned(), "a".to_owned())];
     bad.settings = Some("never".to_owned());
     bad.activate = Some(release_id(9)); // found out after the rows were written
-    assert!(matches!(
-        open.write(&bad).await,
-        Err(WriteError::UnknownRelease { .. })
-    ));
+    assert!(matches!(open.write(&bad).await, Err(WriteError::UnknownRelease { .. })));
     assert_eq!(open.head().revision, Revision(1));
     assert_eq!(open.head().settings, "{}");
     assert_eq!(open.write(&put(1, "c")).await.unwrap(), Revision(2));
     open.commit().await.unwrap();
     assert_eq!(users(&storage).await, ["a", "c"]);
-    let past = storage
-        .data
-        .entities_at(&scope, Revision(1), None, 9)
-        .await
-        .unwrap();
+    let past = storage.data.entities_at(&scope, Revision(1), None, 9).await.unwrap();
     assert_eq!(past.len(), 1);
 }
 
@@ -67,10 +53,7 @@ pub(crate) async fn a_stale_write_changes_nothing(fixture: &impl Fixture) {
     }
     open.commit().await.unwrap();
     assert_eq!(users(&storage).await, ["a"]);
-    assert_eq!(
-        storage.data.revisions(&scope, None, 9).await.unwrap().len(),
-        1
-    );
+    assert_eq!(storage.data.revisions(&scope, None, 9).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn a_group_is_one_transaction(fixture: &impl Fixture) {
@@ -83,21 +66,12 @@ pub(crate) async fn a_group_is_one_transaction(fixture: &impl Fixture) {
     assert_eq!(open.head().revision, Revision(5));
     // A reader sees none of it, and does not wait for it.
     assert!(users(&storage).await.is_empty());
-    let store = storage
-        .stores
-        .get(&tenant_scope(1), &store_id(1))
-        .await
-        .unwrap()
-        .unwrap();
+    let store = storage.stores.get(&tenant_scope(1), &store_id(1)).await.unwrap().unwrap();
     assert_eq!(store.revision, Revision(0));
     let head = open.head().clone();
     open.commit().await.unwrap();
     assert_eq!(users(&storage).await, ["0", "1", "2", "3", "4"]);
-    let store = storage
-        .stores
-        .get(&tenant_scope(1), &store_id(1))
-        .await
-        .unwrap();
+    let store = storage.stores.get(&tenant_scope(1), &store_id(1)).await.unwrap();
     assert_eq!(store, Some(head));
 
     let mut open = storage.writes.begin(&scope).await.unwrap().unwrap();
@@ -124,9 +98,7 @@ pub(crate) async fn a_cancelled_write_undoes(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
     let mut change = write(0);
-    change.entities_put = (0..3_000)
-        .map(|n| entity("User", &n.to_string(), "{}"))
-        .collect();
+    change.entities_put = (0..3_000).map(|n| entity("User", &n.to_string(), "{}")).collect();
     for polls in 1..40 {
         let work = async {
             let mut open = storage.writes.begin(&scope).await.unwrap().unwrap();
@@ -138,11 +110,7 @@ pub(crate) async fn a_cancelled_write_undoes(fixture: &impl Fixture) {
         poll_fn(|context| {
             let _ = work.as_mut().poll(context);
             left -= 1;
-            if left == 0 {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
+            if left == 0 { Poll::Ready(()) } else { Poll::Pending }
         })
         .await_at_most_one_second()
         .await;
@@ -153,10 +121,7 @@ pub(crate) async fn a_cancelled_write_undoes(fixture: &impl Fixture) {
         let mut half = pin!(open.write(&change));
         poll_fn(|context| Poll::Ready(half.as_mut().poll(context).is_pending())).await;
     }
-    assert!(matches!(
-        open.write(&change).await,
-        Err(WriteError::Storage(_))
-    ));
+    assert!(matches!(open.write(&change).await, Err(WriteError::Storage(_))));
     assert!(open.commit().await.is_err());
     assert!(users(&storage).await.is_empty());
     assert_eq!(commit(&storage, &scope, put(0, "a")).await, Revision(1));
@@ -174,24 +139,10 @@ impl<F: Future> AtMostOneSecond for F {}
 pub(crate) async fn a_closed_store_takes_no_writes(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
-    assert!(
-        storage
-            .writes
-            .begin(&store_scope(1, 2))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    storage
-        .stores
-        .soft_delete(&tenant_scope(1), &store_id(1), at(9))
-        .await
-        .unwrap();
+    assert!(storage.writes.begin(&store_scope(1, 2)).await.unwrap().is_none());
+    storage.stores.soft_delete(&tenant_scope(1), &store_id(1), at(9)).await.unwrap();
     assert!(storage.writes.begin(&scope).await.unwrap().is_none());
-    assert_eq!(
-        storage.data.load(&scope, &mut |_| Ok(())).await.unwrap(),
-        None
-    );
+    assert_eq!(storage.data.load(&scope, &mut |_| Ok(())).await.unwrap(), None);
 }
 
 pub(crate) async fn everything_survives_a_reopen(fixture: &impl Fixture) {
@@ -201,11 +152,7 @@ pub(crate) async fn everything_survives_a_reopen(fixture: &impl Fixture) {
     change.links_put = vec![link("l", "t")];
     change.settings = Some(r#"{"validation":"off"}"#.to_owned());
     let policy = super::releases::policy("p", "permit (principal, action, resource);");
-    change.new_release = Some(super::releases::new_release(
-        1,
-        vec![policy.clone()],
-        vec![],
-    ));
+    change.new_release = Some(super::releases::new_release(1, vec![policy.clone()], vec![]));
     change.activate = Some(release_id(1));
     commit(&storage, &scope, change).await;
     let before = storage.stores.all_open().await.unwrap();
@@ -219,10 +166,7 @@ pub(crate) async fn everything_survives_a_reopen(fixture: &impl Fixture) {
     assert_eq!(storage.data.revisions(&scope, None, 9).await.unwrap(), log);
     assert_eq!(users(&storage).await, ["a"]);
     assert!(storage.data.link(&scope, "l").await.unwrap().is_some());
-    assert_eq!(
-        storage.releases.all_policies(&scope, 1).await.unwrap(),
-        [policy]
-    );
+    assert_eq!(storage.releases.all_policies(&scope, 1).await.unwrap(), [policy]);
     assert_eq!(commit(&storage, &scope, put(1, "b")).await, Revision(2));
 }
 
@@ -231,23 +175,15 @@ pub(crate) async fn ten_thousand_entities_are_one_write(fixture: &impl Fixture) 
     let scope = with_store(&storage).await;
     for attrs in ["{}", r#"{"n":1}"#] {
         let mut change = write(0);
-        change.entities_put = (0..10_000)
-            .map(|n| entity("User", &format!("{n:05}"), attrs))
-            .collect();
+        change.entities_put = (0..10_000).map(|n| entity("User", &format!("{n:05}"), attrs)).collect();
         commit(&storage, &scope, change).await;
     }
     assert_eq!(users(&storage).await.len(), 10_000);
-    let past = storage
-        .data
-        .entities_at(&scope, Revision(1), None, 20_000)
-        .await
-        .unwrap();
+    let past = storage.data.entities_at(&scope, Revision(1), None, 20_000).await.unwrap();
     assert_eq!(past.len(), 10_000);
     assert!(past.iter().all(|e| e.attrs == "{}"));
     let mut change = write(0);
-    change.entities_delete = (0..9_999)
-        .map(|n| ("User".to_owned(), format!("{n:05}")))
-        .collect();
+    change.entities_delete = (0..9_999).map(|n| ("User".to_owned(), format!("{n:05}"))).collect();
     commit(&storage, &scope, change).await;
     assert_eq!(users(&storage).await, ["09999"]);
 }
@@ -258,22 +194,11 @@ pub(crate) async fn the_log_has_one_row_per_commit(fixture: &impl Fixture) {
     for n in 0..5 {
         commit(&storage, &scope, put(n, "a")).await;
     }
-    let page = storage
-        .data
-        .revisions(&scope, Some(Revision(1)), 3)
-        .await
-        .unwrap();
+    let page = storage.data.revisions(&scope, Some(Revision(1)), 3).await.unwrap();
     let numbers: Vec<_> = page.iter().map(|r| r.revision.0).collect();
     assert_eq!(numbers, [2, 3, 4]);
     let first = &page[0];
     assert_eq!((first.epoch.as_str(), first.actor.as_str()), ("e1", "ann"));
     assert_eq!((first.at, first.release), (at(100), None));
-    assert!(
-        storage
-            .data
-            .revisions(&scope, Some(Revision(5)), 3)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(storage.data.revisions(&scope, Some(Revision(5)), 3).await.unwrap().is_empty());
 }

@@ -22,8 +22,7 @@ pub(super) struct Bulk {
 impl Bulk {
     /// The statement's text for a number of rows.
     pub(super) fn sql(&self, rows: usize) -> String {
-        let mut sql =
-            String::with_capacity(self.head.len() + self.tail.len() + rows * (self.row.len() + 1));
+        let mut sql = String::with_capacity(self.head.len() + self.tail.len() + rows * (self.row.len() + 1));
         sql.push_str(self.head);
         for row in 0..rows {
             if row > 0 {

@@ -14,9 +14,7 @@ use super::transaction::OpenTransaction;
 use crate::ids::Revision;
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
-use crate::storage::records::{
-    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StoreRecord,
-};
+use crate::storage::records::{EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StoreRecord};
 use crate::storage::repository::DataRepository;
 
 macro_rules! select_entity {

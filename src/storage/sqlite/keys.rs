@@ -44,11 +44,7 @@ impl KeyRepository for Sqlite {
         Ok(())
     }
 
-    async fn get(
-        &self,
-        tenant: Option<&TenantId>,
-        id: &KeyId,
-    ) -> Result<Option<KeyRecord>, StorageError> {
+    async fn get(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<Option<KeyRecord>, StorageError> {
         let found = sqlx::query(select!("WHERE tenant IS ? AND id = ?"))
             .bind(tenant.map(TenantId::as_str))
             .bind(id.as_str())
@@ -74,20 +70,13 @@ impl KeyRepository for Sqlite {
         Ok(keys)
     }
 
-    async fn revoke(
-        &self,
-        tenant: Option<&TenantId>,
-        id: &KeyId,
-        at: Timestamp,
-    ) -> Result<bool, StorageError> {
-        let revoked = sqlx::query(
-            "UPDATE keys SET revoked_at = ? WHERE tenant IS ? AND id = ? AND revoked_at IS NULL",
-        )
-        .bind(at.as_millis())
-        .bind(tenant.map(TenantId::as_str))
-        .bind(id.as_str())
-        .execute(&self.writer)
-        .await?;
+    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, StorageError> {
+        let revoked = sqlx::query("UPDATE keys SET revoked_at = ? WHERE tenant IS ? AND id = ? AND revoked_at IS NULL")
+            .bind(at.as_millis())
+            .bind(tenant.map(TenantId::as_str))
+            .bind(id.as_str())
+            .execute(&self.writer)
+            .await?;
         Ok(revoked.rows_affected() > 0)
     }
 
@@ -101,9 +90,7 @@ impl KeyRepository for Sqlite {
 }
 
 fn json<T: serde::Serialize>(list: &[T]) -> Result<String, StorageError> {
-    serde_json::to_string(list).map_err(|error| StorageError::Refused {
-        what: error.to_string(),
-    })
+    serde_json::to_string(list).map_err(|error| StorageError::Refused { what: error.to_string() })
 }
 
 fn record(row: &SqliteRow) -> Result<KeyRecord, sqlx::Error> {
@@ -117,12 +104,9 @@ fn record(row: &SqliteRow) -> Result<KeyRecord, sqlx::Error> {
         id: row::id(row, "id")?,
         tenant: row::optional_id(row, "tenant")?,
         name: row::text(row, "name")?,
-        hash: hash
-            .try_into()
-            .map_err(|error| row::unreadable("hash", error))?,
+        hash: hash.try_into().map_err(|error| row::unreadable("hash", error))?,
         prefix: row::text(row, "prefix")?,
-        scopes: serde_json::from_str(row.try_get("scopes")?)
-            .map_err(|error| row::unreadable("scopes", error))?,
+        scopes: serde_json::from_str(row.try_get("scopes")?).map_err(|error| row::unreadable("scopes", error))?,
         stores,
         created_at: row::time(row, "created_at")?,
         expires_at: row::optional_time(row, "expires_at")?,

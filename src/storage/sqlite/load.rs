@@ -123,14 +123,7 @@ async fn page<R: DeserializeOwned>(
 
 fn entity((type_name, id, attrs, tags, parents, revision): EntityRow) -> EntityRecord {
     let created_revision = Revision(revision);
-    EntityRecord {
-        type_name,
-        id,
-        attrs,
-        tags,
-        parents,
-        created_revision,
-    }
+    EntityRecord { type_name, id, attrs, tags, parents, created_revision }
 }
 
 fn link(row: LinkRow) -> LinkRecord {

@@ -21,17 +21,12 @@ impl DirectoryLock {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(directory)
-            .map_err(|source| unusable(directory, source))?;
+        builder.create(directory).map_err(|source| unusable(directory, source))?;
 
-        let file =
-            open_private(&directory.join("lock")).map_err(|source| unusable(directory, source))?;
+        let file = open_private(&directory.join("lock")).map_err(|source| unusable(directory, source))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StorageError::Locked {
-                directory: directory.to_owned(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(StorageError::Locked { directory: directory.to_owned() }),
             Err(TryLockError::Error(source)) => Err(unusable(directory, source)),
         }
     }
@@ -53,8 +48,5 @@ fn open_private(path: &Path) -> io::Result<File> {
 }
 
 fn unusable(directory: &Path, source: io::Error) -> StorageError {
-    StorageError::Directory {
-        directory: directory.to_owned(),
-        source,
-    }
+    StorageError::Directory { directory: directory.to_owned(), source }
 }

@@ -39,11 +39,7 @@ macro_rules! select_policy {
 
 #[async_trait]
 impl ReleaseRepository for Sqlite {
-    async fn get(
-        &self,
-        scope: &StoreScope,
-        id: &ReleaseId,
-    ) -> Result<Option<ReleaseRecord>, StorageError> {
+    async fn get(&self, scope: &StoreScope, id: &ReleaseId) -> Result<Option<ReleaseRecord>, StorageError> {
         let found = sqlx::query(select_release!("AND r.id = ?"))
             .bind(scope.tenant().as_str())
             .bind(scope.store().as_str())
@@ -60,16 +56,14 @@ impl ReleaseRepository for Sqlite {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<ReleaseRecord>, StorageError> {
-        let releases = sqlx::query(select_release!(
-            "AND r.number < ? ORDER BY r.number DESC LIMIT ?"
-        ))
-        .bind(scope.tenant().as_str())
-        .bind(scope.store().as_str())
-        .bind(before.map_or(i64::MAX, row::bound))
-        .bind(limit)
-        .try_map(|row| release(&row))
-        .fetch_all(&self.readers)
-        .await?;
+        let releases = sqlx::query(select_release!("AND r.number < ? ORDER BY r.number DESC LIMIT ?"))
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(before.map_or(i64::MAX, row::bound))
+            .bind(limit)
+            .try_map(|row| release(&row))
+            .fetch_all(&self.readers)
+            .await?;
         Ok(releases)
     }
 
@@ -83,9 +77,7 @@ impl ReleaseRepository for Sqlite {
         // Two texts, because a policy's id may be the empty text, which nothing comes before.
         let policies = match after {
             None => sqlx::query(select_policy!("ORDER BY policy_id LIMIT ?4")),
-            Some(_) => sqlx::query(select_policy!(
-                "AND policy_id > ?5 ORDER BY policy_id LIMIT ?4"
-            )),
+            Some(_) => sqlx::query(select_policy!("AND policy_id > ?5 ORDER BY policy_id LIMIT ?4")),
         }
         .bind(scope.tenant().as_str())
         .bind(scope.store().as_str())
@@ -98,11 +90,7 @@ impl ReleaseRepository for Sqlite {
         Ok(policies)
     }
 
-    async fn all_policies(
-        &self,
-        scope: &StoreScope,
-        number: u64,
-    ) -> Result<Vec<PolicyRecord>, StorageError> {
+    async fn all_policies(&self, scope: &StoreScope, number: u64) -> Result<Vec<PolicyRecord>, StorageError> {
         let policies = sqlx::query(select_policy!("ORDER BY policy_id"))
             .bind(scope.tenant().as_str())
             .bind(scope.store().as_str())
@@ -120,9 +108,7 @@ fn release(row: &SqliteRow) -> Result<ReleaseRecord, sqlx::Error> {
     Ok(ReleaseRecord {
         id: row::id(row, "id")?,
         number: row::unsigned(row, "number")?,
-        schema: syntax
-            .zip(text)
-            .map(|(syntax, text)| SchemaRecord { syntax, text }),
+        schema: syntax.zip(text).map(|(syntax, text)| SchemaRecord { syntax, text }),
         policy_count: row::unsigned(row, "policy_count")?,
         created_at: row::time(row, "created_at")?,
         actor: row::text(row, "actor")?,

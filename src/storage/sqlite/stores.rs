@@ -49,18 +49,12 @@ impl StoreRepository for Sqlite {
         .execute(&self.writer)
         .await?;
         match &store.alias {
-            Some(alias) if inserted.rows_affected() == 0 => Err(StoreError::AliasTaken {
-                alias: alias.clone(),
-            }),
+            Some(alias) if inserted.rows_affected() == 0 => Err(StoreError::AliasTaken { alias: alias.clone() }),
             Some(_) | None => Ok(()),
         }
     }
 
-    async fn get(
-        &self,
-        scope: &TenantScope,
-        id: &StoreId,
-    ) -> Result<Option<StoreRecord>, StorageError> {
+    async fn get(&self, scope: &TenantScope, id: &StoreId) -> Result<Option<StoreRecord>, StorageError> {
         let found = sqlx::query(select_open!("AND tenant = ? AND id = ?"))
             .bind(scope.tenant().as_str())
             .bind(id.as_str())
@@ -90,24 +84,17 @@ impl StoreRepository for Sqlite {
         after: Option<&StoreId>,
         limit: u32,
     ) -> Result<Vec<StoreRecord>, StorageError> {
-        let stores = sqlx::query(select_open!(
-            "AND tenant = ? AND id > ? ORDER BY id LIMIT ?"
-        ))
-        .bind(scope.tenant().as_str())
-        .bind(after.map_or("", StoreId::as_str))
-        .bind(limit)
-        .try_map(|row| record(&row))
-        .fetch_all(&self.readers)
-        .await?;
+        let stores = sqlx::query(select_open!("AND tenant = ? AND id > ? ORDER BY id LIMIT ?"))
+            .bind(scope.tenant().as_str())
+            .bind(after.map_or("", StoreId::as_str))
+            .bind(limit)
+            .try_map(|row| record(&row))
+            .fetch_all(&self.readers)
+            .await?;
         Ok(stores)
     }
 
-    async fn update(
-        &self,
-        scope: &TenantScope,
-        id: &StoreId,
-        update: &StoreUpdate,
-    ) -> Result<bool, StoreError> {
+    async fn update(&self, scope: &TenantScope, id: &StoreId, update: &StoreUpdate) -> Result<bool, StoreError> {
         let (change_alias, alias) = match &update.alias {
             AliasChange::Keep => (false, None),
             AliasChange::Clear => (true, None),
@@ -130,20 +117,13 @@ impl StoreRepository for Sqlite {
             (Ok(updated), _) => Ok(updated.rows_affected() > 0),
             // The alias is the only unique column that the statement changes.
             (Err(sqlx::Error::Database(error)), Some(alias)) if error.is_unique_violation() => {
-                Err(StoreError::AliasTaken {
-                    alias: alias.clone(),
-                })
+                Err(StoreError::AliasTaken { alias: alias.clone() })
             }
             (Err(error), _) => Err(error.into()),
         }
     }
 
-    async fn soft_delete(
-        &self,
-        scope: &TenantScope,
-        id: &StoreId,
-        at: Timestamp,
-    ) -> Result<bool, StorageError> {
+    async fn soft_delete(&self, scope: &TenantScope, id: &StoreId, at: Timestamp) -> Result<bool, StorageError> {
         let deleted = sqlx::query(
             "UPDATE stores SET deleted_at = ?, updated_at = ? \
              WHERE tenant = ? AND id = ? AND deleted_at IS NULL",
@@ -158,13 +138,11 @@ impl StoreRepository for Sqlite {
     }
 
     async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError> {
-        let count = sqlx::query(
-            "SELECT count(*) AS stores FROM stores WHERE tenant = ? AND deleted_at IS NULL",
-        )
-        .bind(scope.tenant().as_str())
-        .try_map(|row| row::unsigned(&row, "stores"))
-        .fetch_one(&self.readers)
-        .await?;
+        let count = sqlx::query("SELECT count(*) AS stores FROM stores WHERE tenant = ? AND deleted_at IS NULL")
+            .bind(scope.tenant().as_str())
+            .try_map(|row| row::unsigned(&row, "stores"))
+            .fetch_one(&self.readers)
+            .await?;
         Ok(count)
     }
 

@@ -31,20 +31,14 @@ impl TenantRepository for Sqlite {
         Ok(found)
     }
 
-    async fn list(
-        &self,
-        after: Option<&TenantId>,
-        limit: u32,
-    ) -> Result<Vec<TenantRecord>, StorageError> {
+    async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError> {
         // Every id is behind the empty text.
-        let tenants = sqlx::query(
-            "SELECT id, name, created_at FROM tenants WHERE id > ? ORDER BY id LIMIT ?",
-        )
-        .bind(after.map_or("", TenantId::as_str))
-        .bind(limit)
-        .try_map(|row| record(&row))
-        .fetch_all(&self.readers)
-        .await?;
+        let tenants = sqlx::query("SELECT id, name, created_at FROM tenants WHERE id > ? ORDER BY id LIMIT ?")
+            .bind(after.map_or("", TenantId::as_str))
+            .bind(limit)
+            .try_map(|row| record(&row))
+            .fetch_all(&self.readers)
+            .await?;
         Ok(tenants)
     }
 }

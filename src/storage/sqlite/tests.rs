@@ -38,10 +38,7 @@ async fn a_directory_has_one_owner() {
         let second = open(&directory.data_dir()).await.err().unwrap();
         assert!(matches!(&second, StorageError::Locked { .. }));
         let text = second.to_string();
-        assert!(
-            text.contains("deep/data") && text.contains("another process"),
-            "{text}"
-        );
+        assert!(text.contains("deep/data") && text.contains("another process"), "{text}");
     }
     // What can still write keeps the lock.
     let late = first.writes.begin(&scope).await.unwrap().unwrap();
@@ -69,35 +66,19 @@ async fn only_the_owner_reads_the_data() {
 #[tokio::test]
 async fn migrations_go_forward_only() {
     let directory = tempfile::tempdir().unwrap();
-    let writer = pool(1)
-        .connect_with(options(directory.path().join(FILE)).create_if_missing(true))
-        .await
-        .unwrap();
+    let writer = pool(1).connect_with(options(directory.path().join(FILE)).create_if_missing(true)).await.unwrap();
     let (version, name, sql) = MIGRATIONS[0];
     let newer = [(version, name, sql), (2, "later", "CREATE TABLE later (a)")];
     migrate(&writer, MIGRATIONS).await.unwrap();
     migrate(&writer, MIGRATIONS).await.unwrap();
     migrate(&writer, &newer).await.unwrap();
     let refused = migrate(&writer, MIGRATIONS).await;
-    assert!(matches!(
-        refused,
-        Err(StorageError::MigrationNewer { found: 2, known: 1 })
-    ));
+    assert!(matches!(refused, Err(StorageError::MigrationNewer { found: 2, known: 1 })));
     let changed = [(version, name, "CREATE TABLE other (a)"), newer[1]];
     let refused = migrate(&writer, &changed).await;
-    assert!(matches!(
-        refused,
-        Err(StorageError::MigrationChanged { version: 1 })
-    ));
-    let broken = [
-        newer[0],
-        newer[1],
-        (3, "broken", "CREATE TABLE half (a); CREATE nonsense"),
-    ];
-    assert!(matches!(
-        migrate(&writer, &broken).await,
-        Err(StorageError::MigrationFailed(_))
-    ));
+    assert!(matches!(refused, Err(StorageError::MigrationChanged { version: 1 })));
+    let broken = [newer[0], newer[1], (3, "broken", "CREATE TABLE half (a); CREATE nonsense")];
+    assert!(matches!(migrate(&writer, &broken).await, Err(StorageError::MigrationFailed(_))));
     let half = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'half'");
     assert!(half.fetch_optional(&writer).await.unwrap().is_none());
 }
@@ -107,10 +88,7 @@ async fn what_is_no_database_is_corrupt() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join(FILE), [b'x'; 8192]).unwrap();
     let refused = open(directory.path()).await.err().unwrap();
-    assert!(
-        matches!(refused, StorageError::Corrupt { .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, StorageError::Corrupt { .. }), "{refused:?}");
 }
 
 /// A file that may not grow answers as a full disk does.
@@ -120,54 +98,28 @@ async fn a_full_disk_loses_the_transaction_and_nothing_else() {
     let storage = directory.open().await;
     let scope = with_store(&storage).await;
     storage.close().await;
-    let (storage, writer) = super::open_with(&directory.data_dir(), |options| {
-        options.pragma("max_page_count", "80")
-    })
-    .await
-    .unwrap();
+    let (storage, writer) =
+        super::open_with(&directory.data_dir(), |options| options.pragma("max_page_count", "80")).await.unwrap();
     let small = |n: u64| {
         let mut change = write(n);
         change.entities_put = vec![entity("User", &n.to_string(), "{}")];
         change
     };
     let mut big = write(1);
-    big.entities_put = (0..20_000)
-        .map(|n| entity("User", &n.to_string(), "{}"))
-        .collect();
+    big.entities_put = (0..20_000).map(|n| entity("User", &n.to_string(), "{}")).collect();
     for _ in 0..3 {
         let mut open = storage.writes.begin(&scope).await.unwrap().unwrap();
         open.write(&small(0)).await.unwrap();
         let full = open.write(&big).await;
-        assert!(
-            matches!(full, Err(WriteError::Storage(StorageError::Unavailable(_)))),
-            "{full:?}"
-        );
+        assert!(matches!(full, Err(WriteError::Storage(StorageError::Unavailable(_)))), "{full:?}");
         assert!(open.write(&small(1)).await.is_err());
         assert!(open.commit().await.is_err());
-        assert!(
-            storage
-                .data
-                .entities(&scope, None, None, 9)
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        assert!(storage.data.entities(&scope, None, None, 9).await.unwrap().is_empty());
     }
     commit(&storage, &scope, small(0)).await;
-    assert_eq!(
-        storage
-            .data
-            .entities(&scope, None, None, 9)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(storage.data.entities(&scope, None, None, 9).await.unwrap().len(), 1);
     writer.close().await;
-    assert!(matches!(
-        storage.writes.begin(&scope).await,
-        Err(StorageError::Unavailable(_))
-    ));
+    assert!(matches!(storage.writes.begin(&scope).await, Err(StorageError::Unavailable(_))));
 }
 
 /// A statement that reads a whole table is fast in every test and slow in every installation.
@@ -176,24 +128,16 @@ async fn no_statement_scans_a_table() {
     let directory = Directory::new().await;
     directory.open().await.close().await;
     let options = options(directory.data_dir().join(FILE));
-    let mut connection = sqlx::SqliteConnection::connect_with(&options)
-        .await
-        .unwrap();
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     for sql in super::write::statements() {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-        let plan = sqlx::query(explain)
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
+        let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
         for step in plan {
             let step: String = step.get("detail");
             let of_the_values = step == "SCAN v" || step.contains("VALUES CLAUSE");
             assert!(!step.starts_with("SCAN") || of_the_values, "{step}\n{sql}");
             // By the whole key: every table has many rows of one tenant and store.
-            assert!(
-                !step.starts_with("SEARCH") || step.contains("id=?"),
-                "{step}\n{sql}"
-            );
+            assert!(!step.starts_with("SEARCH") || step.contains("id=?"), "{step}\n{sql}");
         }
     }
 }
@@ -210,9 +154,8 @@ async fn a_million_entities_load() {
     let start = std::time::Instant::now();
     for chunk in 0..100 {
         let mut change = write(0);
-        change.entities_put = (0..10_000)
-            .map(|n| entity("User", &format!("user-{:07}", chunk * 10_000 + n), attrs))
-            .collect();
+        change.entities_put =
+            (0..10_000).map(|n| entity("User", &format!("user-{:07}", chunk * 10_000 + n), attrs)).collect();
         commit(&storage, &scope, change).await;
     }
     println!("100 writes of 10,000 entities: {:?}", start.elapsed());
@@ -225,11 +168,7 @@ async fn a_million_entities_load() {
             }
             Ok(())
         };
-        storage
-            .data
-            .load(&store_scope(1, 1), &mut sink)
-            .await
-            .unwrap();
+        storage.data.load(&store_scope(1, 1), &mut sink).await.unwrap();
         println!("load of {count} entities: {:?}", start.elapsed());
     }
     let mut times = Vec::new();
@@ -241,10 +180,7 @@ async fn a_million_entities_load() {
         times.push(start.elapsed());
     }
     times.sort();
-    println!(
-        "one small commit: median {:?}, p99 {:?}",
-        times[250], times[495]
-    );
+    println!("one small commit: median {:?}, p99 {:?}", times[250], times[495]);
     let start = std::time::Instant::now();
     let mut open = storage.writes.begin(&scope).await.unwrap().unwrap();
     for n in 0..1000 {
@@ -253,18 +189,11 @@ async fn a_million_entities_load() {
         open.write(&change).await.unwrap();
     }
     open.commit().await.unwrap();
-    println!(
-        "one of 1,000 writes in a group: {:?}",
-        start.elapsed() / 1000
-    );
+    println!("one of 1,000 writes in a group: {:?}", start.elapsed() / 1000);
     let start = std::time::Instant::now();
-    let page = storage
-        .data
-        .entities(&scope, Some("User"), Some(("User", "user-0500000")), 100);
+    let page = storage.data.entities(&scope, Some("User"), Some(("User", "user-0500000")), 100);
     assert_eq!(page.await.unwrap().len(), 100);
     println!("a page of 100: {:?}", start.elapsed());
-    let size = std::fs::metadata(directory.data_dir().join(FILE))
-        .unwrap()
-        .len();
+    let size = std::fs::metadata(directory.data_dir().join(FILE)).unwrap().len();
     println!("database: {} MB", size / 1_000_000);
 }

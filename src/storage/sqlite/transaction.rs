@@ -27,10 +27,7 @@ impl OpenTransaction {
     async fn begin(pool: &SqlitePool, sql: &'static str) -> Result<Self, StorageError> {
         let connection = pool.acquire().await?;
         // Guarded before the statement is sent: a caller may be cancelled while it runs.
-        let mut transaction = Self {
-            connection,
-            ended: false,
-        };
+        let mut transaction = Self { connection, ended: false };
         transaction.run(sql).await?;
         Ok(transaction)
     }

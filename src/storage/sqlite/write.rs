@@ -61,10 +61,7 @@ impl StoreWrite for SqliteWrite {
         }
         let actual = self.head.revision;
         if write.expected_revision != actual {
-            return Err(WriteError::Stale {
-                expected: write.expected_revision,
-                actual,
-            });
+            return Err(WriteError::Stale { expected: write.expected_revision, actual });
         }
         // Lost until the savepoint has ended one way or the other: a future cancelled in between
         // leaves half a write in the transaction.
@@ -212,9 +209,5 @@ async fn update_store(
 /// The text of every statement over many rows, for a look at its plan.
 #[cfg(test)]
 pub(super) fn statements() -> Vec<String> {
-    release::BULK
-        .iter()
-        .chain(rows::BULK)
-        .map(|bulk| bulk.sql(3))
-        .collect()
+    release::BULK.iter().chain(rows::BULK).map(|bulk| bulk.sql(3)).collect()
 }

@@ -17,8 +17,8 @@ use crate::policy::{Body, Policy};
 use crate::scan::PolicySource;
 use crate::schema::{SchemaSource, SchemaSyntax};
 use crate::{
-    AccessRequest, Change, Check, CompileOptions, Data, Decision, EntityInput, EntityUid, JsonObject, Limits, LinkInput,
-    PolicyErrors, PolicyId, Release, Settings, Snapshot, Validation, read_entity,
+    AccessRequest, Change, Check, CompileOptions, Data, Decision, EntityInput, EntityUid, JsonObject, Limits,
+    LinkInput, PolicyErrors, PolicyId, Release, Settings, Snapshot, Validation, read_entity,
 };
 
 const SETS: u64 = 16_000;
@@ -67,18 +67,28 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
     let mut found: Vec<Arc<Policy>> = Vec::new();
     for index in [&release.index, &snapshot.links.index] {
         let facet = |uid, ancestors| Facet { uid, ancestors };
-        index.candidates(facet(principal, &of_principal), facet(action, &of_action), facet(resource, &of_resource), &mut |p| {
-            found.push(Arc::clone(p));
-        });
+        index.candidates(
+            facet(principal, &of_principal),
+            facet(action, &of_action),
+            facet(resource, &of_resource),
+            &mut |p| {
+                found.push(Arc::clone(p));
+            },
+        );
     }
-    if bug == Bug::SkippedForbid {
-        if let Some(at) = found.iter().position(|p| p.forbids()) {
-            found.remove(at);
-        }
+    if let Some(at) = found.iter().position(|p| p.forbids()).filter(|_| bug == Bug::SkippedForbid) {
+        found.remove(at);
     }
     let distorted: Vec<Policy> = found.iter().map(|policy| distort(bug, policy)).collect();
     let candidates: Vec<&Policy> = distorted.iter().collect();
-    let outcomes = evaluate(&candidates, &view, request, input.context, [(principal, &of_principal), (resource, &of_resource)], &limits)?;
+    let outcomes = evaluate(
+        &candidates,
+        &view,
+        request,
+        input.context,
+        [(principal, &of_principal), (resource, &of_resource)],
+        &limits,
+    )?;
     let errors = if bug == Bug::ErringForbidSkipped { PolicyErrors::Cedar } else { snapshot.settings.policy_errors };
     let snapshot = snapshot.with_settings(Settings { policy_errors: errors, ..snapshot.settings });
     Ok(combine(&snapshot, candidates, outcomes, input.warnings))
@@ -107,7 +117,12 @@ fn distort(bug: Bug, policy: &Policy) -> Policy {
         access: AccessPaths { roots },
         advice: body.advice.clone(),
     };
-    Policy { id: policy.id.clone(), scope: policy.scope.clone(), body: Arc::new(body), source: Arc::clone(&policy.source) }
+    Policy {
+        id: policy.id.clone(),
+        scope: policy.scope.clone(),
+        body: Arc::new(body),
+        source: Arc::clone(&policy.source),
+    }
 }
 
 struct World {
@@ -119,7 +134,7 @@ struct World {
 fn world(dice: &mut Dice) -> World {
     let rows = world::entities(dice);
     let (mut sources, mut oracle) = (Vec::new(), PolicySet::new());
-    for number in 0..1 + dice.below(9) {
+    for number in 0..=dice.below(9) {
         let id = format!("p{number}");
         let text = world::policy(dice, false);
         oracle.add(cedar_policy::Policy::parse(Some(CedarId::new(&id)), &text).unwrap()).unwrap();
@@ -130,7 +145,7 @@ fn world(dice: &mut Dice) -> World {
         let template = format!("t{number}");
         let text = world::policy(dice, true);
         oracle.add_template(cedar_policy::Template::parse(Some(CedarId::new(&template)), &text).unwrap()).unwrap();
-        for link in 0..1 + dice.below(2) {
+        for link in 0..=dice.below(2) {
             let (principal, resource) = world::slot_values(dice);
             let has = |slot: &str| text.contains(slot);
             let id = format!("l{number}.{link}");
@@ -165,7 +180,8 @@ fn world(dice: &mut Dice) -> World {
     thread_local! {
         static EMPTY: Release = Release::compile("0", Some(SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: world::SCHEMA.to_owned() }), &[], &CompileOptions::default(), None).unwrap().release;
     }
-    let release = EMPTY.with(|empty| Release::compile("r", Some(schema), &sources, &options, Some(empty))).unwrap().release;
+    let release =
+        EMPTY.with(|empty| Release::compile("r", Some(schema), &sources, &options, Some(empty))).unwrap().release;
     let policy_errors = if dice.chance(50) { PolicyErrors::Deny } else { PolicyErrors::Cedar };
     let settings = Settings { validation: Validation::Off, policy_errors, ..Settings::default() };
     World { snapshot: Snapshot::new(Some(Arc::new(release)), Arc::new(data), settings, 1), oracle, entities }
@@ -200,10 +216,12 @@ fn cedars(world: &World, asked: &(String, String, String, serde_json::Value)) ->
         })
         .collect();
     errors.sort();
-    let mut decision = if response.decision() == cedar_policy::Decision::Allow { Decision::Allow } else { Decision::Deny };
+    let mut decision =
+        if response.decision() == cedar_policy::Decision::Allow { Decision::Allow } else { Decision::Deny };
     let mut determining: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
     if world.snapshot.settings.policy_errors == PolicyErrors::Deny {
-        let forbids = |id: &&String| world.oracle.policy(&CedarId::new(id.as_str())).unwrap().effect() == Effect::Forbid;
+        let forbids =
+            |id: &&String| world.oracle.policy(&CedarId::new(id.as_str())).unwrap().effect() == Effect::Forbid;
         let erring: Vec<String> = errors.iter().filter(forbids).cloned().collect();
         if !erring.is_empty() {
             if decision == Decision::Allow {
@@ -232,7 +250,10 @@ struct Tally {
     first: Option<String>,
 }
 
-fn compare(sets: std::ops::Range<u64>, decide: &dyn Fn(&Snapshot, &AccessRequest) -> Result<Evaluation, DecideError>) -> Tally {
+fn compare(
+    sets: std::ops::Range<u64>,
+    decide: &dyn Fn(&Snapshot, &AccessRequest) -> Result<Evaluation, DecideError>,
+) -> Tally {
     let mut tally = Tally::default();
     for seed in sets {
         let mut dice = Dice(seed.wrapping_mul(0x5851_F42D_4C95_7F2D));
@@ -246,7 +267,9 @@ fn compare(sets: std::ops::Range<u64>, decide: &dyn Fn(&Snapshot, &AccessRequest
             tally.erred += usize::from(!want.errors.is_empty());
             if !got.as_ref().is_ok_and(|got| ours(got) == want) {
                 tally.wrong += 1;
-                tally.first.get_or_insert_with(|| format!("seed {seed}, {asked:?}: want {want:?}, got {got:?}\n{}", world.oracle));
+                tally.first.get_or_insert_with(|| {
+                    format!("seed {seed}, {asked:?}: want {want:?}, got {got:?}\n{}", world.oracle)
+                });
             }
         }
     }
@@ -267,7 +290,13 @@ fn indexed_and_sliced_equals_cedars_full_scan() {
         })
     });
     let percent = |n: usize| 100 * n / tally.pairs;
-    println!("{} pairs: {} % allow, {} % with an error, {} wrong", tally.pairs, percent(tally.allowed), percent(tally.erred), tally.wrong);
+    println!(
+        "{} pairs: {} % allow, {} % with an error, {} wrong",
+        tally.pairs,
+        percent(tally.allowed),
+        percent(tally.erred),
+        tally.wrong
+    );
     assert_eq!(tally.wrong, 0, "{}", tally.first.unwrap_or_default());
     assert!(tally.pairs >= 200_000 && percent(tally.allowed) >= 25 && percent(tally.erred) >= 20);
 }

@@ -38,7 +38,8 @@ impl Store {
         let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: self.schema.to_owned() };
         let validation = if self.settings.validation == Validation::Strict { Check::Strict } else { Check::Off };
         let options = CompileOptions { validation, ..CompileOptions::default() };
-        let release = Release::compile("r", Some(schema), &split_policies(None, self.policies), &options, None).unwrap().release;
+        let release =
+            Release::compile("r", Some(schema), &split_policies(None, self.policies), &options, None).unwrap().release;
         let mut data = Data::default();
         for entity in [
             json!({"uid": "User:ann", "attrs": {"level": 5}, "parents": ["Team:core"], "tags": {"site": "oslo"}}),
@@ -55,9 +56,14 @@ impl Store {
         let text = |key: &str, default: &str| body.get(key).and_then(Json::as_str).unwrap_or(default).to_owned();
         let uid = |text: &str| crate::EntityUid::parse(text).unwrap();
         let request = AccessRequest {
-            context: serde_json::from_value(body.get("context").cloned().unwrap_or_else(|| json!({"mfa": true}))).unwrap(),
+            context: serde_json::from_value(body.get("context").cloned().unwrap_or_else(|| json!({"mfa": true})))
+                .unwrap(),
             entities: serde_json::from_value(body.get("entities").cloned().unwrap_or_else(|| json!([]))).unwrap(),
-            ..AccessRequest::new(uid(&text("principal", "User:ann")), parse_action(&text("action", "read")).unwrap(), uid(&text("resource", "Doc:plan")))
+            ..AccessRequest::new(
+                uid(&text("principal", "User:ann")),
+                parse_action(&text("action", "read")).unwrap(),
+                uid(&text("resource", "Doc:plan")),
+            )
         };
         decide(&self.snapshot(), &request, &Limits::default())
     }
@@ -120,7 +126,10 @@ fn context_is_held_to_the_schema() {
     let answer = context(json!({"mfa": true, "extra": 1.5, "price": 1.25, "inner": {"a": 1, "b": 2}})).unwrap();
     assert_eq!(answer.decision, Decision::Allow);
     assert_eq!(answer.warnings.len(), 2);
-    assert!(answer.warnings.iter().any(|w| w.contains("/context/extra")) && answer.warnings.iter().any(|w| w.contains("/context/inner/b")));
+    assert!(
+        answer.warnings.iter().any(|w| w.contains("/context/extra"))
+            && answer.warnings.iter().any(|w| w.contains("/context/inner/b"))
+    );
 }
 
 #[test]
@@ -155,7 +164,8 @@ fn sent_attributes_override_or_are_ignored() {
 
 #[test]
 fn sent_parents_add_unless_ignored() {
-    let policies = "permit(principal in Team::\"ops\", action, resource); permit(principal in Team::\"core\", action, resource);";
+    let policies =
+        "permit(principal in Team::\"ops\", action, resource); permit(principal in Team::\"core\", action, resource);";
     let sent = |who: &str| json!({"principal": who, "entities": [{"uid": who, "parents": ["Team:ops"]}]});
     let mut store = Store::new(policies);
     assert!(store.allows(json!({})) && !store.allows(json!({"principal": "User:bob"})));
@@ -183,21 +193,31 @@ fn unstored_principals_are_evaluated() {
 
 #[test]
 fn advice_of_determining_policies_is_returned() {
-    let store = Store::new("permit(principal, action, resource); @advice(\"use MFA\") forbid(principal, action, resource) unless { context.mfa }; @advice(\"never\") forbid(principal, action, resource) when { principal has level && principal.level > 100 };");
+    let store = Store::new(
+        "permit(principal, action, resource); @advice(\"use MFA\") forbid(principal, action, resource) unless { context.mfa }; @advice(\"never\") forbid(principal, action, resource) when { principal has level && principal.level > 100 };",
+    );
     assert_eq!(store.ask(json!({"context": {"mfa": false}})).unwrap().advice, ["use MFA"]);
 }
 
 #[test]
 fn too_many_ancestors_fail_the_request() {
     let mut snapshot = Store::off(ALL).snapshot();
-    let chain: Vec<Change> = (0..1_500).map(|i| {
-        let input = json!({"uid": format!("Team:{i}"), "parents": [format!("Team:{}", i + 1)]});
-        let input: EntityInput = serde_json::from_value(input).unwrap();
-        Change::PutEntity(Arc::new(read_entity(&input, None, "").unwrap()))
-    }).collect();
+    let chain: Vec<Change> = (0..1_500)
+        .map(|i| {
+            let input = json!({"uid": format!("Team:{i}"), "parents": [format!("Team:{}", i + 1)]});
+            let input: EntityInput = serde_json::from_value(input).unwrap();
+            Change::PutEntity(Arc::new(read_entity(&input, None, "").unwrap()))
+        })
+        .collect();
     snapshot = snapshot.with_changes(&chain);
     let uid = |text: &str| crate::EntityUid::parse(text).unwrap();
-    let ask = |who: &str| decide(&snapshot, &AccessRequest::new(uid(who), parse_action("read").unwrap(), uid("Doc:plan")), &Limits::default());
+    let ask = |who: &str| {
+        decide(
+            &snapshot,
+            &AccessRequest::new(uid(who), parse_action("read").unwrap(), uid("Doc:plan")),
+            &Limits::default(),
+        )
+    };
     assert!(matches!(ask("Team:0"), Err(DecideError::Limit { .. })));
     assert!(ask("Team:600").is_ok());
 }

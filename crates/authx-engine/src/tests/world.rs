@@ -51,10 +51,12 @@ pub(super) const ACTIONS: [(&str, &[&str]); 7] = [
     ("share", &["edit", "look"]),
 ];
 
-const USERS: [&str; 6] = ["User::\"u0\"", "User::\"u1\"", "User::\"u2\"", "User::\"u3\"", "App::Bot::\"b0\"", "User::\"ghost\""];
+const USERS: [&str; 6] =
+    ["User::\"u0\"", "User::\"u1\"", "User::\"u2\"", "User::\"u3\"", "App::Bot::\"b0\"", "User::\"ghost\""];
 const GROUPS: [&str; 5] = ["Group::\"g0\"", "Group::\"g1\"", "Group::\"g2\"", "Group::\"g3\"", "Group::\"none\""];
 const FOLDERS: [&str; 5] = ["Folder::\"f0\"", "Folder::\"f1\"", "Folder::\"f2\"", "Folder::\"f3\"", "Folder::\"none\""];
-const DOCS: [&str; 6] = ["Doc::\"d0\"", "Doc::\"d1\"", "Doc::\"d2\"", "Doc::\"d3\"", "Doc::\"ghost\"", "Folder::\"f1\""];
+const DOCS: [&str; 6] =
+    ["Doc::\"d0\"", "Doc::\"d1\"", "Doc::\"d2\"", "Doc::\"d3\"", "Doc::\"ghost\"", "Folder::\"f1\""];
 
 fn uid(text: &str) -> Json {
     let (ty, id) = text.split_once("::\"").unwrap();
@@ -96,7 +98,8 @@ pub(super) fn entities(dice: &mut Dice) -> Vec<Json> {
         put(name, attrs, parents, tags);
     }
     for name in DOCS.iter().take(4) {
-        let mut attrs = json!({"level": dice.below(5), "readers": [reference(dice.pick(&USERS)), reference(dice.pick(&USERS))]});
+        let mut attrs =
+            json!({"level": dice.below(5), "readers": [reference(dice.pick(&USERS)), reference(dice.pick(&USERS))]});
         if dice.chance(80) {
             attrs["owner"] = reference(dice.pick(&USERS));
         }
@@ -160,7 +163,12 @@ fn entity(dice: &mut Dice, depth: usize) -> String {
         6 => format!("{}.owner", entity(dice, depth - 1)),
         7 => "context.who".to_owned(),
         8 => "context.deep.who".to_owned(),
-        9 => format!("(if {} then {} else {})", boolean(dice, depth - 1), entity(dice, depth - 1), entity(dice, depth - 1)),
+        9 => format!(
+            "(if {} then {} else {})",
+            boolean(dice, depth - 1),
+            entity(dice, depth - 1),
+            entity(dice, depth - 1)
+        ),
         _ => format!("{{a: {}, b: 1}}.a", entity(dice, depth - 1)),
     }
 }
@@ -197,7 +205,9 @@ fn boolean(dice: &mut Dice, depth: usize) -> String {
         18 => format!("{e}.home.folder in {}", dice.pick(&FOLDERS)),
         19 => format!("{e}.home.rooms.containsAny([3, 7])"),
         20 => format!("context.n {} {}", dice.pick(&["<", ">", "=="]), dice.below(4)),
-        _ => dice.pick(&["true", "context.flag", "action in Action::\"edit\"", "resource.public", "1 == \"one\""]).to_owned(),
+        _ => dice
+            .pick(&["true", "context.flag", "action in Action::\"edit\"", "resource.public", "1 == \"one\""])
+            .to_owned(),
     }
 }
 

@@ -58,30 +58,22 @@ pub(super) async fn insert(
     .await?;
 
     let removed: Vec<&str> = new.removed.iter().map(String::as_str).collect();
-    let replaced: Vec<&str> = new
-        .upserts
-        .iter()
-        .map(|policy| policy.id.as_str())
-        .collect();
+    let replaced: Vec<&str> = new.upserts.iter().map(|policy| policy.id.as_str()).collect();
     let mut ended = close(connection, scope, before, &removed).await?;
     ended += close(connection, scope, before, &replaced).await?;
     let begun = open(connection, scope, number, &new.upserts).await?;
-    let policies = (policies_before + begun)
-        .checked_sub(ended)
-        .ok_or_else(|| {
-            let what = "a release has fewer policies than it ends".to_owned();
-            StorageError::Corrupt { what }
-        })?;
+    let policies = (policies_before + begun).checked_sub(ended).ok_or_else(|| {
+        let what = "a release has fewer policies than it ends".to_owned();
+        StorageError::Corrupt { what }
+    })?;
 
-    sqlx::query(
-        "UPDATE releases SET policy_count = ? WHERE tenant = ? AND store = ? AND number = ?",
-    )
-    .bind(row::signed(policies)?)
-    .bind(scope.tenant().as_str())
-    .bind(scope.store().as_str())
-    .bind(number)
-    .execute(connection)
-    .await?;
+    sqlx::query("UPDATE releases SET policy_count = ? WHERE tenant = ? AND store = ? AND number = ?")
+        .bind(row::signed(policies)?)
+        .bind(scope.tenant().as_str())
+        .bind(scope.store().as_str())
+        .bind(number)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -100,22 +92,14 @@ pub(super) async fn exists(
 }
 
 /// Number and policy count of the newest release; zeros for a store without one.
-async fn newest(
-    connection: &mut SqliteConnection,
-    scope: &StoreScope,
-) -> Result<(i64, u64), WriteError> {
+async fn newest(connection: &mut SqliteConnection, scope: &StoreScope) -> Result<(i64, u64), WriteError> {
     let newest = sqlx::query(
         "SELECT number, policy_count FROM releases WHERE tenant = ? AND store = ? \
          ORDER BY number DESC LIMIT 1",
     )
     .bind(scope.tenant().as_str())
     .bind(scope.store().as_str())
-    .try_map(|row| {
-        Ok((
-            row::unsigned(&row, "number")?,
-            row::unsigned(&row, "policy_count")?,
-        ))
-    })
+    .try_map(|row| Ok((row::unsigned(&row, "number")?, row::unsigned(&row, "policy_count")?)))
     .fetch_optional(connection)
     .await?;
     Ok(newest.unwrap_or((0, 0)))
@@ -128,12 +112,8 @@ async fn insert_schema(
     schema: &SchemaRecord,
 ) -> Result<Vec<u8>, WriteError> {
     // The syntax has no zero byte, so that no two schemas are hashed as the same bytes.
-    let hash = Sha256::new()
-        .chain_update(&schema.syntax)
-        .chain_update([0])
-        .chain_update(&schema.text)
-        .finalize()
-        .to_vec();
+    let hash =
+        Sha256::new().chain_update(&schema.syntax).chain_update([0]).chain_update(&schema.text).finalize().to_vec();
     sqlx::query(
         "INSERT INTO schemas (tenant, store, hash, syntax, text) VALUES (?, ?, ?, ?, ?) \
          ON CONFLICT (tenant, store, hash) DO NOTHING",
@@ -180,10 +160,7 @@ async fn open(
         .execute(
             connection,
             policies,
-            |query| {
-                bind_all(query, [scope.tenant().as_str(), scope.store().as_str()])
-                    .bind(first_number)
-            },
+            |query| bind_all(query, [scope.tenant().as_str(), scope.store().as_str()]).bind(first_number),
             |query, policy| {
                 let query = bind_all(query, [&policy.id]).bind(policy.named).bind(policy.file.clone());
                 bind_all(query.bind(policy.line).bind(policy.column), [&policy.text])

@@ -48,11 +48,8 @@ const KEEP_LINKS: Bulk = Bulk {
            ON CONFLICT (tenant, store, id, created_revision) DO NOTHING",
 };
 
-const DELETE_LINKS: Bulk = Bulk {
-    head: "DELETE FROM links WHERE tenant = ? AND store = ? AND id IN (VALUES ",
-    row: "(?)",
-    tail: ")",
-};
+const DELETE_LINKS: Bulk =
+    Bulk { head: "DELETE FROM links WHERE tenant = ? AND store = ? AND id IN (VALUES ", row: "(?)", tail: ")" };
 
 const PUT_LINKS: Bulk = Bulk {
     head: "INSERT INTO links (tenant, store, created_revision, id, template, principal_type, \
@@ -67,14 +64,7 @@ const PUT_LINKS: Bulk = Bulk {
 };
 
 #[cfg(test)]
-pub(super) const BULK: &[Bulk] = &[
-    KEEP_ENTITIES,
-    DELETE_ENTITIES,
-    PUT_ENTITIES,
-    KEEP_LINKS,
-    DELETE_LINKS,
-    PUT_LINKS,
-];
+pub(super) const BULK: &[Bulk] = &[KEEP_ENTITIES, DELETE_ENTITIES, PUT_ENTITIES, KEEP_LINKS, DELETE_LINKS, PUT_LINKS];
 
 pub(super) async fn delete_entities(
     connection: &mut SqliteConnection,
@@ -82,10 +72,7 @@ pub(super) async fn delete_entities(
     revision: i64,
     keys: &[EntityKey],
 ) -> Result<(), WriteError> {
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|(t, id)| (t.as_str(), id.as_str()))
-        .collect();
+    let keys: Vec<_> = keys.iter().map(|(t, id)| (t.as_str(), id.as_str())).collect();
     keep_entities(connection, scope, revision, &keys).await?;
     DELETE_ENTITIES
         .execute(
@@ -105,10 +92,7 @@ pub(super) async fn put_entities(
     revision: i64,
     entities: &[NewEntity],
 ) -> Result<(), WriteError> {
-    let keys: Vec<_> = entities
-        .iter()
-        .map(|e| (e.type_name.as_str(), e.id.as_str()))
-        .collect();
+    let keys: Vec<_> = entities.iter().map(|e| (e.type_name.as_str(), e.id.as_str())).collect();
     keep_entities(connection, scope, revision, &keys).await?;
     PUT_ENTITIES
         .execute(
@@ -149,13 +133,7 @@ pub(super) async fn delete_links(
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
     keep_links(connection, scope, revision, &ids).await?;
     DELETE_LINKS
-        .execute(
-            connection,
-            &ids,
-            |query| bind_scope(query, scope),
-            |query, id| bind_all(query, [id]),
-            |query| query,
-        )
+        .execute(connection, &ids, |query| bind_scope(query, scope), |query, id| bind_all(query, [id]), |query| query)
         .await?;
     Ok(())
 }
@@ -175,10 +153,7 @@ pub(super) async fn put_links(
             |query| bind_scope(query, scope).bind(revision),
             |query, link| {
                 let query = bind_all(query, [&link.id, &link.template]);
-                bind_key(
-                    bind_key(query, link.principal.as_ref()),
-                    link.resource.as_ref(),
-                )
+                bind_key(bind_key(query, link.principal.as_ref()), link.resource.as_ref())
             },
             |query| query,
         )
@@ -209,7 +184,5 @@ fn bind_scope(query: Bound, scope: &StoreScope) -> Bound {
 }
 
 fn bind_key(query: Bound, key: Option<&EntityKey>) -> Bound {
-    query
-        .bind(key.map(|(type_name, _)| type_name.clone()))
-        .bind(key.map(|(_, id)| id.clone()))
+    query.bind(key.map(|(type_name, _)| type_name.clone())).bind(key.map(|(_, id)| id.clone()))
 }
