@@ -225,6 +225,9 @@ pub struct ErrorItem {
     pub line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
+    /// How many characters the finding covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     pub code: String,
@@ -256,12 +259,14 @@ pub struct ApiError {
     pub code: Code,
     pub detail: String,
     pub errors: Vec<ErrorItem>,
+    /// The methods that the path takes.
+    pub allow: Option<&'static str>,
 }
 
 impl ApiError {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new() }
+        Self { code, detail: detail.into(), errors: Vec::new(), allow: None }
     }
 
     #[must_use]
@@ -301,6 +306,9 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.code.status());
+        if let Some(allow) = self.allow {
+            response.insert_header(("Allow", allow));
+        }
         if self.code == Code::Unauthenticated {
             response.insert_header(("WWW-Authenticate", "Bearer"));
         }
@@ -319,8 +327,9 @@ impl From<&Problem> for ErrorItem {
             file: problem.file.clone(),
             line: problem.line,
             column: problem.column,
+            length: problem.length,
             policy: problem.policy.clone(),
-            code: problem.code.to_owned(),
+            code: problem.code.to_string(),
             message: problem.message.clone(),
             hint: problem.hint.clone(),
         }
@@ -412,6 +421,7 @@ impl From<PapError> for ApiError {
             PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),
             PapError::LimitExceeded { .. } => Self::new(Code::LimitExceeded, detail),
             PapError::Busy => Self::new(Code::TooManyWrites, detail),
+            PapError::OutcomeUnknown => Self::new(Code::StorageUnavailable, detail),
             PapError::Storage(cause) => {
                 tracing::error!(error = %chain(&cause), "storage failed");
                 Self::new(Code::StorageUnavailable, "")

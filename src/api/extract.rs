@@ -35,8 +35,26 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
         // A credential that is no text is a bad one, not an absent one.
         Some(value) => Some(value.map_err(|_| ApiError::new(Code::Unauthenticated, "the credential is not ASCII"))?),
     };
+    if authorization.is_none() {
+        refuse_web_pages(request)?;
+    }
     let tenant = text("AuthX-Tenant").and_then(Result::ok);
     Ok(services.identity.authenticate(authorization, tenant)?)
+}
+
+/// Without a credential (in `--dev`) the only thing between a store and a page in the developer's browser is what the
+/// browser says of itself: the page's origin, and the host name that it resolved to this address.
+fn refuse_web_pages(request: &HttpRequest) -> Result<(), ApiError> {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let host = text("host").unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let local =
+        name == "localhost" || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let foreign = request.headers().contains_key("origin") && text("origin") != Some(&format!("http://{host}"));
+    if foreign || !(local || host.is_empty()) {
+        return Err(ApiError::new(Code::Unauthenticated, "a request from a web page needs a key"));
+    }
+    Ok(())
 }
 
 fn services(request: &HttpRequest) -> Result<&web::Data<Services>, ApiError> {

@@ -6,7 +6,7 @@ use authx_engine::{EntityInput, PolicySource, SchemaSource, SchemaSyntax, Settin
 use crate::api::Services;
 use crate::app::AppError;
 use crate::identity::{KeySpec, Permission};
-use crate::ids::{StoreAlias, TenantId};
+use crate::ids::{StoreAlias, TenantId, Timestamp};
 use crate::pap::{ApplyRequest, DataWrite, NewStore, Proposal};
 use crate::scope::TenantScope;
 
@@ -42,7 +42,8 @@ pub(super) async fn seed(
             name: "dev".to_owned(),
             permissions: vec![Permission::Admin],
             stores: None,
-            expires_at: None,
+            // Every start makes one; none of them stays.
+            expires_at: Some(Timestamp::from_millis(services.clock.now().as_millis() + 24 * 3_600_000)),
         };
         let key = services.administration.create_key(spec).await?;
         header = format!("{header} -H 'authorization: Bearer {}'", key.secret);

@@ -13,7 +13,7 @@ use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A root with `policies` and `schemas`, a `policies` folder, a store's folder or a file
+    /// A root with `policies` and `schemas`, a `policies` folder or a store's folder
     #[arg(default_value = ".")]
     path: PathBuf,
     /// Tell what would change and change nothing
@@ -46,7 +46,7 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
     let name = if stores.len() > 1 { args.server.store.as_deref() } else { None };
     let files = choose(stores, name)?;
     let client = Client::new(&args.server)?;
-    let path = client.store_path().await?;
+    let path = client.store_path_of(&files.name).await?;
     let mut body = body(&files);
     if let Some(map) = body.as_object_mut() {
         map.insert("allow_nonconforming".to_owned(), args.allow_nonconforming.into());

@@ -45,17 +45,37 @@ pub(crate) async fn run(args: Args) -> Exit {
 }
 
 async fn online(args: &Args) -> Result<Exit, Exit> {
+    // Read here first, so that a slip is told in the same words with and without a server.
+    let Asked { principal, action, resource, context } = Asked::read(args)?;
     let client = Client::new(&args.server)?;
-    let context: Value =
-        serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
-    let body =
-        json!({"principal": args.principal, "action": args.action, "resource": args.resource, "context": context});
+    let body = json!({"principal": principal, "action": action, "resource": resource, "context": context});
     let path = client.store_path().await?;
     let reply = client.call(reqwest::Method::POST, &format!("{path}/check"), Some(&body)).await?;
     if reply.status != 200 {
         return Err(client.refused(&reply));
     }
     Ok(tell(args.output, &reply.body))
+}
+
+/// The question of the command line.
+struct Asked {
+    principal: EntityUid,
+    action: EntityUid,
+    resource: EntityUid,
+    context: JsonObject,
+}
+
+impl Asked {
+    fn read(args: &Args) -> Result<Self, Exit> {
+        let usage = |error: &dyn std::fmt::Display| fail(Exit::Usage, &error.to_string());
+        let uid = |text: &str| EntityUid::parse(text).map_err(|error| usage(&error));
+        Ok(Self {
+            principal: uid(&args.principal)?,
+            action: parse_action(&args.action).map_err(|error| usage(&error))?,
+            resource: uid(&args.resource)?,
+            context: serde_json::from_str(&args.context).map_err(|error| usage(&format!("--context: {error}")))?,
+        })
+    }
 }
 
 /// Prints an answer.
@@ -95,15 +115,9 @@ fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
     let path = args.files.clone().unwrap_or_default();
     let stores = find(&path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
     let files = choose(stores, args.server.store.as_deref())?;
-    let uid = |text: &str| EntityUid::parse(text).map_err(|error| fail(Exit::Usage, &error.to_string()));
-    let context: JsonObject =
-        serde_json::from_str(&args.context).map_err(|error| fail(Exit::Usage, &format!("--context: {error}")))?;
-    let action = parse_action(&args.action).map_err(|error| fail(Exit::Usage, &error.to_string()))?;
-    let request = AccessRequest {
-        context,
-        now: Clock.now().as_millis(),
-        ..AccessRequest::new(uid(&args.principal)?, action, uid(&args.resource)?)
-    };
+    let Asked { principal, action, resource, context } = Asked::read(args)?;
+    let now = Clock.now().as_millis();
+    let request = AccessRequest { context, now, ..AccessRequest::new(principal, action, resource) };
     let snapshot = load(files)?;
     decide(&snapshot, &request, &Limits::default()).map_err(|error| match error {
         DecideError::InvalidInput { problems } => {
@@ -118,13 +132,20 @@ fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
 
 /// The store that was named, or the only one.
 pub(crate) fn choose(mut stores: Vec<StoreFiles>, name: Option<&str>) -> Result<StoreFiles, Exit> {
+    let found: Vec<String> = stores.iter().map(|store| store.name.clone()).collect();
     if let Some(name) = name {
         stores.retain(|store| store.name == name);
     }
     match (stores.pop(), stores.is_empty()) {
         (Some(store), true) => Ok(store),
-        (Some(_), false) => Err(fail(Exit::Usage, "the files hold several stores; name one with --store")),
-        (None, _) => Err(fail(Exit::Usage, "the files hold no such store")),
+        (Some(_), false) => Err(fail(
+            Exit::Usage,
+            &format!("the files hold several stores ({}); name one with --store", found.join(", ")),
+        )),
+        (None, _) => {
+            let wanted = name.unwrap_or_default();
+            Err(fail(Exit::Usage, &format!("the files hold no store `{wanted}`, they hold {}", found.join(", "))))
+        }
     }
 }
 

@@ -37,6 +37,15 @@ impl Client {
 
     /// The path of the store that was named, or of the tenant's only one.
     pub(crate) async fn store_path(&self) -> Result<String, Exit> {
+        self.path_for(None).await
+    }
+
+    /// As [`Self::store_path`], for files of a store of that name: they go to no other store unasked.
+    pub(crate) async fn store_path_of(&self, files: &str) -> Result<String, Exit> {
+        self.path_for(Some(files)).await
+    }
+
+    async fn path_for(&self, files: Option<&str>) -> Result<String, Exit> {
         if let Some(store) = &self.store {
             return Ok(format!("/v1/stores/{}", encode(store)));
         }
@@ -46,7 +55,17 @@ impl Client {
         }
         let stores = reply.body.get("stores").and_then(Value::as_array).cloned().unwrap_or_default();
         match stores.as_slice() {
-            [only] => Ok(format!("/v1/stores/{}", only.get("id").and_then(Value::as_str).unwrap_or_default())),
+            [only] => {
+                let text = |key: &str| only.get(key).and_then(Value::as_str).unwrap_or_default();
+                let store = if text("alias").is_empty() { text("name") } else { text("alias") };
+                if let Some(files) = files.filter(|files| *files != text("alias") && *files != text("name")) {
+                    let message = format!(
+                        "the files are of `{files}`, the tenant's only store is `{store}`; name one with --store"
+                    );
+                    return Err(fail(Exit::Usage, &message));
+                }
+                Ok(format!("/v1/stores/{}", text("id")))
+            }
             [] => Err(fail(Exit::Usage, "the tenant has no store; make one with POST /v1/stores")),
             _ => Err(fail(Exit::Usage, "the tenant has several stores; name one with --store")),
         }

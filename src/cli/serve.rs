@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, env = "AUTHX_WORKERS", value_name = "N")]
     workers: Option<usize>,
     /// No key on a loopback address, and a demo store to try
-    #[arg(long, env = "AUTHX_DEV")]
+    #[arg(long, env = "AUTHX_DEV", value_parser = clap::builder::BoolishValueParser::new())]
     dev: bool,
 }
 

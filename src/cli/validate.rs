@@ -47,7 +47,11 @@ pub(crate) async fn run(args: Args) -> Exit {
         if !problems.is_empty() {
             note(render(&problems, &texts, color()).trim_end());
         }
-        table.push_str(&format!("{name}: {} · {policies} policies\n", if ok { "valid" } else { "invalid" }));
+        table.push_str(&format!(
+            "{name}: {} · {policies} {}\n",
+            if ok { "valid" } else { "invalid" },
+            if policies == 1 { "policy" } else { "policies" }
+        ));
         results.push(json!({"store": name, "valid": ok, "problems": problems}));
     }
     print_as(args.output, &json!(results), &table);
@@ -61,7 +65,7 @@ async fn offline(store: StoreFiles) -> Vec<Problem> {
 
 async fn online(args: &Args, store: &StoreFiles) -> Result<Vec<Problem>, Exit> {
     let client = Client::new(&args.server)?;
-    let path = client.store_path().await?;
+    let path = client.store_path_of(&store.name).await?;
     let reply = client.call(reqwest::Method::POST, &format!("{path}/validate"), Some(&body(store))).await?;
     if reply.status != 200 {
         return Err(client.refused(&reply));
@@ -93,7 +97,7 @@ pub(crate) fn problems_of(items: Option<&Value>) -> Vec<Problem> {
     let one = |item: &Value| {
         let text = |key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
         let number = |key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-        let mut problem = Problem::error("server", text("message").unwrap_or_default());
+        let mut problem = Problem::error(text("code").unwrap_or_default(), text("message").unwrap_or_default());
         problem.severity =
             if text("severity").as_deref() == Some("warning") { Severity::Warning } else { Severity::Error };
         problem.file = text("file");

@@ -39,6 +39,9 @@ pub enum PapError {
     Busy,
     #[error("storage failed")]
     Storage(#[source] StorageError),
+    /// A write beside this one in its transaction failed: whether this one was made is unknown.
+    #[error("the write was not confirmed")]
+    OutcomeUnknown,
     #[error("stored data could not be read")]
     Load(#[from] LoadError),
     #[error("the operating system has no randomness")]

@@ -168,7 +168,7 @@ impl Writers {
                 tracing::error!(store = %store.scope().store(), error = %message, "a group of writes was not stored");
                 let mut error = Some(error);
                 for (job, _) in accepted {
-                    drop(job.reply.send(Err(error.take().unwrap_or(PapError::Interrupted))));
+                    drop(job.reply.send(Err(error.take().unwrap_or(PapError::OutcomeUnknown))));
                 }
                 self.reload(store).await;
             }

@@ -10,6 +10,7 @@ pub(crate) use cedar_policy_core::ast::{
     ExprKind, Literal, Name, PartialValue, PolicyID, PolicySet, PrincipalOrResourceConstraint, Request, Set, SlotEnv,
     SlotId, Template, UnaryOp, Value, ValueKind, Var,
 };
+pub(crate) use cedar_policy_core::entities::AttributeType;
 pub(crate) use cedar_policy_core::entities::conformance::EntitySchemaConformanceChecker;
 pub(crate) use cedar_policy_core::entities::{
     CedarValueJson, Dereference, Entities, EntityTypeDescription as DescribesEntityType, NoEntitiesSchema, SchemaType,

@@ -1,5 +1,7 @@
 //! What is wrong with a policy, a schema or an entity, with its place in the author's file.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// How bad a [`Problem`] is: an error refuses the release, a warning does not.
@@ -15,7 +17,7 @@ pub enum Severity {
 pub struct Problem {
     pub severity: Severity,
     /// Stable, listed in docs/errors.md.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -37,10 +39,10 @@ pub struct Problem {
 impl Problem {
     /// An error without a place.
     #[must_use]
-    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn error(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
-            code,
+            code: code.into(),
             message: message.into(),
             file: None,
             line: None,
@@ -53,7 +55,7 @@ impl Problem {
 
     /// A warning without a place.
     #[must_use]
-    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn warning(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 

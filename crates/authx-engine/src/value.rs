@@ -9,7 +9,8 @@ use serde_json::{Map, Number, Value as Json, json};
 use smol_str::SmolStr;
 
 use crate::cedar::{
-    CedarValueJson, EntityType, EntityUID, Literal, Name, SchemaType, Set, Value, ValueKind, construct_extension,
+    AttributeType, CedarValueJson, EntityType, EntityUID, Literal, Name, SchemaType, Set, Value, ValueKind,
+    construct_extension,
 };
 use crate::uid::EntityUid;
 
@@ -152,12 +153,8 @@ impl Reader<'_> {
             (SchemaType::Set { element_ty }, Json::Array(items)) => self.read_set(items, Some(element_ty), place),
             (SchemaType::EmptySet, Json::Array(items)) if items.is_empty() => self.read_set(items, None, place),
             (SchemaType::Record { attrs, open_attrs }, Json::Object(map)) => {
-                let record = self.read_record(
-                    map,
-                    &|key| attrs.get(key).map(cedar_policy_core::entities::AttributeType::schema_type),
-                    *open_attrs,
-                    place,
-                );
+                let record =
+                    self.read_record(map, &|key| attrs.get(key).map(AttributeType::schema_type), *open_attrs, place);
                 for (name, attribute) in attrs {
                     if attribute.is_required() && map.get(name.as_str()).is_none_or(Json::is_null) {
                         self.fail(place, "missing_attribute", format!("`{name}` is required"));

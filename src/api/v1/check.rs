@@ -168,7 +168,7 @@ fn reply(decided: &Decided) -> HttpResponse {
             .iter()
             .map(|e| PolicyErrorBody { policy: &e.policy, message: &e.message })
             .collect(),
-        advice: advice.iter().map(cedar_policy::pst::SmolStr::as_str).collect(),
+        advice: advice.iter().map(AsRef::as_ref).collect(),
         warnings,
         revision: *revision,
         release: release.as_deref(),
