@@ -119,12 +119,35 @@ impl Caller {
     }
 }
 
+/// A key that may be used, and whom it stands for: made once, so that a request makes nothing.
+#[derive(Debug, Clone)]
+struct Known {
+    record: Arc<KeyRecord>,
+    caller: Arc<Caller>,
+}
+
+impl Known {
+    fn new(record: KeyRecord) -> Self {
+        let caller = Caller {
+            tenant: record.tenant.map(TenantScope::new),
+            permissions: match record.tenant {
+                Some(_) => record.scopes.iter().filter_map(|name| Permission::parse(name)).collect(),
+                None => vec![Permission::Admin],
+            },
+            stores: record.stores.clone(),
+            platform: record.tenant.is_none(),
+            actor: format!("key:{}", record.id),
+        };
+        Self { record: Arc::new(record), caller: Arc::new(caller) }
+    }
+}
+
 /// The table of keys.
 #[derive(Debug)]
 pub struct Identity {
-    keys: ArcSwap<HashMap<[u8; 32], Arc<KeyRecord>>>,
-    /// The tenant of callers without a credential, in `--dev` on a loopback address.
-    open_tenant: Option<TenantId>,
+    keys: ArcSwap<HashMap<[u8; 32], Known>>,
+    /// Who callers without a credential are, in `--dev` on a loopback address.
+    open: Option<Arc<Caller>>,
     /// Tells whether a tenant exists, for the header of a platform key.
     tenants: ArcSwap<Vec<TenantId>>,
     clock: Clock,
@@ -133,67 +156,57 @@ pub struct Identity {
 impl Identity {
     #[must_use]
     pub fn new(keys: Vec<KeyRecord>, tenants: Vec<TenantId>, open_tenant: Option<TenantId>, clock: Clock) -> Self {
-        let keys = keys.into_iter().map(|key| (key.hash, Arc::new(key))).collect();
-        Self { keys: ArcSwap::from_pointee(keys), open_tenant, tenants: ArcSwap::from_pointee(tenants), clock }
+        let keys = keys.into_iter().map(|key| (key.hash, Known::new(key))).collect();
+        let open = open_tenant.map(|tenant| Caller {
+            tenant: Some(TenantScope::new(tenant)),
+            permissions: vec![Permission::Admin],
+            stores: None,
+            platform: true,
+            actor: "dev".to_owned(),
+        });
+        Self {
+            keys: ArcSwap::from_pointee(keys),
+            open: open.map(Arc::new),
+            tenants: ArcSwap::from_pointee(tenants),
+            clock,
+        }
     }
 
     /// Finds out who sends a credential: the value of `Authorization`, with or without `Bearer`.
     ///
     /// # Errors
     /// When there is none or it is not valid.
-    pub fn authenticate(&self, authorization: Option<&str>, tenant: Option<&str>) -> Result<Caller, Refused> {
-        let Some(authorization) = authorization else { return self.without_credential() };
+    pub fn authenticate(&self, authorization: Option<&str>, tenant: Option<&str>) -> Result<Arc<Caller>, Refused> {
+        let Some(authorization) = authorization else { return self.open.clone().ok_or(Refused::Unauthenticated) };
         let secret = match authorization.split_once(' ') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
             _ => authorization.trim(),
         };
         let hash = hash_secret(secret);
         let keys = self.keys.load();
-        let key = keys.get(&hash).filter(|key| bool::from(key.hash.ct_eq(&hash))).ok_or(Refused::Unauthenticated)?;
-        if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
+        let known = keys.get(&hash).filter(|known| bool::from(known.record.hash.ct_eq(&hash)));
+        let Known { record, caller } = known.ok_or(Refused::Unauthenticated)?;
+        if record.expires_at.is_some_and(|at| at <= self.clock.now()) {
             return Err(Refused::Unauthenticated);
         }
-        let actor = format!("key:{}", key.id);
-        match key.tenant {
-            Some(tenant) => Ok(Caller {
-                tenant: Some(TenantScope::new(tenant)),
-                permissions: key.scopes.iter().filter_map(|name| Permission::parse(name)).collect(),
-                stores: key.stores.clone(),
-                platform: false,
-                actor,
-            }),
-            None => self.operator(actor, tenant),
-        }
-    }
-
-    fn operator(&self, actor: String, tenant: Option<&str>) -> Result<Caller, Refused> {
-        let tenant = match tenant {
-            None => None,
+        match tenant.filter(|_| caller.platform) {
+            None => Ok(Arc::clone(caller)),
             Some(named) => {
                 let id = TenantId::parse(named).map_err(|_| Refused::NoTenant)?;
-                self.tenants.load().contains(&id).then(|| TenantScope::new(id)).ok_or(Refused::NoTenant)?.into()
+                if !self.tenants.load().contains(&id) {
+                    return Err(Refused::NoTenant);
+                }
+                Ok(Arc::new(Caller { tenant: Some(TenantScope::new(id)), ..Caller::clone(caller) }))
             }
-        };
-        Ok(Caller { tenant, permissions: vec![Permission::Admin], stores: None, platform: true, actor })
-    }
-
-    fn without_credential(&self) -> Result<Caller, Refused> {
-        let tenant = self.open_tenant.ok_or(Refused::Unauthenticated)?;
-        Ok(Caller {
-            tenant: Some(TenantScope::new(tenant)),
-            permissions: vec![Permission::Admin],
-            stores: None,
-            platform: true,
-            actor: "dev".to_owned(),
-        })
+        }
     }
 
     /// Lets a key be used from now on.
     pub fn admit(&self, key: &KeyRecord) {
-        let key = Arc::new(key.clone());
+        let known = Known::new(key.clone());
         self.keys.rcu(|keys| {
             let mut keys = HashMap::clone(keys);
-            keys.insert(key.hash, Arc::clone(&key));
+            keys.insert(known.record.hash, known.clone());
             keys
         });
     }
@@ -202,7 +215,7 @@ impl Identity {
     pub fn expel(&self, id: &KeyId) {
         self.keys.rcu(|keys| {
             let mut keys = HashMap::clone(keys);
-            keys.retain(|_, key| key.id != *id);
+            keys.retain(|_, known| known.record.id != *id);
             keys
         });
     }

@@ -1,7 +1,6 @@
 //! A schema, compiled: what an action applies to, what its context holds, what an entity type looks like.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -46,7 +45,7 @@ pub(crate) struct ActionInfo {
     pub(crate) context: BTreeMap<SmolStr, DeclaredAttribute>,
     pub(crate) ancestors: Vec<EntityUID>,
     /// The action as the evaluator sees it, with its groups.
-    pub(crate) entity: Arc<Entity>,
+    pub(crate) entity: Entity,
 }
 
 /// What the schema says of one entity type.
@@ -206,7 +205,7 @@ fn compile_actions(schema: &ValidatorSchema) -> Result<HashMap<EntityUID, Action
             resources,
             context: declared,
             ancestors: entity.ancestors().cloned().collect(),
-            entity: Arc::new(entity.clone()),
+            entity: entity.clone(),
         };
         actions.insert(uid.clone(), info);
     }

@@ -125,17 +125,16 @@ impl<'a> Slice<'a> {
 
     /// Builds the entities.
     pub(crate) fn build(self) -> Result<Entities, DecideError> {
-        let mut built: Vec<Arc<Entity>> = Vec::with_capacity(self.wanted.len());
+        let mut built: Vec<Entity> = Vec::with_capacity(self.wanted.len());
         for wanted in &self.wanted {
             if wanted.uid.is_action() {
                 let action = self.view.schema.and_then(|schema| schema.actions.get(&wanted.uid));
-                built.extend(action.map(|action| Arc::clone(&action.entity)));
-            } else if let Some(entity) = self.entity(wanted)? {
-                built.push(Arc::new(entity));
+                built.extend(action.map(|action| action.entity.clone()));
+            } else {
+                built.extend(self.entity(wanted)?);
             }
         }
-        Entities::new()
-            .add_entities(built, None::<&NoEntitiesSchema>, TCComputation::AssumeAlreadyComputed, extensions())
+        Entities::from_entities(built, None::<&NoEntitiesSchema>, TCComputation::AssumeAlreadyComputed, extensions())
             .map_err(|error| DecideError::Engine { message: error.to_string() })
     }
 
