@@ -1,0 +1,42 @@
+//! The API over HTTP: the real binary, a real database, real requests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test ends where something is not as expected"
+)]
+
+mod support;
+
+#[path = "api/authentication.rs"]
+mod authentication;
+#[path = "api/bad_input.rs"]
+mod bad_input;
+#[path = "api/command_line.rs"]
+mod command_line;
+#[path = "api/conventions.rs"]
+mod conventions;
+#[path = "api/entities.rs"]
+mod entities;
+#[path = "api/isolation.rs"]
+mod isolation;
+#[path = "api/operations.rs"]
+mod operations;
+#[path = "api/paging.rs"]
+mod paging;
+#[path = "api/releases.rs"]
+mod releases;
+#[path = "api/restart.rs"]
+mod restart;
+
+/// The demo store, which `--dev` makes.
+const DEMO: &str = "/v1/stores/documents";
+
+/// Makes a store and tells its path.
+fn store(client: &support::Client, alias: &str, settings: &serde_json::Value) -> String {
+    let body = serde_json::json!({"name": alias, "alias": alias, "settings": settings});
+    client.post("/v1/stores", &body).expect(201);
+    format!("/v1/stores/{alias}")
+}
