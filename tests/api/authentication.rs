@@ -27,7 +27,13 @@ const OPERATIONS: [Operation; 33] = [
     ("readyz", "GET", "/readyz", "", Nothing),
     ("metrics", "GET", "/metrics", "", Nothing),
     ("openapi", "GET", "/openapi.yaml", "", Nothing),
-    ("check", "POST", "/v1/stores/target/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#, Scope("check")),
+    (
+        "check",
+        "POST",
+        "/v1/stores/target/check",
+        r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#,
+        Scope("check"),
+    ),
     ("listEntities", "GET", "/v1/stores/target/entities", "", Scope("read")),
     ("readEntity", "GET", "/v1/stores/target/entities/User/a", "", Scope("read")),
     ("validate", "POST", "/v1/stores/target/validate", "{}", Scope("read")),
@@ -41,10 +47,28 @@ const OPERATIONS: [Operation; 33] = [
     ("listStores", "GET", "/v1/stores", "", Scope("read")),
     ("readStore", "GET", "/v1/stores/target", "", Scope("read")),
     ("write", "POST", "/v1/stores/target/write", r#"{"entities":{"upsert":[{"uid":"User:a"}]}}"#, Scope("write")),
-    ("putLink", "PUT", "/v1/stores/target/links/linked", r#"{"template":"shared","principal":"User:a"}"#, Scope("write")),
+    (
+        "putLink",
+        "PUT",
+        "/v1/stores/target/links/linked",
+        r#"{"template":"shared","principal":"User:a"}"#,
+        Scope("write"),
+    ),
     ("deleteLink", "DELETE", "/v1/stores/target/links/linked", "", Scope("write")),
-    ("putSchema", "PUT", "/v1/stores/target/schema", r#"{"cedar":"entity User; entity Doc; action read appliesTo { principal: User, resource: Doc };"}"#, Scope("admin")),
-    ("putPolicy", "PUT", "/v1/stores/target/policies/two", r#"{"cedar":"permit (principal, action, resource);"}"#, Scope("admin")),
+    (
+        "putSchema",
+        "PUT",
+        "/v1/stores/target/schema",
+        r#"{"cedar":"entity User; entity Doc; action read appliesTo { principal: User, resource: Doc };"}"#,
+        Scope("admin"),
+    ),
+    (
+        "putPolicy",
+        "PUT",
+        "/v1/stores/target/policies/two",
+        r#"{"cedar":"permit (principal, action, resource);"}"#,
+        Scope("admin"),
+    ),
     ("deletePolicy", "DELETE", "/v1/stores/target/policies/two", "", Scope("admin")),
     ("createRelease", "POST", "/v1/stores/target/releases", "{}", Scope("admin")),
     ("apply", "POST", "/v1/stores/target/apply", "{}", Scope("admin")),
@@ -109,6 +133,7 @@ fn prepared() -> (Server, String, String) {
         {"id": "shared", "cedar": "permit (principal == ?principal, action, resource);"},
     ]});
     let release = admin.post(&format!("{path}/apply"), &release).expect(200)["release"].as_str().unwrap().to_owned();
+    admin.post(&format!("{path}/write"), &json!({"entities": {"upsert": [{"uid": "User:a"}]}})).expect(200);
     let spare = key(&admin, &json!({"name": "spare", "scopes": ["check"]}))["id"].as_str().unwrap().to_owned();
     (server, release, spare)
 }
@@ -127,16 +152,20 @@ fn every_operation_asks_for_its_scope() {
     let platform = server.platform();
     let tenant = server.keys()["tenant"].as_str().unwrap().to_owned();
     let in_tenant = platform.header("authx-tenant", &tenant);
-    let bare = Client::new(server.address(), None).header("authorization", server.keys()["admin_key"].as_str().unwrap());
+    let bare =
+        Client::new(server.address(), None).header("authorization", server.keys()["admin_key"].as_str().unwrap());
     let wrong = server.with_key("axk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     let empty = server.anyone().header("authorization", "");
     let basic = server.anyone().header("authorization", "Basic YWRtaW46YWRtaW4=");
 
     for (id, method, path, body, needs) in every_operation() {
         let path = path.replace("{release}", &release).replace("{key}", &spare);
-        let call = |client: &Client| client.send(method, &path, &[("content-type", "application/json")], body.as_bytes());
+        let call =
+            |client: &Client| client.send(method, &path, &[("content-type", "application/json")], body.as_bytes());
         let open = needs == Nothing;
-        for (who, client) in [("nobody", &server.anyone()), ("a wrong key", &wrong), ("an empty one", &empty), ("a password", &basic)] {
+        for (who, client) in
+            [("nobody", &server.anyone()), ("a wrong key", &wrong), ("an empty one", &empty), ("a password", &basic)]
+        {
             let reply = call(client);
             if open {
                 assert_eq!(reply.status, 200, "{id} for {who}");
@@ -155,7 +184,11 @@ fn every_operation_asks_for_its_scope() {
             assert_eq!(call(client).outcome(), (403, "forbidden".to_owned()), "{id} with {scope}");
         }
         if matches!(needs, Scope(_)) {
-            assert_eq!(call(&platform).outcome(), (403, "forbidden".to_owned()), "{id} with a platform key and no tenant");
+            assert_eq!(
+                call(&platform).outcome(),
+                (403, "forbidden".to_owned()),
+                "{id} with a platform key and no tenant"
+            );
             let ghost = platform.header("authx-tenant", "01JD0000000000000000000000");
             assert_eq!(call(&ghost).outcome(), (403, "forbidden".to_owned()), "{id} in a tenant that does not exist");
         }
@@ -249,7 +282,9 @@ fn a_key_of_one_store_sees_no_other() {
     client.post("/v1/stores", &json!({"name": "more"})).expect_problem(403, "forbidden");
     client.post("/v1/keys", &json!({"name": "more", "scopes": ["admin"]})).expect_problem(403, "forbidden");
     client.get("/v1/keys").expect_problem(403, "forbidden");
-    admin.post("/v1/keys", &json!({"name": "x", "scopes": ["read"], "stores": ["ghost"]})).expect_problem(404, "not_found");
+    admin
+        .post("/v1/keys", &json!({"name": "x", "scopes": ["read"], "stores": ["ghost"]}))
+        .expect_problem(404, "not_found");
 }
 
 #[test]
@@ -260,6 +295,7 @@ fn without_keys_a_web_page_is_nobody() {
     client.header("origin", "https://elsewhere.example").get("/v1/stores").expect_problem(401, "unauthenticated");
     client.header("origin", "null").get("/v1/stores").expect_problem(401, "unauthenticated");
     client.header("origin", &server.url()).get("/v1/stores").expect(200);
-    let rebound = client.raw(b"GET /v1/stores HTTP/1.1\r\nhost: elsewhere.example\r\nconnection: close\r\n\r\n".to_vec());
+    let rebound =
+        client.raw(b"GET /v1/stores HTTP/1.1\r\nhost: elsewhere.example\r\nconnection: close\r\n\r\n".to_vec());
     rebound.unwrap().expect_problem(401, "unauthenticated");
 }

@@ -10,7 +10,16 @@ fn the_requests_id_comes_back() {
     let server = Launch::dev().start();
     let client = server.anyone();
     let named = client.header("x-request-id", "trace-42");
-    let paths = ["/livez", "/readyz", "/metrics", "/openapi.yaml", DEMO, "/v1/stores/ghost", "/nowhere", "/v1/stores?page_size=0"];
+    let paths = [
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/openapi.yaml",
+        DEMO,
+        "/v1/stores/ghost",
+        "/nowhere",
+        "/v1/stores?page_size=0",
+    ];
     for path in paths {
         let reply = named.get(path);
         assert_eq!(reply.header("x-request-id"), Some("trace-42"), "{path}");
@@ -41,7 +50,12 @@ fn the_requests_id_comes_back() {
 fn an_error_is_a_problem() {
     let server = Launch::dev().start();
     let client = server.anyone();
-    for reply in [client.get("/nowhere"), client.get("/v1/stores/ghost"), client.delete("/livez"), client.post("/v1/stores", &json!({}))] {
+    for reply in [
+        client.get("/nowhere"),
+        client.get("/v1/stores/ghost"),
+        client.delete("/livez"),
+        client.post("/v1/stores", &json!({})),
+    ] {
         let problem = reply.value();
         assert_eq!(reply.header("content-type"), Some("application/problem+json"));
         assert_eq!(problem["status"], reply.status);
@@ -73,7 +87,20 @@ fn a_wrong_method_names_the_right_ones() {
 fn a_path_that_leads_nowhere_is_absent() {
     let server = Launch::dev().start();
     let client = server.anyone();
-    let paths = ["/", "/v1", "/v2/stores", "/v1/stores/", "/v1/storesx", &format!("{DEMO}/nothing"), &format!("{DEMO}/check/more"), "/%00", "/%ff", "//", "/v1/stores/%2e%2e", "/v1/stores/a%2Fb"];
+    let paths = [
+        "/",
+        "/v1",
+        "/v2/stores",
+        "/v1/stores/",
+        "/v1/storesx",
+        &format!("{DEMO}/nothing"),
+        &format!("{DEMO}/check/more"),
+        "/%00",
+        "/%ff",
+        "//",
+        "/v1/stores/%2e%2e",
+        "/v1/stores/a%2Fb",
+    ];
     for path in paths {
         client.get(path).expect_problem(404, "not_found");
     }

@@ -46,7 +46,11 @@ fn any_text_is_an_id() {
             let read = client.get(&format!("{store}/entities/{}/{}", encode(ty), encode(id)));
             assert_eq!(read.status, 200, "{id:?}: {}", read.text());
             let read = read.value();
-            assert_eq!((&read["uid"], &read["attrs"], &read["tags"]), (&written["uid"], &written["attrs"], &written["tags"]), "{id:?}");
+            assert_eq!(
+                (&read["uid"], &read["attrs"], &read["tags"]),
+                (&written["uid"], &written["attrs"], &written["tags"]),
+                "{id:?}"
+            );
             let asked = |resource: &str| {
                 let body = json!({"principal": uid(ty, id), "action": "read", "resource": uid("Doc", resource)});
                 client.post(&format!("{store}/check"), &body).expect(200)["decision"].clone()
@@ -77,7 +81,8 @@ fn a_chain_beyond_the_limit_is_no_decision() {
     let server = Launch::dev().start();
     let client = server.anyone();
     let store = store(&client, "deep", &json!({}));
-    let policy = json!({"policies": [{"id": "top", "cedar": "permit (principal in Node::\"1500\", action, resource);"}]});
+    let policy =
+        json!({"policies": [{"id": "top", "cedar": "permit (principal in Node::\"1500\", action, resource);"}]});
     client.post(&format!("{store}/apply"), &policy).expect(200);
     // The lower half first: when it is written its ancestors are few.
     for half in [0..750, 750..1_500] {

@@ -55,7 +55,12 @@ fn another_tenants_store_is_as_absent_as_none() {
     let absent_id = "01JD0000000000000000000000";
     let call = |client: &Client, store: &str, (method, rest, body): (&str, &str, &str)| {
         let rest = rest.replace("RELEASE", &release);
-        let reply = client.send(method, &format!("/v1/stores/{store}{rest}"), &[("content-type", "application/json")], body.as_bytes());
+        let reply = client.send(
+            method,
+            &format!("/v1/stores/{store}{rest}"),
+            &[("content-type", "application/json")],
+            body.as_bytes(),
+        );
         seen(&reply, store)
     };
     for operation in UNDER_A_STORE {

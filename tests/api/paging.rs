@@ -33,7 +33,9 @@ fn filled() -> (Server, Client) {
         client.put(&format!("{path}/policies/{id}"), &policy).expect(200);
         client.put(&format!("{path}/links/l{i}"), &json!({"template": id, "principal": "User:a"})).expect(200);
     }
-    let upsert: Vec<Value> = (0..COUNT).flat_map(|i| [json!({"uid": format!("User:{i}")}), json!({"uid": {"type": "Doc", "id": format!("\"{i}/")}})]).collect();
+    let upsert: Vec<Value> = (0..COUNT)
+        .flat_map(|i| [json!({"uid": format!("User:{i}")}), json!({"uid": {"type": "Doc", "id": format!("\"{i}/")}})])
+        .collect();
     client.post(&format!("{path}/write"), &json!({"entities": {"upsert": upsert}})).expect(200);
     (server, client)
 }
@@ -70,18 +72,30 @@ fn pages_joined_are_the_list() {
 #[test]
 fn an_altered_page_token_is_refused() {
     let (_server, client) = filled();
-    let next = |path: &str| client.get(&format!("{path}?page_size=2")).expect(200)["next_page_token"].as_str().unwrap().to_owned();
+    let next = |path: &str| {
+        client.get(&format!("{path}?page_size=2")).expect(200)["next_page_token"].as_str().unwrap().to_owned()
+    };
     let path = "/v1/stores/paged/entities";
     let token = next(path);
     let ask = |path: &str, token: &str| client.get(&format!("{path}?page_size=2&page_token={token}"));
     ask(path, &token).expect(200);
     for at in 0..token.len() {
         let other = if token.as_bytes()[at] == b'A' { 'B' } else { 'A' };
-        for altered in [format!("{}{other}{}", &token[..at], &token[at + 1..]), format!("{}{}", &token[..at], &token[at + 1..]), token[..at].to_owned()] {
+        for altered in [
+            format!("{}{other}{}", &token[..at], &token[at + 1..]),
+            format!("{}{}", &token[..at], &token[at + 1..]),
+            token[..at].to_owned(),
+        ] {
             ask(path, &altered).expect_problem(400, "invalid_page_token");
         }
     }
-    for odd in [format!("{token}A"), format!("{token}{token}"), "%00".to_owned(), "%F0%9F%94%91".to_owned(), "A".repeat(20_000)] {
+    for odd in [
+        format!("{token}A"),
+        format!("{token}{token}"),
+        "%00".to_owned(),
+        "%F0%9F%94%91".to_owned(),
+        "A".repeat(20_000),
+    ] {
         ask(path, &odd).expect_problem(400, "invalid_page_token");
     }
     // A token is of one list and one query.

@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client: one connection a request, and any bytes may be sent.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! A real server process for a test, and what a test says to it.
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this")]
 
 mod http;
 mod process;

@@ -15,6 +15,7 @@ mod index;
 mod input;
 mod json;
 mod links;
+mod parse;
 mod policy;
 mod problem;
 mod release;

@@ -6,10 +6,10 @@ use sha2::{Digest as _, Sha256};
 use smol_str::SmolStr;
 
 use crate::access::{AccessPaths, MAX_POINTS};
-use crate::cedar::{Effect, Expr, ExprKind, Literal, PolicyID, Template, parse_policy_or_template};
+use crate::cedar::{Effect, Expr, ExprKind, Literal, Template};
 use crate::condition::{self, MAX_PREPARED_DEPTH};
-use crate::problem::{Problem, Span, first_label, message_of};
-use crate::scan::{PolicySource, TextLimits, check_text};
+use crate::problem::Problem;
+use crate::scan::{PolicySource, TextLimits};
 use crate::scope::Scope;
 use crate::stack::on_large_stack;
 
@@ -67,26 +67,10 @@ pub fn is_policy_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Parses and compiles one policy. Runs on a large stack: Cedar's parser recurses.
-pub(crate) fn compile(source: &PolicySource, limits: &TextLimits) -> Result<(Policy, Arc<Template>), Vec<Problem>> {
+/// Compiles a policy that was parsed.
+pub(crate) fn compile(source: &PolicySource, parsed: &Template, limits: &TextLimits) -> Result<Policy, Vec<Problem>> {
     let origin = source.origin();
-    let whole = Span { offset: leading_space(&source.text), length: source.text.trim().len() };
-    check_text(&origin, "policy", limits.policy_bytes, limits.nesting).map_err(|p| vec![p])?;
     let named = source.id.as_deref();
-    if let Some(id) = named.filter(|id| !is_policy_id(id)) {
-        return Err(vec![invalid_id(id).at(&origin, whole)]);
-    }
-    let parsed = parse_policy_or_template(named.map(PolicyID::from_string), &source.text).map_err(|errors| {
-        let place = |d: &dyn miette::Diagnostic| first_label(d).unwrap_or(whole);
-        let problems = errors.iter().take(20).map(|error| {
-            let problem = Problem::error("policy_syntax", message_of(error)).at(&origin, place(error));
-            match miette::Diagnostic::help(error) {
-                Some(help) => problem.with_hint(help.to_string()),
-                None => problem,
-            }
-        });
-        problems.collect::<Vec<_>>()
-    })?;
     let annotation = |key: &str| {
         let value = parsed.annotations().find(|(name, _)| AsRef::<str>::as_ref(name) == key).map(|(_, value)| value);
         value.map(|value| SmolStr::new(value.as_ref()))
@@ -95,11 +79,13 @@ pub(crate) fn compile(source: &PolicySource, limits: &TextLimits) -> Result<(Pol
         Some(id) => SmolStr::new(id),
         None => match annotation("id") {
             Some(id) if is_policy_id(&id) => id,
-            Some(id) => return Err(vec![invalid_id(&id).at(&origin, whole)]),
+            Some(id) => return Err(vec![invalid_id(&id).at(&origin, source.whole())]),
             None => hash_id(&source.text),
         },
     };
-    let fail = |code, message: String| vec![Problem::error(code, message).with_policy(id.as_str()).at(&origin, whole)];
+    let fail = |code, message: String| {
+        vec![Problem::error(code, message).with_policy(id.as_str()).at(&origin, source.whole())]
+    };
     let mut prepared = None;
     let mut access = AccessPaths::default();
     if let Some(expr) = parsed.non_scope_constraints() {
@@ -122,13 +108,10 @@ pub(crate) fn compile(source: &PolicySource, limits: &TextLimits) -> Result<(Pol
     }
     let body =
         Body { forbids: parsed.effect() == Effect::Forbid, condition: prepared, access, advice: annotation("advice") };
-    let policy =
-        Policy { id: id.clone(), scope: Scope::of(&parsed), body: Arc::new(body), source: Arc::new(source.clone()) };
-    let template = if named.is_some() { parsed } else { parsed.new_id(PolicyID::from_smolstr(id)) };
-    Ok((policy, Arc::new(template)))
+    Ok(Policy { id, scope: Scope::of(parsed), body: Arc::new(body), source: Arc::new(source.clone()) })
 }
 
-fn invalid_id(id: &str) -> Problem {
+pub(crate) fn invalid_id(id: &str) -> Problem {
     Problem::error("invalid_policy_id", format!("`{id}` is no policy id"))
         .with_hint("ids are 1 to 128 characters of A-Z a-z 0-9 . _ -")
 }
@@ -138,18 +121,6 @@ fn hash_id(text: &str) -> SmolStr {
     let digest = Sha256::digest(text.trim().as_bytes());
     let first = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     SmolStr::new(format!("policy-{first:016x}"))
-}
-
-/// Where the policy itself begins: behind white space and the comments before it.
-fn leading_space(text: &str) -> usize {
-    let mut rest = text;
-    loop {
-        let trimmed = rest.trim_start();
-        match trimmed.strip_prefix("//") {
-            Some(comment) => rest = comment.split_once('\n').map_or("", |(_, next)| next),
-            None => return text.len() - trimmed.len(),
-        }
-    }
 }
 
 /// A policy's Cedar JSON as Cedar text.

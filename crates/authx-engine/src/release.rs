@@ -13,6 +13,7 @@ use smol_str::SmolStr;
 
 use crate::cedar::{PolicySet, Template};
 use crate::index::ScopeIndex;
+use crate::parse::{Parsed, parse_all};
 use crate::policy::{Policy, PolicyId, compile};
 use crate::problem::{Problem, Span};
 use crate::scan::{PolicySource, TextLimits};
@@ -346,8 +347,12 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
     }
     let threads = options.threads.clamp(1, sources.len().div_ceil(POLICIES_A_THREAD));
     let chunk = sources.len().div_ceil(threads);
-    let compile_chunk =
-        |chunk: &[S]| chunk.iter().map(|s| compile_one(s.borrow(), schema, options)).collect::<Vec<_>>();
+    let compile_chunk = |chunk: &[S]| {
+        let sources: Vec<&PolicySource> = chunk.iter().map(std::borrow::Borrow::borrow).collect();
+        let parsed = parse_all(&sources, &options.limits);
+        let each = sources.iter().zip(parsed).map(|(source, parsed)| compile_one(source, parsed?, schema, options));
+        each.collect::<Vec<_>>()
+    };
     thread::scope(|scope| {
         let running: Vec<_> = sources
             .chunks(chunk)
@@ -366,11 +371,11 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
     })
 }
 
-fn compile_one(source: &PolicySource, schema: Option<&Schema>, options: &CompileOptions) -> Outcome {
-    let (policy, template) = compile(source, &options.limits)?;
+fn compile_one(source: &PolicySource, parsed: Parsed, schema: Option<&Schema>, options: &CompileOptions) -> Outcome {
+    let policy = compile(source, &parsed.template, &options.limits)?;
     let mut problems = Vec::new();
     if let (Check::Strict, Some(schema)) = (options.validation, schema) {
-        problems = validate(&policy, &template, schema);
+        problems = validate(&policy, parsed, schema);
         if problems.iter().any(Problem::is_error) {
             return Err(problems);
         }
@@ -378,12 +383,12 @@ fn compile_one(source: &PolicySource, schema: Option<&Schema>, options: &Compile
     Ok((Arc::new(policy), problems))
 }
 
-fn validate(policy: &Policy, template: &Arc<Template>, schema: &Schema) -> Vec<Problem> {
+fn validate(policy: &Policy, parsed: Parsed, schema: &Schema) -> Vec<Problem> {
     let mut set = PolicySet::new();
     let added = if policy.is_template() {
-        set.add_template(Template::clone(template)).map_err(|e| e.to_string())
+        set.add_template(Template::clone(&parsed.template)).map_err(|e| e.to_string())
     } else {
-        let linked = Template::try_as_policy(Arc::clone(template)).map_err(|e| e.to_string());
+        let linked = Template::try_as_policy(parsed.template).map_err(|e| e.to_string());
         linked.and_then(|linked| set.add(linked).map_err(|e| e.to_string()))
     };
     let origin = policy.source.origin();
@@ -393,7 +398,8 @@ fn validate(policy: &Policy, template: &Arc<Template>, schema: &Schema) -> Vec<P
     }
     let (errors, warnings) = schema.validate(&set);
     let place = |problem: Problem, found: crate::schema::Found| {
-        let problem = problem.with_policy(policy.id.as_str()).at(&origin, found.span.unwrap_or(whole));
+        let span = found.span.map_or(whole, |span| Span { offset: span.offset.saturating_sub(parsed.base), ..span });
+        let problem = problem.with_policy(policy.id.as_str()).at(&origin, span);
         match found.help {
             Some(help) => problem.with_hint(help),
             None => problem,

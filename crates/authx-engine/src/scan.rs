@@ -43,6 +43,19 @@ impl PolicySource {
         Self { id, file: None, line: 1, column: 1, text: text.into() }
     }
 
+    /// The policy itself, without the white space around it and the comments before it.
+    pub(crate) fn whole(&self) -> Span {
+        let mut rest = self.text.as_str();
+        let offset = loop {
+            let trimmed = rest.trim_start();
+            match trimmed.strip_prefix("//") {
+                Some(comment) => rest = comment.split_once('\n').map_or("", |(_, next)| next),
+                None => break self.text.len() - trimmed.len(),
+            }
+        };
+        Span { offset, length: self.text.trim_end().len().saturating_sub(offset) }
+    }
+
     pub(crate) fn origin(&self) -> Origin<'_> {
         Origin { file: self.file.as_deref(), line: self.line, column: self.column, text: &self.text }
     }

@@ -7,6 +7,7 @@
     reason = "test data"
 )]
 
+mod compiling;
 mod differential;
 mod semantics;
 mod world;

@@ -1,0 +1,95 @@
+//! The command line gives the same answers from files as the server does.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::DEMO;
+use crate::support::{Launch, Server, root};
+
+fn authx(server: Option<&Server>, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authx"));
+    command.args(arguments).current_dir(root());
+    for name in ["AUTHX_SERVER", "AUTHX_STORE", "AUTHX_KEY"] {
+        command.env_remove(name);
+    }
+    if let Some(server) = server {
+        command.env("AUTHX_SERVER", server.url());
+    }
+    command.output().unwrap()
+}
+
+/// What must be the same wherever the answer comes from.
+fn reasons(answer: &Value) -> Value {
+    json!([
+        answer["decision"],
+        answer["determining_policies"],
+        answer["policy_errors"],
+        answer["advice"],
+        answer["warnings"]
+    ])
+}
+
+#[test]
+fn files_and_server_decide_alike() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    let mut seen = std::collections::BTreeMap::<String, usize>::new();
+    for principal in ["User:alice", "User:ann", "User:bob", "User:cy", "User:stranger", "Role:admin"] {
+        for action in ["read", "write", "share", "raed"] {
+            for resource in ["Document:handbook", "Document:roadmap", "Document:salaries"] {
+                for context in [json!({}), json!({"mfa": true, "ip": {"__extn": {"fn": "ip", "arg": "192.168.0.1"}}})] {
+                    let body =
+                        json!({"principal": principal, "action": action, "resource": resource, "context": context});
+                    let online = client.post(&format!("{DEMO}/check"), &body).expect(200);
+                    let output = authx(
+                        None,
+                        &[
+                            "check",
+                            principal,
+                            action,
+                            resource,
+                            "--context",
+                            &context.to_string(),
+                            "--files",
+                            ".",
+                            "-o",
+                            "json",
+                        ],
+                    );
+                    let offline: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+                    assert_eq!(
+                        reasons(&offline),
+                        reasons(&online),
+                        "{body} {}",
+                        String::from_utf8_lossy(&output.stderr)
+                    );
+                    let decision = online["decision"].as_str().unwrap();
+                    assert_eq!(output.status.code(), Some(if decision == "allow" { 0 } else { 2 }), "{body}");
+                    *seen.entry(decision.to_owned()).or_default() += 1;
+                }
+            }
+        }
+    }
+    // The matrix is of use only when it has both.
+    assert!(seen.values().all(|count| *count >= 10) && seen.len() == 2, "{seen:?}");
+}
+
+#[test]
+fn the_command_line_asks_a_server() {
+    let server = Launch::dev().start();
+    let ask = |arguments: &[&str]| {
+        let output = authx(Some(&server), arguments);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, allow) = ask(&["check", "User:alice", "read", "Document:roadmap"]);
+    assert!(code == Some(0) && allow.starts_with("allow") && allow.contains("by editors-edit"), "{allow}");
+    let (code, deny) = ask(&["check", "User:bob", "read", "Document:roadmap"]);
+    assert!(code == Some(2) && deny.starts_with("deny"), "{deny}");
+    let (code, same) = ask(&["apply", "."]);
+    assert!(code == Some(0) && same.contains("nothing to change"), "{same}");
+    assert_eq!(ask(&["validate", "."]), (Some(0), "documents: valid · 9 policies\n".to_owned()));
+    assert_eq!(ask(&["check"]).0, Some(64));
+    let nowhere = authx(None, &["check", "User:a", "read", "Doc:b", "--server", "http://127.0.0.1:1", "--store", "x"]);
+    assert_eq!(nowhere.status.code(), Some(5));
+}

@@ -1,0 +1,123 @@
+//! What was true before a restart is true after it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Launch};
+use crate::{DEMO, store};
+
+/// Everything that a client can read of a server, without ids that are made for one answer.
+fn readable(client: &Client) -> Value {
+    let mut all = json!({});
+    for path in ["/v1/stores", "/v1/keys", "/v1/tenants"] {
+        all[path] = client.get(path).expect(200);
+    }
+    let stores = all["/v1/stores"]["stores"].as_array().unwrap().clone();
+    for store in stores {
+        let path = format!("/v1/stores/{}", store["id"].as_str().unwrap());
+        for part in ["", "/entities?page_size=1000", "/policies", "/links", "/releases"] {
+            all[format!("{path}{part}")] = client.get(&format!("{path}{part}")).expect(200);
+        }
+        all[format!("{path}/schema")] = client.get(&format!("{path}/schema")).value();
+        all[format!("{path}/schema")].as_object_mut().unwrap().remove("request_id");
+        for user in ["alice", "ann", "bob", "cy", "nobody"] {
+            for action in ["read", "write", "share"] {
+                for document in ["handbook", "roadmap", "salaries"] {
+                    let mut body = json!({"principal": format!("User:{user}"), "action": action, "resource": format!("Document:{document}")});
+                    body["context"] = json!({"mfa": true});
+                    let mut answer = client.post(&format!("{path}/check"), &body).expect(200);
+                    answer.as_object_mut().unwrap().remove("decision_id");
+                    all[format!("{path} {body}")] = answer;
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_restart_keeps_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::dev().start_in(dir.path());
+    let client = server.anyone();
+    let link = json!({"template": "shared-with", "principal": "User:bob", "resource": "Document:roadmap"});
+    client.put(&format!("{DEMO}/links/bob-roadmap"), &link).expect(200);
+    let first = client.get(DEMO).expect(200)["release"].as_str().unwrap().to_owned();
+    client
+        .put(
+            &format!("{DEMO}/policies/more"),
+            &json!({"cedar": "permit (principal == User::\"cy\", action, resource is Document);"}),
+        )
+        .expect(200);
+    client.delete(&format!("{DEMO}/policies/office-network")).expect(204);
+    let other = store(
+        &client,
+        "other",
+        &json!({"validation": "off", "policy_errors": "cedar", "request_attributes": "ignore"}),
+    );
+    client
+        .post(
+            &format!("{other}/write"),
+            &json!({"entities": {"upsert": [{"uid": "User:x", "tags": {"a": 1}}], "delete": ["User:y"]}}),
+        )
+        .expect(200);
+    client.delete(&store(&client, "gone", &json!({}))).expect(204);
+    let made =
+        client.post("/v1/keys", &json!({"name": "k", "scopes": ["read", "check"], "stores": ["other"]})).expect(201);
+    let page = client.get(&format!("{DEMO}/entities?page_size=5")).expect(200);
+    let before = readable(&client);
+
+    for crash in [false, true] {
+        if crash {
+            server.kill();
+        } else {
+            let status = server.terminate(Duration::from_secs(12));
+            assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        }
+        server = Launch::dev().start_in(dir.path());
+        let client = server.anyone();
+        assert_eq!(readable(&client), before);
+        // Tokens that were given before are still good.
+        let fresh = json!({"principal": "User:bob", "action": "read", "resource": "Document:roadmap", "consistency": {"mode": "at_least_as_fresh", "token": page["consistency_token"]}});
+        let answer = client.post(&format!("{DEMO}/check"), &fresh).expect(200);
+        assert_eq!((&answer["decision"], &answer["revision"]), (&json!("allow"), &page["revision"]));
+        assert!(!answer["warnings"].to_string().contains("restored"));
+        let next = page["next_page_token"].as_str().unwrap();
+        client.get(&format!("{DEMO}/entities?page_size=5&page_token={next}")).expect(200);
+        let keyed = server.with_key(made["secret"].as_str().unwrap());
+        keyed.get(&other).expect(200);
+        keyed.get(DEMO).expect_problem(404, "not_found");
+    }
+    let client = server.anyone();
+    client.send("POST", &format!("{DEMO}/releases/{first}/activate"), &[], b"").expect(200);
+    client.get(&format!("{DEMO}/policies/office-network")).expect(200);
+    client.get(&format!("{DEMO}/policies/more")).expect_problem(404, "not_found");
+}
+
+#[test]
+fn keys_outlive_a_restart_and_revoked_ones_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::normal().start_in(dir.path());
+    let keys = server.keys();
+    let made = server.admin().post("/v1/keys", &json!({"name": "k", "scopes": ["read"]})).expect(201);
+    server.admin().delete(&format!("/v1/keys/{}", made["id"].as_str().unwrap())).expect(204);
+    server.kill();
+    server = Launch::normal().start_in(dir.path());
+    assert_eq!(server.keys(), keys);
+    server.admin().get("/v1/stores").expect(200);
+    server.platform().get("/v1/tenants").expect(200);
+    server.with_key(made["secret"].as_str().unwrap()).get("/v1/stores").expect_problem(401, "unauthenticated");
+}
+
+#[test]
+fn a_data_directory_is_of_one_process() {
+    let server = Launch::dev().start();
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_authx"))
+        .args(["serve", "--dev", "--bind", "127.0.0.1:0", "--data-dir"])
+        .arg(server.data_dir())
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1), "{}", String::from_utf8_lossy(&second.stderr));
+    server.anyone().get("/readyz").expect(200);
+}

@@ -1,0 +1,206 @@
+//! Crashes, stops and the disk: what was acknowledged is there, and nothing is there by half.
+//!
+//! `AUTHX_KILL_ROUNDS` says how often the server is killed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test ends where something is not as expected"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+use std::process::Command;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use support::{Client, Launch, Server, in_ci};
+
+const CLIENTS: usize = 6;
+/// Entities that one write puts, under one marker.
+const BATCH: usize = 3;
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// A write that the server said is done.
+struct Acknowledged {
+    marker: String,
+    revision: u64,
+}
+
+fn batch(marker: &str) -> Value {
+    let entity = |i| json!({"uid": format!("Item:{marker}-{i}"), "attrs": {"marker": marker}});
+    json!({"entities": {"upsert": (0..BATCH).map(entity).collect::<Vec<_>>()}})
+}
+
+/// Clients that write until the server is gone.
+fn load(server: &Server, store: &str) -> Vec<JoinHandle<Vec<Acknowledged>>> {
+    let write = |client: Client, path: String, name: usize| {
+        let mut done = Vec::new();
+        for i in 0.. {
+            let marker = format!("{name}-{i}");
+            let body = batch(&marker).to_string();
+            let Some(reply) = client.try_send("POST", &path, &[], body.as_bytes()) else { break };
+            if reply.status != 200 {
+                assert!([429, 503].contains(&reply.status), "{}", reply.text());
+                continue;
+            }
+            done.push(Acknowledged { marker, revision: reply.value()["revision"].as_u64().unwrap() });
+        }
+        done
+    };
+    let start = |name| {
+        let (client, path) = (server.anyone(), format!("{store}/write"));
+        std::thread::spawn(move || write(client, path, name))
+    };
+    (0..CLIENTS).map(start).collect()
+}
+
+fn new_store(client: &Client) -> String {
+    let made = client.post("/v1/stores", &json!({"name": "load"})).expect(201);
+    format!("/v1/stores/{}", made["id"].as_str().unwrap())
+}
+
+/// How many entities each marker has.
+fn stored(client: &Client, store: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    let mut token = String::new();
+    loop {
+        let page = client.get(&format!("{store}/entities?page_size=1000{token}")).expect(200);
+        for entity in page["entities"].as_array().unwrap() {
+            *counts.entry(entity["attrs"]["marker"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        let Some(next) = page["next_page_token"].as_str() else { return counts };
+        token = format!("&page_token={next}");
+    }
+}
+
+/// What was acknowledged is whole; what was not is whole or absent; no revision is lost or given twice.
+fn verify(client: &Client, store: &str, acknowledged: &[Acknowledged]) {
+    let counts = stored(client, store);
+    let partial: Vec<_> = counts.iter().filter(|(_, count)| **count != BATCH).collect();
+    assert!(partial.is_empty(), "written by half: {partial:?}");
+    for write in acknowledged {
+        assert!(counts.contains_key(&write.marker), "acknowledged and lost: {}", write.marker);
+        let read = client.get(&format!("{store}/entities/Item/{}-0", write.marker)).expect(200);
+        assert_eq!(read["attrs"]["marker"], write.marker);
+    }
+    let mut revisions: Vec<u64> = acknowledged.iter().map(|write| write.revision).collect();
+    revisions.sort_unstable();
+    let known = revisions.len();
+    revisions.dedup();
+    assert_eq!(revisions.len(), known, "two writes had one revision");
+    let revision = client.get(store).expect(200)["revision"].as_u64().unwrap();
+    assert!(revision >= revisions.last().copied().unwrap_or_default());
+    // Every commit of this store is one batch.
+    assert_eq!(revision, counts.len() as u64);
+}
+
+fn join(load: Vec<JoinHandle<Vec<Acknowledged>>>) -> Vec<Acknowledged> {
+    load.into_iter().flat_map(|client| client.join().unwrap()).collect()
+}
+
+/// A number below `bound` that differs from run to run.
+fn any_below(bound: u64, round: u32) -> u64 {
+    std::hash::RandomState::new().hash_one(round) % bound
+}
+
+#[test]
+fn acknowledged_writes_survive_kill() {
+    let rounds = std::env::var_os("AUTHX_KILL_ROUNDS").map_or(20, |text| text.to_str().unwrap().parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::dev().start_in(dir.path());
+    let (mut slowest, mut total) = (Duration::ZERO, 0);
+    for round in 0..rounds {
+        let store = new_store(&server.anyone());
+        let delay = Duration::from_micros(any_below(250_000, round));
+        let load = load(&server, &store);
+        std::thread::sleep(delay);
+        server.kill();
+        let acknowledged = join(load);
+        server = Launch::dev().start_in(dir.path());
+        assert!(server.ready_in < READY_WITHIN, "round {round}: ready after {:?}", server.ready_in);
+        slowest = slowest.max(server.ready_in);
+        total += acknowledged.len();
+        println!("round {round}: killed after {delay:?}, {} writes acknowledged", acknowledged.len());
+        verify(&server.anyone(), &store, &acknowledged);
+        server.anyone().post(&format!("{store}/write"), &batch("after")).expect(200);
+    }
+    println!("{rounds} kills, {total} writes acknowledged, none lost; slowest start {slowest:?}");
+    assert!(total > 0, "no write was acknowledged before any kill");
+}
+
+#[test]
+fn a_stop_under_load_finishes_what_it_took() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::dev().start_in(dir.path());
+    let store = new_store(&server.anyone());
+    let load = load(&server, &store);
+    std::thread::sleep(Duration::from_millis(500));
+    let begun = Instant::now();
+    let status = server.terminate(Duration::from_secs(10));
+    assert!(status.is_some(), "still running after 10 s: {}", server.log());
+    assert_eq!(status.unwrap().code(), Some(0), "{}", server.log());
+    let acknowledged = join(load);
+    println!("stopped in {:?}, {} writes acknowledged", begun.elapsed(), acknowledged.len());
+    assert!(!acknowledged.is_empty());
+    server = Launch::dev().start_in(dir.path());
+    verify(&server.anyone(), &store, &acknowledged);
+}
+
+/// Whether system calls can be watched; without it a developer goes on, CI does not.
+fn can_trace() -> bool {
+    let works = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).status().is_ok_and(|s| s.success());
+    assert!(works || !in_ci(), "strace is needed in CI");
+    if !works {
+        println!("skipped: no strace");
+    }
+    works
+}
+
+/// The lines of a trace from the one that holds `from` to the one behind it that holds `to`.
+fn between(lines: &[&str], from: &str, to: &str) -> Vec<String> {
+    let begin =
+        lines.iter().position(|line| line.contains(from)).unwrap_or_else(|| panic!("`{from}` is not in the trace"));
+    let rest = &lines[begin..];
+    let end = rest.iter().position(|line| line.contains(to)).unwrap_or_else(|| panic!("`{to}` is not in the trace"));
+    rest[..end].iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_write_is_on_the_disk_before_it_is_acknowledged() {
+    if !can_trace() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let calls = "trace=fdatasync,fsync,recvfrom,read,readv,write,sendto,sendmsg,writev";
+    let mut server = Launch::dev()
+        .under(["strace", "-D", "-f", "-qq", "-s", "200", "-e", calls, "-o", trace.to_str().unwrap()])
+        .start_in(&dir.path().join("data"));
+    let client = server.anyone();
+    let store = new_store(&client);
+    for round in 0..5 {
+        let path = format!("{store}/write?round={round}");
+        client.post(&path, &batch(&round.to_string())).expect(200);
+    }
+    client
+        .put("/v1/stores/documents/policies/traced", &json!({"cedar": "permit (principal, action, resource);"}))
+        .expect(200);
+    let status = server.terminate(Duration::from_secs(20));
+    assert!(status.is_some_and(|status| status.success()));
+    std::thread::sleep(Duration::from_millis(200));
+    let text = std::fs::read_to_string(&trace).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let arrivals = (0..5).map(|round| format!("/write?round={round} HTTP")).chain(["/policies/traced HTTP".to_owned()]);
+    for arrival in arrivals {
+        let during = between(&lines, &arrival, "HTTP/1.1 200");
+        let synced = during.iter().any(|line| line.contains("sync") && line.trim_end().ends_with("= 0"));
+        assert!(synced, "{arrival} was acknowledged before it was on the disk:\n{}", during.join("\n"));
+    }
+}
