@@ -17,6 +17,7 @@ use crate::api::{Services, configure, track};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Identity;
+use crate::keys::KeyTable;
 use crate::pap::{Administration, PapError, Releases, Stores, Writers};
 use crate::pdp::Pdp;
 use crate::replica::{LoadError, Replica, load_store};
@@ -65,8 +66,8 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let loopback = config.server.bind.ip().is_loopback();
     let first = start::prepare(&storage, clock, data_dir, dev).await?;
     let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
-    let identity =
-        Arc::new(Identity::new(storage.keys.all_usable().await?, start::tenants(&storage).await?, open_tenant, clock));
+    let keys = Arc::new(KeyTable::new(&storage.keys.all_usable().await?, start::tenants(&storage).await?));
+    let identity = Arc::new(Identity::new(Arc::clone(&keys), open_tenant, clock));
     let tasks = TaskTracker::new();
     let writers =
         Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), tokio::runtime::Handle::current());
@@ -80,7 +81,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         pdp: Pdp::new(Arc::clone(&replica), storage.clone(), limits, clock, deadline),
         stores: Stores::new(writers.clone()),
         releases: Releases::new(writers.clone(), config.limits.compilers),
-        administration: Administration::new(storage.clone(), Arc::clone(&identity), clock),
+        administration: Administration::new(storage.clone(), keys, clock),
         identity,
         replica,
         writers,

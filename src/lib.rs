@@ -1,16 +1,30 @@
-//! AuthX: a standalone, multi-tenant policy decision point. Modules in reading order.
+//! AuthX: a standalone, multi-tenant policy decision point. Modules in reading order: each uses only those above it.
 
-pub mod api;
-pub mod app;
-pub mod cli;
+// Names, and whose they are.
 pub mod clock;
-pub mod config;
-pub mod identity;
 pub mod ids;
+pub mod scope;
+pub mod tokens;
+
+// Durable truth.
+pub mod storage;
+
+// What is kept in memory.
+pub mod keys;
+pub mod replica;
+
+// Use cases that change, and those that answer.
 pub mod pap;
 pub mod pdp;
-pub mod replica;
-pub mod scope;
-pub mod storage;
+
+// Who is calling, and HTTP.
+pub mod api;
+pub mod identity;
+
+// The process.
+pub mod config;
 pub mod telemetry;
-pub mod tokens;
+
+pub mod app;
+
+pub mod cli;

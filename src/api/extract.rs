@@ -11,12 +11,13 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code};
-use crate::identity::{Caller, Permission};
+use crate::identity::Caller;
+use crate::keys::Permission;
 use crate::replica::OpenStore;
 use crate::scope::TenantScope;
 
 /// The authenticated caller.
-pub struct Authenticated(pub Arc<Caller>);
+pub struct Authenticated(pub Caller);
 
 impl FromRequest for Authenticated {
     type Error = ApiError;
@@ -27,7 +28,7 @@ impl FromRequest for Authenticated {
     }
 }
 
-fn authenticate(request: &HttpRequest) -> Result<Arc<Caller>, ApiError> {
+fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
     let services = services(request)?;
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str());
     let authorization = match text(AUTHORIZATION.as_str()) {
@@ -72,7 +73,7 @@ impl Authenticated {
 ///
 /// A store of another tenant, one that the key does not reach and one that does not exist answer alike.
 pub struct StoreAccess {
-    pub caller: Arc<Caller>,
+    pub caller: Caller,
     pub tenant: TenantScope,
     pub store: Arc<OpenStore>,
 }

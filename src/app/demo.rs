@@ -5,8 +5,8 @@ use authx_engine::{EntityInput, PolicySource, SchemaSource, SchemaSyntax, Settin
 
 use crate::api::Services;
 use crate::app::AppError;
-use crate::identity::{KeySpec, Permission};
 use crate::ids::{StoreAlias, TenantId, Timestamp};
+use crate::keys::{KeySpec, Permission};
 use crate::pap::{ApplyRequest, DataWrite, NewStore, Proposal};
 use crate::scope::TenantScope;
 

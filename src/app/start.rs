@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
 use crate::clock::{Clock, fill_random};
-use crate::identity::{KeySpec, Permission, make_key};
 use crate::ids::TenantId;
+use crate::keys::{KeySpec, Permission, make_key};
 use crate::storage::Storage;
 use crate::storage::records::TenantRecord;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::identity::{Identity, KeySpec, NewKey, Permission, make_key};
 use crate::ids::{KeyId, TenantId};
+use crate::keys::{KeySpec, KeyTable, NewKey, Permission, make_key};
 use crate::pap::error::PapError;
 use crate::storage::Storage;
 use crate::storage::records::{KeyRecord, TenantRecord};
@@ -20,14 +20,14 @@ pub struct NewTenant {
 #[derive(Clone)]
 pub struct Administration {
     storage: Storage,
-    identity: Arc<Identity>,
+    keys: Arc<KeyTable>,
     clock: Clock,
 }
 
 impl Administration {
     #[must_use]
-    pub fn new(storage: Storage, identity: Arc<Identity>, clock: Clock) -> Self {
-        Self { storage, identity, clock }
+    pub fn new(storage: Storage, keys: Arc<KeyTable>, clock: Clock) -> Self {
+        Self { storage, keys, clock }
     }
 
     /// Makes a tenant and an `admin` key of it.
@@ -37,7 +37,7 @@ impl Administration {
     pub async fn create_tenant(&self, name: String) -> Result<NewTenant, PapError> {
         let tenant = TenantRecord { id: self.clock.tenant_id(), name, created_at: self.clock.now() };
         self.storage.tenants.insert(&tenant).await?;
-        self.identity.admit_tenant(tenant.id);
+        self.keys.admit_tenant(tenant.id);
         let spec = KeySpec {
             tenant: Some(tenant.id),
             name: "admin".to_owned(),
@@ -64,7 +64,7 @@ impl Administration {
     pub async fn create_key(&self, spec: KeySpec) -> Result<NewKey, PapError> {
         let key = make_key(spec, self.clock)?;
         self.storage.keys.insert(&key.record).await?;
-        self.identity.admit(&key.record);
+        self.keys.admit(&key.record);
         Ok(key)
     }
 
@@ -89,7 +89,7 @@ impl Administration {
         if !self.storage.keys.revoke(tenant, id, self.clock.now()).await? {
             return Err(PapError::NotFound { what: "key", name: id.to_string() });
         }
-        self.identity.expel(id);
+        self.keys.expel(id);
         Ok(())
     }
 }

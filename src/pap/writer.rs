@@ -15,11 +15,11 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::ids::{Revision, StoreId};
+use crate::ids::{Revision, StoreId, Timestamp};
 use crate::pap::PapError;
 use crate::replica::{OpenStore, Replica, load_store};
 use crate::storage::Storage;
-use crate::storage::records::WriteRecord;
+use crate::storage::records::{StoreRecord, WriteRecord};
 
 /// Writes that one transaction takes at most.
 const GROUP: usize = 256;
@@ -162,7 +162,7 @@ impl Writers {
             return;
         }
         match self.store_group(store, &mut accepted).await {
-            Ok(()) => self.acknowledge(store, accepted),
+            Ok(at) => self.acknowledge(store, accepted, at),
             Err(error) => {
                 let message = error.to_string();
                 tracing::error!(store = %store.scope().store(), error = %message, "a group of writes was not stored");
@@ -175,7 +175,7 @@ impl Writers {
         }
     }
 
-    async fn store_group(&self, store: &OpenStore, accepted: &mut [(Job, Planned)]) -> Result<(), PapError> {
+    async fn store_group(&self, store: &OpenStore, accepted: &mut [(Job, Planned)]) -> Result<Timestamp, PapError> {
         let gone = || PapError::NotFound { what: "store", name: store.scope().store().to_string() };
         let mut transaction = self.storage.writes.begin(store.scope()).await?.ok_or_else(gone)?;
         let at = self.clock.now();
@@ -188,13 +188,14 @@ impl Writers {
             }
         }
         transaction.commit().await?;
-        Ok(())
+        Ok(at)
     }
 
-    fn acknowledge(&self, store: &OpenStore, accepted: Vec<(Job, Planned)>) {
+    fn acknowledge(&self, store: &OpenStore, accepted: Vec<(Job, Planned)>, at: Timestamp) {
         let epoch = store.current().epoch.clone();
         if let Some((_, last)) = accepted.last() {
             store.publish(last.after.snapshot.clone(), last.after.newest.clone(), self.replica.tokens());
+            store.set_record(StoreRecord { updated_at: at, ..StoreRecord::clone(&store.record()) });
         }
         for (job, planned) in accepted {
             let revision = Revision(planned.after.snapshot.revision());

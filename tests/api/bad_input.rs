@@ -1,8 +1,10 @@
 //! No input ends the process, is half applied, or is answered with anything but a problem.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::support::{Client, Launch};
+use crate::support::{Client, Launch, Server};
 use crate::{DEMO, store};
 
 /// What is sent, and what must come back.
@@ -141,6 +143,7 @@ fn too_large() -> Vec<Case> {
 }
 
 /// Requests that can be read, whose data does not fit.
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn ill_fitting(free: &str) -> Vec<Case> {
     let check = format!("{DEMO}/check");
     let write = format!("{DEMO}/write");
@@ -443,6 +446,22 @@ fn state(client: &Client, free: &str) -> serde_json::Value {
     state
 }
 
+/// Whether the process lives and answers. One that dies of its stack takes a moment to be gone.
+fn alive(server: &mut Server) -> bool {
+    let answers = server.anyone().try_send("GET", "/livez", &[], b"").is_some_and(|reply| reply.status == 200);
+    answers && server.is_running()
+}
+
+/// Whether memory that was freed is given back while ordinary requests go on.
+fn settles_below(server: &Server, bytes: u64) -> bool {
+    let check = check_with(r#""context":{}"#);
+    (0..300).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        server.anyone().send("POST", &format!("{DEMO}/check"), &[], check.as_bytes()).expect(200);
+        server.resident_bytes() < bytes
+    })
+}
+
 #[test]
 fn bad_input_is_refused_and_changes_nothing() {
     let mut server = Launch::dev().start();
@@ -465,15 +484,17 @@ fn bad_input_is_refused_and_changes_nothing() {
             let text: String = reply.map(|reply| reply.text().chars().take(300).collect()).unwrap_or_default();
             wrong.push(format!("{what}: expected {status} {code}, got {got:?} {text}"));
         }
-        if !server.is_running() {
-            panic!("`{what}` ended the process: {}", server.log());
-        }
+        assert!(alive(&mut server), "`{what}` ended the process: {}", server.log());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(state(&client, &free), before);
     client.get("/readyz").expect(200);
-    let grown = server.resident_bytes().saturating_sub(memory) >> 20;
-    assert!(grown < 100, "the process grew by {grown} MiB");
+    println!("right after: {} MiB more", server.resident_bytes().saturating_sub(memory) >> 20);
+    assert!(
+        settles_below(&server, memory + (100 << 20)),
+        "the process grew by {} MiB",
+        (server.resident_bytes() - memory) >> 20
+    );
 }
 
 #[test]
@@ -542,7 +563,7 @@ fn a_policy_that_was_accepted_can_be_read() {
                 client.get(&format!("{free}/policies")).expect(200);
                 let path = format!("{free}/policies/hostile");
                 let read = client.try_send("GET", &path, &[], b"");
-                assert!(server.is_running(), "reading {bytes} bytes of `{part}{operator}` ended the process");
+                assert!(alive(&mut server), "reading {bytes} bytes of `{part}{operator}` ended the process");
                 read.unwrap().expect(200);
             } else {
                 reply.expect_problem(422, "invalid_release");

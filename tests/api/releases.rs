@@ -243,6 +243,8 @@ fn many_appliers_at_once_lose_nothing() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert_eq!(client.get(&store).expect(200)["policies"], 40);
 }

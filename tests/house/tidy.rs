@@ -9,7 +9,7 @@ use crate::support::root;
 const LAYERS: [&[&str]; 8] = [
     &["ids", "scope", "clock", "tokens"],
     &["storage"],
-    &["replica"],
+    &["replica", "keys"],
     &["pdp", "pap"],
     &["identity", "api"],
     &["config", "telemetry"],

@@ -101,7 +101,7 @@ impl Client {
     /// Sends bytes as they are and reads one answer.
     pub(crate) fn raw(&self, bytes: Vec<u8>) -> Option<Reply> {
         let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+        stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
         if bytes.len() <= SENT_AT_ONCE {
             stream.write_all(&bytes).ok()?;
             return read_reply(stream);
@@ -140,7 +140,7 @@ fn read_reply(stream: TcpStream) -> Option<Reply> {
             }
         }
     }
-    match reply.header("content-length").map(|length| length.parse::<usize>()) {
+    match reply.header("content-length").map(str::parse::<usize>) {
         Some(length) => {
             reply.body = vec![0; length.ok()?];
             reader.read_exact(&mut reply.body).ok()?;

@@ -3,33 +3,47 @@
 //! No I/O, no async, no clock and no globals: everything comes in as an argument, and a thread remembers nothing but
 //! how type names parse. Modules in reading order.
 
+// Words: ids, JSON, values, findings.
+mod json;
+mod problem;
+mod uid;
+mod value;
+
+// From an author's text to a release.
 mod access;
 mod cedar;
 mod condition;
-mod conform;
-mod data;
-mod decide;
-mod entity;
-mod hierarchy;
+mod expansion;
 mod index;
-mod input;
-mod json;
-mod links;
 mod parse;
 mod policy;
-mod problem;
 mod release;
-mod request;
 mod scan;
 mod schema;
 mod scope;
-mod slice;
-mod snapshot;
 mod stack;
+
+// Data: entities and links.
+mod conform;
+mod data;
+mod entity;
+mod links;
+
+// One decision.
+mod snapshot;
+
+mod request;
+
+mod input;
+
+mod hierarchy;
+
+mod slice;
+
+mod decide;
+
 #[cfg(test)]
 mod tests;
-mod uid;
-mod value;
 
 pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
 pub use data::{Change, Data, EntityInput, LinkInput, MAX_PARENTS, read_entity};

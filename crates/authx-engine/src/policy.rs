@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use crate::access::{AccessPaths, MAX_POINTS};
 use crate::cedar::{Effect, Expr, ExprKind, Literal, Template};
 use crate::condition::{self, MAX_PREPARED_DEPTH};
+use crate::json::MAX_DEPTH;
 use crate::problem::Problem;
 use crate::scan::{PolicySource, TextLimits};
 use crate::scope::Scope;
@@ -153,9 +154,32 @@ pub fn policy_json(text: &str) -> Result<serde_json::Value, String> {
                 .map_err(|error| error.to_string())
                 .and_then(|template| template.to_json().map_err(|error| error.to_string())),
         };
-        json.map_err(Failed)
+        // What goes back to a small stack must be shallow: a value is printed and dropped by recursion.
+        match json {
+            Ok(json) if nesting(&json) > MAX_DEPTH => {
+                Err(Failed(format!("the JSON form is nested more than {MAX_DEPTH} deep")))
+            }
+            json => json.map_err(Failed),
+        }
     })
     .map_err(|failed| failed.0)
+}
+
+/// How deep a JSON value is nested, found without recursion.
+fn nesting(json: &serde_json::Value) -> usize {
+    let (mut deepest, mut open) = (0, vec![(json, 1)]);
+    while let Some((value, depth)) = open.pop() {
+        deepest = deepest.max(depth);
+        match value {
+            serde_json::Value::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
+            serde_json::Value::Object(fields) => open.extend(fields.values().map(|field| (field, depth + 1))),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => {}
+        }
+    }
+    deepest
 }
 
 /// Why a form could not be made from another.

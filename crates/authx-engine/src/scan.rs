@@ -128,6 +128,9 @@ pub(crate) fn check_text(origin: &Origin<'_>, what: &str, max_bytes: usize, max_
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            // In a policy these compare; in a schema they nest: `Set<Set<…>>`.
+            b'<' if what == "schema" => depth += 1,
+            b'>' if what == "schema" => depth = depth.saturating_sub(1),
             _ => {}
         }
         prefix = match byte {

@@ -11,6 +11,7 @@ use crate::cedar::{
     context_schema_for_action, extensions, fuzzy_search_limited,
 };
 use crate::cedar::{Eid, PolicySet, entities_context_type};
+use crate::expansion::check_expansion;
 use crate::problem::{Origin, Problem, Span, first_label, message_of};
 use crate::scan::{TextLimits, check_text};
 
@@ -78,6 +79,9 @@ impl Schema {
         let origin = Origin { file: file.as_deref(), line: 1, column: 1, text: &source.text };
         let whole = Span { offset: 0, length: 0 };
         check_text(&origin, "schema", limits.schema_bytes, limits.nesting).map_err(|p| vec![p])?;
+        if let Some(message) = json_form(&source).and_then(|json| check_expansion(&json).err()) {
+            return Err(vec![Problem::error("schema_too_large", message).at(&origin, whole)]);
+        }
         let fail = |error: &dyn miette::Diagnostic| {
             let place = |d: &dyn miette::Diagnostic| first_label(d).unwrap_or(whole);
             let mut problems: Vec<Problem> = Vec::new();
@@ -150,6 +154,17 @@ impl Schema {
 
     pub(crate) fn suggest_type(&self, ty: &EntityType) -> Option<String> {
         suggest(&ty.to_string(), &self.types.keys().map(ToString::to_string).collect::<Vec<_>>())
+    }
+}
+
+/// Cedar's JSON form of a schema before its names are resolved; `None` when it has errors, which compiling tells.
+fn json_form(source: &SchemaSource) -> Option<serde_json::Value> {
+    match source.syntax {
+        SchemaSyntax::Cedar => {
+            let (fragment, _) = cedar_policy::SchemaFragment::from_cedarschema_str(&source.text).ok()?;
+            fragment.to_json_value().ok()
+        }
+        SchemaSyntax::Json => serde_json::from_str(&source.text).ok(),
     }
 }
 

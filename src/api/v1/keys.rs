@@ -9,8 +9,8 @@ use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Authenticated, Body, Query};
 use crate::api::paging::PageQuery;
 use crate::api::v1::stores::name;
-use crate::identity::{KeySpec, NewKey, Permission};
 use crate::ids::{KeyId, Timestamp};
+use crate::keys::{KeySpec, NewKey, Permission};
 use crate::storage::records::KeyRecord;
 
 /// A key to make.

@@ -11,13 +11,14 @@ use crate::{
 const SCHEMA: &str =
     "entity User; entity Doc = { owner: User }; action \"read\" appliesTo { principal: [User], resource: [Doc] };";
 
-fn schema(text: &str) -> Option<SchemaSource> {
-    Some(SchemaSource { syntax: SchemaSyntax::Cedar, file: Some("s.cedarschema".to_owned()), text: text.to_owned() })
+fn schema(text: &str) -> SchemaSource {
+    SchemaSource { syntax: SchemaSyntax::Cedar, file: Some("s.cedarschema".to_owned()), text: text.to_owned() }
 }
 
 fn compile(text: &str, base: Option<&Release>) -> Result<Release, Vec<Problem>> {
     let sources = split_policies(Some("f.cedar"), text);
-    Release::compile("r", schema(SCHEMA), &sources, &CompileOptions::default(), base).map(|compiled| compiled.release)
+    Release::compile("r", Some(schema(SCHEMA)), &sources, &CompileOptions::default(), base)
+        .map(|compiled| compiled.release)
 }
 
 /// (code, line, column) of every problem.
@@ -44,21 +45,40 @@ fn problems_stand_where_the_author_wrote_them() {
     );
     assert_eq!(places(compile(&format!("{good}{other}@id(\"a b\") {good}"), None)), at("invalid_policy_id", 3, 1));
     assert_eq!(places(compile(&format!("@id(\"a\") {good}@id(\"a\") {good}"), None)), at("duplicate_policy_id", 2, 1));
-    assert_eq!(
-        places(compile(&format!("{good}permit(principal == Usr::\"a\", action, resource);"), None)),
-        at("policy_invalid", 2, 21)
-    );
+    let unknown = places(compile(&format!("{good}permit(principal == Usr::\"a\", action, resource);"), None));
+    assert_eq!(unknown, [at("policy_invalid", 2, 21), at("policy_warning", 2, 1)].concat());
 }
 
 #[test]
 fn schemas_are_refused_with_their_place() {
-    let broken =
-        |text: &str| Release::compile("r", schema(text), &[], &CompileOptions::default(), None).map(|c| c.release);
+    let broken = |text: &str| {
+        Release::compile("r", Some(schema(text)), &[], &CompileOptions::default(), None).map(|c| c.release)
+    };
     assert_eq!(places(broken("entity User;\nentity Doc in [Folder];")), at("schema_invalid", 2, 16));
     assert_eq!(places(broken("entity User\nentity Doc;"))[0].0, "schema_invalid");
     // A cycle of common types.
     assert_eq!(places(broken("type A = { b: B }; type B = { a: A };"))[0].0, "schema_invalid");
     assert_eq!(places(broken("action a in [b]; action b in [a];"))[0].0, "schema_invalid");
+}
+
+#[test]
+fn schemas_that_explode_are_refused() {
+    let code = |text: &str| {
+        let found = Release::compile("r", Some(schema(text)), &[], &CompileOptions::default(), None);
+        found.err().and_then(|problems| problems.into_iter().next()).map(|p| p.code.into_owned())
+    };
+    let doubling = (1..40).fold(String::new(), |all, n| format!("{all}type T{n} = {{ a: T{0}, b: T{0} }};\n", n - 1));
+    assert_eq!(
+        code(&format!("type T0 = Long;\n{doubling}entity U {{ a: T39 }};")).as_deref(),
+        Some("schema_too_large")
+    );
+    let chain = (1..2_000).fold(String::new(), |all, n| format!("{all}type T{n} = Set<T{}>;\n", n - 1));
+    assert_eq!(code(&format!("type T0 = Long;\n{chain}entity U {{ a: T1999 }};")).as_deref(), Some("schema_too_large"));
+    let sets = |n: usize| format!("entity U {{ a: {}Long{} }};", "Set<".repeat(n), ">".repeat(n));
+    assert_eq!(code(&sets(200)).as_deref(), Some("nesting_too_deep"));
+    assert_eq!(code(&sets(50)), None);
+    let many = (0..2_000).fold(String::new(), |all, n| format!("{all}entity E{n} {{ a: T0, b: T0 }};\n"));
+    assert_eq!(code(&format!("type T0 = {{ x: Long, y: Set<String> }};\n{many}")), None);
 }
 
 #[test]
@@ -107,9 +127,14 @@ fn unchanged_policies_are_shared() {
 fn a_policy_that_was_not_validated_is_lent_to_no_strict_release() {
     let text = "permit(principal, action, resource) when { resource.nothing };";
     let off = CompileOptions { validation: Check::Off, ..CompileOptions::default() };
-    let loose = Release::compile("r", schema(SCHEMA), &split_policies(None, text), &off, None).unwrap().release;
-    let strict =
-        Release::compile("r", schema(SCHEMA), &split_policies(None, text), &CompileOptions::default(), Some(&loose));
+    let loose = Release::compile("r", Some(schema(SCHEMA)), &split_policies(None, text), &off, None).unwrap().release;
+    let strict = Release::compile(
+        "r",
+        Some(schema(SCHEMA)),
+        &split_policies(None, text),
+        &CompileOptions::default(),
+        Some(&loose),
+    );
     assert_eq!(strict.unwrap_err()[0].code, "policy_invalid");
 }
 
