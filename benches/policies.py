@@ -2,7 +2,7 @@
 """A store of many policies: apply it, change one policy at a time while checks run, load it again, and weigh it.
 
 policies.py [POLICIES] [ENTITIES]   (100000 and 1000000; ENTITIES 0 leaves that part out)
-Needs target/release/authx, wrk and taskset. Prints one line a figure. Standard library only.
+The server runs on the cores CPUS (default 0), the load on core 1. Needs target/release/authx and taskset. Prints one line a figure. Standard library only.
 """
 import http.client, json, os, pathlib, re, socket, subprocess, sys, tempfile, threading, time
 
@@ -85,7 +85,7 @@ def p99(line):
 
 def policies(count):
     with tempfile.TemporaryDirectory() as data:
-        server = Server(data, '0')
+        server = Server(data, os.environ.get('CPUS', '0'))
         empty = server.memory()
         store = server.must('POST', '/v1/stores', {'name': 'many'})['id']
         path = f'/v1/stores/{store}'
