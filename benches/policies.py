@@ -2,7 +2,8 @@
 """A store of many policies: apply it, change one policy at a time while checks run, load it again, and weigh it.
 
 policies.py [POLICIES] [ENTITIES]   (100000 and 1000000; ENTITIES 0 leaves that part out)
-The server runs on the cores CPUS (default 0), the load on core 1. Needs target/release/authx and taskset. Prints one line a figure. Standard library only.
+The server runs on the cores CPUS (default 0), the load on core 1; 100 applies come every
+GAP seconds (default 0.05). Needs target/release/authx and taskset. Prints one line a figure. Standard library only.
 """
 import http.client, json, os, pathlib, re, socket, subprocess, sys, tempfile, threading, time
 
@@ -105,8 +106,9 @@ def policies(count):
         peak = load(server, path + '/check', bodies, 200000, 3)
         rate = float(peak.split()[0]) / 2
         print(f'peak: {peak}', flush=True)
+        gap = float(os.environ.get('GAP', '0.05'))
         for round in range(3):
-            quiet = load(server, path + '/check', bodies, rate, 6)
+            quiet = load(server, path + '/check', bodies, rate, 100 * gap + 1)
             times = []
 
             def change():
@@ -118,11 +120,11 @@ def policies(count):
                     times.append(time.monotonic() - begun)
                     if status != 200:
                         sys.exit(f'put: {status} {reply}')
-                    time.sleep(max(0, 0.05 - times[-1]))
+                    time.sleep(max(0, gap - times[-1]))
 
             changer = threading.Thread(target=change)
             changer.start()
-            busy = load(server, path + '/check', bodies, rate, 6)
+            busy = load(server, path + '/check', bodies, rate, 100 * gap + 1)
             changer.join()
             millis = [t * 1000 for t in times]
             print(f'round {round}: one policy applied: median {percentile(millis, .5):.1f} ms, p99 {percentile(millis, .99):.1f} ms, max {max(millis):.1f} ms')
