@@ -9,14 +9,14 @@ use crate::cedar::{
     Context, EntityUID, EntityUIDEntry, EvaluationError, Evaluator, Literal, Request, SlotEnv, Value, ValueKind,
     extensions,
 };
-use crate::hierarchy::{HierarchyError, View};
+use crate::error::DecideError;
+use crate::hierarchy::View;
 use crate::index::Facet;
 use crate::input::{admissible, read_input};
 use crate::policy::{Policy, PolicyId};
 use crate::request::{AccessRequest, Limits};
 use crate::slice::{Roots, Slice};
 use crate::snapshot::{PolicyErrors, Snapshot};
-use crate::value::InputProblem;
 
 /// May it, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,32 +46,6 @@ pub struct Evaluation {
     pub warnings: Vec<String>,
     pub revision: u64,
     pub release: Option<SmolStr>,
-}
-
-/// Why there is no answer. Never an allow.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecideError {
-    /// The request's own data is wrong.
-    #[error("the request's data is invalid")]
-    InvalidInput { problems: Vec<InputProblem> },
-    /// A bound was reached before there was an answer.
-    #[error("{message}")]
-    Limit { message: String },
-    /// The evaluator refused what it should accept.
-    #[error("the evaluator failed: {message}")]
-    Engine { message: String },
-}
-
-impl DecideError {
-    pub(crate) fn limit(message: impl Into<String>) -> Self {
-        Self::Limit { message: message.into() }
-    }
-}
-
-impl From<HierarchyError> for DecideError {
-    fn from(error: HierarchyError) -> Self {
-        Self::limit(error.to_string())
-    }
 }
 
 /// Decides `request` against one snapshot. Same inputs, same answer.

@@ -7,8 +7,8 @@ use smol_str::SmolStr;
 
 use crate::cedar::{EntityUID, SchemaType, Value};
 use crate::data::{EntityInput, attribute_map, read_row, row_from};
-use crate::decide::DecideError;
 use crate::entity::{EntityRow, Parent};
+use crate::error::DecideError;
 use crate::request::{AccessRequest, Limits};
 use crate::schema::{ActionInfo, Schema};
 use crate::snapshot::{RequestAttributes, Snapshot};

@@ -34,6 +34,8 @@ mod snapshot;
 
 mod request;
 
+mod error;
+
 mod input;
 
 mod hierarchy;
@@ -47,8 +49,9 @@ mod tests;
 
 pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
 pub use data::{Change, Data, EntityInput, LinkInput, MAX_PARENTS, read_entity};
-pub use decide::{DecideError, Decision, Evaluation, PolicyError, decide};
+pub use decide::{Decision, Evaluation, PolicyError, decide};
 pub use entity::EntityRow;
+pub use error::DecideError;
 pub use hierarchy::{HierarchyError, check_hierarchy};
 pub use input::action_as_declared;
 pub use json::{Json, JsonObject, MAX_DEPTH};

@@ -9,8 +9,8 @@ use crate::access::{AccessPaths, Node, Root};
 use crate::cedar::{
     Entities, Entity, EntityUID, Literal, NoEntitiesSchema, PartialValue, TCComputation, Value, ValueKind, extensions,
 };
-use crate::decide::DecideError;
 use crate::entity::{EntityRow, partial};
+use crate::error::DecideError;
 use crate::hierarchy::View;
 use crate::request::Limits;
 

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::world::{self, Dice};
 use crate::access::{AccessPaths, Node};
-use crate::decide::{DecideError, Evaluation, combine, decide, evaluate};
+use crate::decide::{Evaluation, combine, decide, evaluate};
+use crate::error::DecideError;
 use crate::hierarchy::View;
 use crate::index::Facet;
 use crate::input::read_input;
