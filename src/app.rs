@@ -58,7 +58,13 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let metrics = telemetry::metrics().map_err(|error| AppError::Other(error.to_string()))?;
     let clock = Clock;
     let data_dir = &config.storage.data_dir;
-    let storage = sqlite::open(data_dir).await?;
+    let tasks = TaskTracker::new();
+    let storage = {
+        // The database's threads take their priority from the one that makes them: the runtime's, not this one.
+        let data_dir = data_dir.clone();
+        let opening = tasks.spawn(async move { sqlite::open(&data_dir).await });
+        opening.await.map_err(|error| AppError::Other(error.to_string()))??
+    };
     let tokens = Tokens::new(start::secret(data_dir)?).map_err(|error| AppError::Other(error.to_string()))?;
     let replica = Arc::new(Replica::new(tokens));
     load_all(&storage, &replica).await?;
@@ -68,7 +74,6 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
     let keys = Arc::new(KeyTable::new(&storage.keys.all_usable().await?, start::tenants(&storage).await?));
     let identity = Arc::new(Identity::new(Arc::clone(&keys), open_tenant, clock));
-    let tasks = TaskTracker::new();
     let writers =
         Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), tokio::runtime::Handle::current());
     let limits = Limits {

@@ -115,7 +115,12 @@ pub fn main() -> ExitCode {
             return if shown { Exit::Done.into() } else { Exit::Usage.into() };
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().on_thread_start(yield_to_checks).build();
+    // Work that blocks is mostly compiling: on a thread with its stack it needs no other thread.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(authx_engine::COMPILE_STACK_BYTES)
+        .on_thread_start(yield_to_checks)
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::Error, &error.to_string()).into(),

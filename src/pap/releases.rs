@@ -88,6 +88,11 @@ impl Releases {
     /// # Errors
     /// Invalid text is reported before conflicts.
     pub async fn apply(&self, store: &Arc<OpenStore>, actor: &str, request: ApplyRequest) -> Result<Applied, PapError> {
+        let (releases, store, actor) = (self.clone(), Arc::clone(store), actor.to_owned());
+        self.writers.background(async move { releases.make(&store, &actor, request).await }).await
+    }
+
+    async fn make(&self, store: &Arc<OpenStore>, actor: &str, request: ApplyRequest) -> Result<Applied, PapError> {
         for _ in 0..ATTEMPTS {
             let current = store.current();
             let base = current.snapshot.release().cloned();

@@ -90,6 +90,15 @@ impl Writers {
         self.queues.lock().remove(store);
     }
 
+    /// Runs `work` to its end on the runtime of the process: it goes on when its client goes away, and what it leaves
+    /// behind is not cleaned up by a thread that answers checks.
+    pub(crate) async fn background<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, PapError>> + Send + 'static,
+    ) -> Result<T, PapError> {
+        self.tasks.spawn_on(work, &self.runtime).await.unwrap_or(Err(PapError::Interrupted))
+    }
+
     /// Queues a write and waits until it is durable and visible, or refused.
     pub(crate) async fn write(
         &self,

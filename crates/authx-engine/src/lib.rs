@@ -63,5 +63,6 @@ pub use request::{AccessRequest, Limits};
 pub use scan::{PolicySource, TextLimits, split_policies};
 pub use schema::{Schema, SchemaSource, SchemaSyntax};
 pub use snapshot::{PolicyErrors, RequestAttributes, Settings, Snapshot, Validation};
+pub use stack::COMPILE_STACK_BYTES;
 pub use uid::{ActionUid, EntityUid, EntityUidError, MAX_ID_BYTES, parse_action};
 pub use value::{InputProblem, MAX_SET_MEMBERS};

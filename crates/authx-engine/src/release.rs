@@ -353,6 +353,10 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
         let each = sources.iter().zip(parsed).map(|(source, parsed)| compile_one(source, parsed?, schema, options));
         each.collect::<Vec<_>>()
     };
+    let failed = |chunk: &[S]| chunk.iter().map(|_| Err(vec![compiler_failed()])).collect::<Vec<_>>();
+    if threads == 1 {
+        return on_large_stack(|| Ok::<_, Problem>(compile_chunk(sources))).unwrap_or_else(|_| failed(sources));
+    }
     thread::scope(|scope| {
         let running: Vec<_> = sources
             .chunks(chunk)
@@ -364,7 +368,7 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
         for (chunk, thread) in sources.chunks(chunk).zip(running) {
             match thread.map(thread::ScopedJoinHandle::join) {
                 Ok(Ok(done)) => outcomes.extend(done),
-                Ok(Err(_)) | Err(_) => outcomes.extend(chunk.iter().map(|_| Err(vec![compiler_failed()]))),
+                Ok(Err(_)) | Err(_) => outcomes.extend(failed(chunk)),
             }
         }
         outcomes

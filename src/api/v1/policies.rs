@@ -118,7 +118,8 @@ pub async fn read(access: ReadStore, path: web::Path<(String, String)>) -> Resul
     let policy = current.snapshot.release().and_then(|release| release.policy(&path.1));
     let policy = policy.ok_or_else(|| ApiError::not_found("policy", &path.1))?;
     let mut reply = shown(policy);
-    reply.json = authx_engine::policy_json(&policy.source().text).ok();
+    let text = policy.source().text.clone();
+    reply.json = web::block(move || authx_engine::policy_json(&text).ok()).await.ok().flatten();
     let mut response = HttpResponse::Ok();
     if let Some(release) = current.release_id() {
         response.insert_header(("ETag", format!("\"{release}\"")));

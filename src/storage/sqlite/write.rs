@@ -33,6 +33,7 @@ impl WriteRepository for Sqlite {
             transaction,
             scope: scope.clone(),
             head,
+            open: false,
             lost: false,
             _lock: self.lock.clone(),
         })))
@@ -43,6 +44,8 @@ struct SqliteWrite {
     transaction: OpenTransaction,
     scope: StoreScope,
     head: StoreRecord,
+    /// A savepoint is open.
+    open: bool,
     /// The savepoints no longer say what the database did: nothing may be committed.
     lost: bool,
     /// Keeps the directory locked for as long as something can still be written.
@@ -66,12 +69,14 @@ impl StoreWrite for SqliteWrite {
         // Lost until the savepoint has ended one way or the other: a future cancelled in between
         // leaves half a write in the transaction.
         self.lost = true;
-        self.transaction.run("SAVEPOINT one_write").await?;
+        // The savepoint of the write before is kept until here, and the last one until the commit, which ends it.
+        let begin = if self.open { "RELEASE one_write; SAVEPOINT one_write" } else { "SAVEPOINT one_write" };
+        self.transaction.run(begin).await?;
+        self.open = true;
         let mut next = self.head.clone();
         let outcome = apply(self.transaction.connection(), &self.scope, &mut next, write).await;
         match outcome {
             Ok(()) => {
-                self.transaction.run("RELEASE one_write").await?;
                 self.head = next;
                 self.lost = false;
                 Ok(self.head.revision)
@@ -79,7 +84,6 @@ impl StoreWrite for SqliteWrite {
             Err(error) => {
                 if leaves_the_transaction(&error) {
                     self.transaction.run("ROLLBACK TO one_write").await?;
-                    self.transaction.run("RELEASE one_write").await?;
                     self.lost = false;
                 }
                 Err(error)
@@ -142,7 +146,8 @@ async fn apply(
         store.latest_release = Some(new.id);
     }
     if let Some(id) = write.activate {
-        if !release::exists(connection, scope, id).await? {
+        let new = write.new_release.as_ref().is_some_and(|new| new.id == id);
+        if !new && !release::exists(connection, scope, id).await? {
             return Err(WriteError::UnknownRelease { id });
         }
         store.active_release = Some(id);
@@ -150,46 +155,34 @@ async fn apply(
     if let Some(settings) = &write.settings {
         store.settings.clone_from(settings);
     }
-    insert_revision(connection, scope, store, write, revision).await?;
-    update_store(connection, scope, store, revision).await
+    finish(connection, scope, store, write, revision).await
 }
 
-async fn insert_revision(
+/// Adds the revision and moves the store's row to it, in one message to the database.
+async fn finish(
     connection: &mut SqliteConnection,
     scope: &StoreScope,
     store: &StoreRecord,
     write: &WriteRecord,
     revision: i64,
 ) -> Result<(), WriteError> {
-    sqlx::query(
+    let active_release = store.active_release.as_ref().map(ReleaseId::as_str);
+    let written = sqlx::query(
         "INSERT INTO revisions (tenant, store, revision, epoch, release, actor, at, summary) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?); \
+         UPDATE stores SET revision = ?, active_release = ?, latest_release = ?, settings = ?, \
+         updated_at = ? WHERE tenant = ? AND id = ? AND revision = ? AND deleted_at IS NULL",
     )
     .bind(scope.tenant().as_str())
     .bind(scope.store().as_str())
     .bind(revision)
     .bind(&store.epoch)
-    .bind(store.active_release.as_ref().map(ReleaseId::as_str))
+    .bind(active_release)
     .bind(&write.actor)
     .bind(write.at.as_millis())
     .bind(&write.summary)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn update_store(
-    connection: &mut SqliteConnection,
-    scope: &StoreScope,
-    store: &StoreRecord,
-    revision: i64,
-) -> Result<(), WriteError> {
-    let updated = sqlx::query(
-        "UPDATE stores SET revision = ?, active_release = ?, latest_release = ?, settings = ?, \
-         updated_at = ? WHERE tenant = ? AND id = ? AND revision = ? AND deleted_at IS NULL",
-    )
     .bind(revision)
-    .bind(store.active_release.as_ref().map(ReleaseId::as_str))
+    .bind(active_release)
     .bind(store.latest_release.as_ref().map(ReleaseId::as_str))
     .bind(&store.settings)
     .bind(store.updated_at.as_millis())
@@ -198,7 +191,7 @@ async fn update_store(
     .bind(revision - 1)
     .execute(connection)
     .await?;
-    if updated.rows_affected() == 1 {
+    if written.rows_affected() == 2 {
         Ok(())
     } else {
         let what = "the store's row changed under its write lock".to_owned();

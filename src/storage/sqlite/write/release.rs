@@ -41,40 +41,32 @@ pub(super) async fn insert(
         Some(schema) => Some(insert_schema(connection, scope, schema).await?),
         None => None,
     };
-    // Before its policies, which refer to it. Their number is known only afterwards.
+    let removed: Vec<&str> = new.removed.iter().map(String::as_str).collect();
+    let replaced: Vec<&str> = new.upserts.iter().map(|policy| policy.id.as_str()).collect();
+    let mut ended = close(connection, scope, before, &removed).await?;
+    ended += close(connection, scope, before, &replaced).await?;
+    let policies = (policies_before + new.upserts.len() as u64).checked_sub(ended).ok_or_else(|| {
+        let what = "a release has fewer policies than it ends".to_owned();
+        StorageError::Corrupt { what }
+    })?;
+
+    // Before its policies, which refer to it.
     sqlx::query(
         "INSERT INTO releases (tenant, store, number, id, schema_hash, policy_count, created_at, \
-         actor, summary) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+         actor, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(scope.tenant().as_str())
     .bind(scope.store().as_str())
     .bind(number)
     .bind(new.id.as_str())
     .bind(hash)
+    .bind(row::signed(policies)?)
     .bind(write.at.as_millis())
     .bind(&write.actor)
     .bind(&write.summary)
     .execute(&mut *connection)
     .await?;
-
-    let removed: Vec<&str> = new.removed.iter().map(String::as_str).collect();
-    let replaced: Vec<&str> = new.upserts.iter().map(|policy| policy.id.as_str()).collect();
-    let mut ended = close(connection, scope, before, &removed).await?;
-    ended += close(connection, scope, before, &replaced).await?;
-    let begun = open(connection, scope, number, &new.upserts).await?;
-    let policies = (policies_before + begun).checked_sub(ended).ok_or_else(|| {
-        let what = "a release has fewer policies than it ends".to_owned();
-        StorageError::Corrupt { what }
-    })?;
-
-    sqlx::query("UPDATE releases SET policy_count = ? WHERE tenant = ? AND store = ? AND number = ?")
-        .bind(row::signed(policies)?)
-        .bind(scope.tenant().as_str())
-        .bind(scope.store().as_str())
-        .bind(number)
-        .execute(connection)
-        .await?;
-    Ok(())
+    open(connection, scope, number, &new.upserts).await
 }
 
 pub(super) async fn exists(
@@ -155,18 +147,17 @@ async fn open(
     scope: &StoreScope,
     first_number: i64,
     policies: &[PolicyRecord],
-) -> Result<u64, WriteError> {
-    let begun = OPEN
-        .execute(
-            connection,
-            policies,
-            |query| bind_all(query, [scope.tenant().as_str(), scope.store().as_str()]).bind(first_number),
-            |query, policy| {
-                let query = bind_all(query, [&policy.id]).bind(policy.named).bind(policy.file.clone());
-                bind_all(query.bind(policy.line).bind(policy.column), [&policy.text])
-            },
-            |query| query,
-        )
-        .await?;
-    Ok(begun)
+) -> Result<(), WriteError> {
+    OPEN.execute(
+        connection,
+        policies,
+        |query| bind_all(query, [scope.tenant().as_str(), scope.store().as_str()]).bind(first_number),
+        |query, policy| {
+            let query = bind_all(query, [&policy.id]).bind(policy.named).bind(policy.file.clone());
+            bind_all(query.bind(policy.line).bind(policy.column), [&policy.text])
+        },
+        |query| query,
+    )
+    .await?;
+    Ok(())
 }
