@@ -112,6 +112,10 @@ ulid_id! {
     ReleaseId, "release"
 }
 ulid_id! {
+    /// Names an immutable relation model of a store.
+    ModelId, "relation model"
+}
+ulid_id! {
     /// Names an API key; it is not the secret.
     KeyId, "key"
 }

@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 pub use error::{StorageError, StoreError, WriteError};
 use repository::{
-    Backend, DataRepository, KeyRepository, ReleaseRepository, StoreRepository, TenantRepository, WriteRepository,
+    Backend, DataRepository, KeyRepository, ModelRepository, ReleaseRepository, StoreRepository, TenantRepository,
+    WriteRepository,
 };
 
 /// One open database, by concern. Clones share it.
@@ -26,6 +27,7 @@ pub struct Storage {
     pub keys: Arc<dyn KeyRepository>,
     pub stores: Arc<dyn StoreRepository>,
     pub releases: Arc<dyn ReleaseRepository>,
+    pub models: Arc<dyn ModelRepository>,
     pub data: Arc<dyn DataRepository>,
     pub writes: Arc<dyn WriteRepository>,
     backend: Arc<dyn Backend>,
@@ -39,6 +41,7 @@ impl Storage {
             + KeyRepository
             + StoreRepository
             + ReleaseRepository
+            + ModelRepository
             + DataRepository
             + WriteRepository
             + Backend
@@ -49,6 +52,7 @@ impl Storage {
             keys: database.clone(),
             stores: database.clone(),
             releases: database.clone(),
+            models: database.clone(),
             data: database.clone(),
             writes: database.clone(),
             backend: database.clone(),

@@ -336,6 +336,7 @@ impl ReleaseWrite {
         NewRelease {
             id: self.id,
             schema,
+            model: None,
             upserts: upserts.collect(),
             removed: diff.removed.iter().map(ToString::to_string).collect(),
         }

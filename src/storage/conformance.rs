@@ -4,7 +4,10 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod history;
+pub(crate) mod models;
 pub(crate) mod releases;
+pub(crate) mod tuple_pages;
+pub(crate) mod tuples;
 pub(crate) mod writes;
 
 use crate::ids::{ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
@@ -27,6 +30,11 @@ macro_rules! suite {
                 other_releases_are_refused }
             history { every_past_revision_reads_as_it_was, ids_are_kept_byte_for_byte,
                 load_is_complete_and_chunked, pages_fit_together }
+            tuples { tuples_are_put_replaced_and_deleted, past_tuples_equal_a_replay,
+                changes_begin_at_a_time, tuples_belong, a_failed_write_leaves_no_tuple,
+                ten_thousand_tuples_are_one_write }
+            tuple_pages { every_filter_pages, tuple_keys_are_kept_byte_for_byte }
+            models { models_never_change, models_belong, assertions_are_replaced }
             writes { a_failed_write_fails_alone, a_stale_write_changes_nothing,
                 a_group_is_one_transaction, dropping_undoes, a_cancelled_write_undoes,
                 a_closed_store_takes_no_writes, everything_survives_a_reopen,

@@ -2,7 +2,7 @@
 //!
 //! No behaviour and no database types; texts that are JSON stay opaque here.
 
-use crate::ids::{KeyId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
+use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 
 /// (type, id) of an entity. Any text is legal in both.
 pub type EntityKey = (String, String);
@@ -84,6 +84,7 @@ pub struct ReleaseRecord {
     /// 1, 2, 3… per store in the order of creation.
     pub number: u64,
     pub schema: Option<SchemaRecord>,
+    pub model: Option<ModelId>,
     pub policy_count: u64,
     pub created_at: Timestamp,
     pub actor: String,
@@ -95,6 +96,16 @@ pub struct SchemaRecord {
     /// `cedar` or `json`.
     pub syntax: String,
     pub text: String,
+}
+
+/// A relation model. What is stored under an id never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRecord {
+    pub id: ModelId,
+    /// `dsl` or `json`.
+    pub syntax: String,
+    pub text: String,
+    pub created_at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +145,79 @@ pub struct LinkRecord {
     pub created_revision: Revision,
 }
 
+/// What one tuple is found by; a store has at most one of each.
+///
+/// Keys compare in the order of the fields, byte for byte. Any text is legal in every field, only a
+/// `subject_relation` is not empty.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TupleKey {
+    pub object_type: String,
+    pub object_id: String,
+    pub relation: String,
+    pub subject_type: String,
+    pub subject_id: String,
+    /// `None`: the subject is an object itself, not everybody who has a relation to it.
+    pub subject_relation: Option<String>,
+}
+
+/// The condition under which a tuple holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TupleCondition {
+    pub name: String,
+    /// JSON object.
+    pub context: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TupleRecord {
+    pub key: TupleKey,
+    pub condition: Option<TupleCondition>,
+    pub expires_at: Option<Timestamp>,
+    /// The revision that wrote the tuple as it is here.
+    pub created_revision: Revision,
+    /// When that revision was written.
+    pub created_at: Timestamp,
+}
+
+/// Which tuples to read: those that have everything that is given. The default is all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TupleFilter {
+    pub object_type: Option<String>,
+    /// Found fast beside an `object_type` only.
+    pub object_id: Option<String>,
+    pub relation: Option<String>,
+    pub subject: Option<SubjectFilter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectFilter {
+    pub subject_type: String,
+    pub subject_id: Option<String>,
+    pub subject_relation: SubjectRelation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubjectRelation {
+    /// With any relation or none.
+    Any,
+    /// The subject is an object itself.
+    Without,
+    Named(String),
+}
+
+/// A tuple that was written or deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TupleChange {
+    pub revision: Revision,
+    /// Rises within a revision, with gaps.
+    pub ordinal: u32,
+    /// Else it was deleted.
+    pub written: bool,
+    /// As it was written, or as it was before it was deleted.
+    pub tuple: TupleRecord,
+    pub at: Timestamp,
+}
+
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionRecord {
@@ -165,6 +249,10 @@ pub struct WriteRecord {
     pub links_put: Vec<NewLink>,
     /// Deleting what does not exist changes nothing.
     pub links_delete: Vec<String>,
+    /// The last of two puts of one tuple wins.
+    pub tuples_put: Vec<NewTuple>,
+    /// Deleting what does not exist changes nothing.
+    pub tuples_delete: Vec<TupleKey>,
     pub settings: Option<String>,
 }
 
@@ -183,6 +271,8 @@ impl WriteRecord {
             entities_delete: Vec::new(),
             links_put: Vec::new(),
             links_delete: Vec::new(),
+            tuples_put: Vec::new(),
+            tuples_delete: Vec::new(),
             settings: None,
         }
     }
@@ -194,6 +284,9 @@ pub struct NewRelease {
     pub id: ReleaseId,
     /// The whole schema of this release; `None` is no schema, not "as before".
     pub schema: Option<SchemaRecord>,
+    /// The relation model of this release; `None` is no model, not "as before". One that the store has
+    /// already must have the same syntax and text, and stays as it is.
+    pub model: Option<ModelRecord>,
     /// New and changed policies, each id at most once.
     pub upserts: Vec<PolicyRecord>,
     /// Ids of policies to leave out; happens before the upserts.
@@ -219,9 +312,18 @@ pub struct NewLink {
     pub resource: Option<EntityKey>,
 }
 
+/// A tuple to store: [`TupleRecord`] before it has a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTuple {
+    pub key: TupleKey,
+    pub condition: Option<TupleCondition>,
+    pub expires_at: Option<Timestamp>,
+}
+
 /// At most 10,000 rows of a store, all of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadChunk {
     Entities(Vec<EntityRecord>),
     Links(Vec<LinkRecord>),
+    Tuples(Vec<TupleRecord>),
 }

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 
 use super::error::{StorageError, StoreError, WriteError};
 use super::records::{
-    EntityRecord, KeyRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, RevisionRecord, StoreRecord,
-    StoreUpdate, TenantRecord, WriteRecord,
+    EntityRecord, KeyRecord, LinkRecord, LoadChunk, ModelRecord, PolicyRecord, ReleaseRecord, RevisionRecord,
+    StoreRecord, StoreUpdate, TenantRecord, TupleChange, TupleFilter, TupleKey, TupleRecord, WriteRecord,
 };
-use crate::ids::{KeyId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
+use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
 
 /// The tenants of the installation. For the operator alone, so there is no scope.
@@ -83,7 +83,32 @@ pub trait ReleaseRepository: Send + Sync {
     async fn all_policies(&self, scope: &StoreScope, number: u64) -> Result<Vec<PolicyRecord>, StorageError>;
 }
 
-/// Entities, links and the log of revisions.
+/// Relation models. They come into a store with a release.
+#[async_trait]
+pub trait ModelRepository: Send + Sync {
+    async fn get(&self, scope: &StoreScope, id: &ModelId) -> Result<Option<ModelRecord>, StorageError>;
+    /// Newest first, by id; `before` is exclusive.
+    async fn list(
+        &self,
+        scope: &StoreScope,
+        before: Option<&ModelId>,
+        limit: u32,
+    ) -> Result<Vec<ModelRecord>, StorageError>;
+    /// The model with the highest id.
+    async fn latest(&self, scope: &StoreScope) -> Result<Option<ModelRecord>, StorageError>;
+    /// The JSON text that was put last.
+    async fn assertions(&self, scope: &StoreScope, model: &ModelId) -> Result<Option<String>, StorageError>;
+    /// Replaces the assertions of a model. They are no part of a revision. `false` when there is no such model.
+    async fn put_assertions(
+        &self,
+        scope: &StoreScope,
+        model: &ModelId,
+        text: &str,
+        at: Timestamp,
+    ) -> Result<bool, StorageError>;
+}
+
+/// Entities, links, tuples and the log of revisions.
 #[async_trait]
 pub trait DataRepository: Send + Sync {
     async fn entity(&self, scope: &StoreScope, type_name: &str, id: &str)
@@ -116,8 +141,36 @@ pub trait DataRepository: Send + Sync {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<LinkRecord>, StorageError>;
-    /// Hands every live entity, then every live link, to `sink`, all at the revision of the returned
-    /// record. `None` when there is no such store. An error of the sink ends the load and is returned.
+    /// In the order of their keys; in that of (subject, relation, object) when the filter has a subject and
+    /// no object id. `after` is the last key of the page before, in either order.
+    async fn tuples(
+        &self,
+        scope: &StoreScope,
+        filter: &TupleFilter,
+        after: Option<&TupleKey>,
+        limit: u32,
+    ) -> Result<Vec<TupleRecord>, StorageError>;
+    /// The tuples as they were at a revision, in the order of their keys. Pages of one revision fit together,
+    /// whatever is written meanwhile.
+    async fn tuples_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        after: Option<&TupleKey>,
+        limit: u32,
+    ) -> Result<Vec<TupleRecord>, StorageError>;
+    /// The changes of tuples of one object type or of all, oldest first; of one write the deletes first.
+    /// `after` is revision and ordinal of the last change of the page before, `since` the earliest time.
+    async fn tuple_changes(
+        &self,
+        scope: &StoreScope,
+        object_type: Option<&str>,
+        after: Option<(Revision, u32)>,
+        since: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<TupleChange>, StorageError>;
+    /// Hands every live entity, then every live link, then every live tuple to `sink`, all at the revision
+    /// of the returned record. `None` when there is no such store. An error of the sink ends the load and is returned.
     async fn load(
         &self,
         scope: &StoreScope,

@@ -8,11 +8,13 @@ mod data;
 mod keys;
 mod load;
 mod lock;
+mod models;
 mod releases;
 mod row;
 mod stores;
 mod tenants;
 mod transaction;
+mod tuples;
 mod write;
 
 #[cfg(test)]
@@ -33,12 +35,19 @@ use super::{Storage, StorageError};
 
 const FILE: &str = "authx.db";
 const READERS: u32 = 4;
+/// Pages that the writer keeps in memory, in KiB below zero: a write of many rows touches many pages of an index.
+const WRITER_CACHE: &str = "-65536";
+/// Pages of the WAL before they go into the database: a page that is written again and again goes there once.
+const CHECKPOINT: &str = "8000";
 /// How long a caller waits for a connection before it is told that storage is unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Forward only, in order; a text never changes once it was released.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, "relations", include_str!("../../migrations/sqlite/0002_relations.sql")),
+];
 
 /// The open database. It owns the lock of its directory.
 struct Sqlite {
@@ -65,7 +74,8 @@ async fn open_with(
     let lock = Arc::new(DirectoryLock::take(data_dir)?);
     let file = lock::private_file(data_dir, FILE)?;
     let options = options(file);
-    let writer = pool(1).connect_with(change(options.clone())).await?;
+    let of_writer = options.clone().pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", CHECKPOINT);
+    let writer = pool(1).connect_with(change(of_writer)).await?;
     migrate(&writer, MIGRATIONS).await?;
     let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;
     let database = Sqlite { writer: writer.clone(), readers, lock };

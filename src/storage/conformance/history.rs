@@ -121,6 +121,7 @@ pub(crate) async fn ids_are_kept_byte_for_byte(fixture: &impl Fixture) {
         match chunk {
             LoadChunk::Entities(chunk) => loaded.0.extend(chunk),
             LoadChunk::Links(chunk) => loaded.1.extend(chunk),
+            LoadChunk::Tuples(_) => {}
         }
         Ok(())
     };
@@ -196,6 +197,7 @@ pub(crate) async fn load_is_complete_and_chunked(fixture: &impl Fixture) {
                 ids.extend(chunk.into_iter().map(|e| e.id));
             }
             LoadChunk::Links(chunk) => sizes.push(chunk.len()),
+            LoadChunk::Tuples(chunk) => sizes.push(chunk.len()),
         }
         Ok(())
     };

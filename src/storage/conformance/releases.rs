@@ -18,7 +18,7 @@ pub(crate) fn policy(id: &str, text: &str) -> PolicyRecord {
 }
 
 pub(crate) fn new_release(n: u128, upserts: Vec<PolicyRecord>, removed: Vec<String>) -> NewRelease {
-    NewRelease { id: release_id(n), schema: None, upserts, removed }
+    NewRelease { id: release_id(n), schema: None, model: None, upserts, removed }
 }
 
 type Release = BTreeMap<String, PolicyRecord>;

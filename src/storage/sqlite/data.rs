@@ -1,4 +1,4 @@
-//! Rows of `entities`, `links`, their histories and `revisions`, read.
+//! Rows of `entities`, `links`, their histories and `revisions`, read; tuples have a module of their own.
 //!
 //! A page has a text of its own when it is the first: ids may be empty, and nothing comes before those.
 
@@ -11,10 +11,14 @@ use super::load;
 use super::row;
 use super::stores;
 use super::transaction::OpenTransaction;
-use crate::ids::Revision;
+use super::tuples;
+use crate::ids::{Revision, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
-use crate::storage::records::{EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StoreRecord};
+use crate::storage::records::{
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StoreRecord, TupleChange, TupleFilter, TupleKey,
+    TupleRecord,
+};
 use crate::storage::repository::DataRepository;
 
 macro_rules! select_entity {
@@ -200,17 +204,49 @@ impl DataRepository for Sqlite {
         Ok(links)
     }
 
+    async fn tuples(
+        &self,
+        scope: &StoreScope,
+        filter: &TupleFilter,
+        after: Option<&TupleKey>,
+        limit: u32,
+    ) -> Result<Vec<TupleRecord>, StorageError> {
+        tuples::page(&self.readers, scope, filter, after, limit).await
+    }
+
+    async fn tuples_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        after: Option<&TupleKey>,
+        limit: u32,
+    ) -> Result<Vec<TupleRecord>, StorageError> {
+        tuples::page_at(&self.readers, scope, revision, after, limit).await
+    }
+
+    async fn tuple_changes(
+        &self,
+        scope: &StoreScope,
+        object_type: Option<&str>,
+        after: Option<(Revision, u32)>,
+        since: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<TupleChange>, StorageError> {
+        tuples::changes(&self.readers, scope, object_type, after, since, limit).await
+    }
+
     async fn load(
         &self,
         scope: &StoreScope,
         sink: &mut (dyn FnMut(LoadChunk) -> Result<(), StorageError> + Send),
     ) -> Result<Option<StoreRecord>, StorageError> {
-        // One transaction, so that head, entities and links are of one revision.
+        // One transaction, so that head, entities, links and tuples are of one revision.
         let mut transaction = OpenTransaction::read(&self.readers).await?;
         let head = stores::head(transaction.connection(), scope).await?;
         if head.is_some() {
             load::entities(transaction.connection(), scope, sink).await?;
             load::links(transaction.connection(), scope, sink).await?;
+            load::tuples(transaction.connection(), scope, sink).await?;
         }
         transaction.rollback().await;
         Ok(head)

@@ -4,12 +4,14 @@
 //! would be most of the cost of a million of them. So SQLite packs a page of rows into one JSON text.
 
 use serde::de::DeserializeOwned;
+use sqlx::query::QueryScalar;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::ids::Revision;
+use super::tuples::{condition, key_columns, of_store, relation, tuple_columns};
+use crate::ids::{Revision, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
-use crate::storage::records::{EntityKey, EntityRecord, LinkRecord, LoadChunk};
+use crate::storage::records::{EntityKey, EntityRecord, LinkRecord, LoadChunk, TupleKey, TupleRecord};
 
 /// Rows that the sink gets at once.
 const CHUNK: usize = 10_000;
@@ -43,9 +45,25 @@ macro_rules! link_page {
     };
 }
 
+macro_rules! tuple_page {
+    ($after:literal) => {
+        concat!(
+            "SELECT json_group_array(json_array(object_type, object_id, relation, subject_type, subject_id, \
+             subject_relation, condition, context, expires_at, created_revision, created_at)) \
+             FROM (SELECT ",
+            tuple_columns!(),
+            " FROM tuples WHERE ",
+            of_store!(),
+            $after,
+            " ORDER BY object_type, object_id, relation, subject_type, subject_id, subject_relation LIMIT ?3)"
+        )
+    };
+}
+
 type EntityRow = (String, String, String, String, String, u64);
 type Slot = Option<String>;
 type LinkRow = (String, String, Slot, Slot, Slot, Slot, u64);
+type TupleRow = (String, String, String, String, String, String, Slot, Slot, Option<i64>, u64, i64);
 
 pub(super) async fn entities(
     connection: &mut SqliteConnection,
@@ -60,7 +78,7 @@ pub(super) async fn entities(
             Some(_) => entity_page!("AND (type_name, id) > (?4, ?5)"),
         };
         let (type_name, id) = after.unzip();
-        let rows: Vec<EntityRow> = page(connection, scope, sql, type_name, id).await?;
+        let rows: Vec<EntityRow> = page(connection, scope, sql, [type_name, id]).await?;
         let last = rows.len() < PAGE;
         chunk.extend(rows.into_iter().map(entity));
         after = chunk.last().map(|e| (e.type_name.clone(), e.id.clone()));
@@ -85,7 +103,7 @@ pub(super) async fn links(
             None => link_page!(""),
             Some(_) => link_page!("AND id > ?4"),
         };
-        let rows: Vec<LinkRow> = page(connection, scope, sql, after, None).await?;
+        let rows: Vec<LinkRow> = page(connection, scope, sql, [after]).await?;
         let last = rows.len() < PAGE;
         chunk.extend(rows.into_iter().map(link));
         after = chunk.last().map(|link| link.id.clone());
@@ -98,21 +116,49 @@ pub(super) async fn links(
     }
 }
 
-async fn page<R: DeserializeOwned>(
+pub(super) async fn tuples(
+    connection: &mut SqliteConnection,
+    scope: &StoreScope,
+    sink: &mut Sink<'_>,
+) -> Result<(), StorageError> {
+    let mut chunk: Vec<TupleRecord> = Vec::new();
+    let mut after: Option<TupleKey> = None;
+    loop {
+        let sql = match after {
+            None => tuple_page!(""),
+            Some(_) => tuple_page!(
+                " AND (object_type, object_id, relation, subject_type, subject_id, subject_relation) \
+                 > (?4, ?5, ?6, ?7, ?8, ?9)"
+            ),
+        };
+        let rows: Vec<TupleRow> = match &after {
+            None => page(connection, scope, sql, []).await?,
+            Some(key) => page(connection, scope, sql, key_columns(key).map(|text| Some(text.to_owned()))).await?,
+        };
+        let last = rows.len() < PAGE;
+        chunk.extend(rows.into_iter().map(tuple));
+        after = chunk.last().map(|tuple| tuple.key.clone());
+        if chunk.len() >= CHUNK || (last && !chunk.is_empty()) {
+            sink(LoadChunk::Tuples(std::mem::take(&mut chunk)))?;
+        }
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+async fn page<R: DeserializeOwned, const N: usize>(
     connection: &mut SqliteConnection,
     scope: &StoreScope,
     sql: &'static str,
-    first_key: Option<String>,
-    second_key: Option<String>,
+    after: [Option<String>; N],
 ) -> Result<Vec<R>, StorageError> {
-    let text: String = sqlx::query_scalar(sql)
+    let query = sqlx::query_scalar(sql)
         .bind(scope.tenant().as_str())
         .bind(scope.store().as_str())
-        .bind(i64::try_from(PAGE).unwrap_or(i64::MAX))
-        .bind(first_key)
-        .bind(second_key)
-        .fetch_one(connection)
-        .await?;
+        .bind(i64::try_from(PAGE).unwrap_or(i64::MAX));
+    let query = after.into_iter().fold(query, QueryScalar::bind);
+    let text: String = query.fetch_one(connection).await?;
     serde_json::from_str(&text).map_err(|error| {
         // The position only: the error's own text may repeat a value.
         let (line, column) = (error.line(), error.column());
@@ -134,5 +180,24 @@ fn link(row: LinkRow) -> LinkRecord {
         principal: principal_type.zip(principal_id),
         resource: resource_type.zip(resource_id),
         created_revision: Revision(revision),
+    }
+}
+
+fn tuple(row: TupleRow) -> TupleRecord {
+    let (object_type, object_id, relation_name, subject_type, subject_id, subject_relation, ..) = row;
+    let (.., condition_name, context, expires_at, revision, created_at) = row;
+    TupleRecord {
+        key: TupleKey {
+            object_type,
+            object_id,
+            relation: relation_name,
+            subject_type,
+            subject_id,
+            subject_relation: relation(subject_relation),
+        },
+        condition: condition(condition_name, context),
+        expires_at: expires_at.map(Timestamp::from_millis),
+        created_revision: Revision(revision),
+        created_at: Timestamp::from_millis(created_at),
     }
 }

@@ -1,12 +1,13 @@
 //! The suite on SQLite, and what is SQLite's alone: the directory, migrations, plans, a full disk.
 
+mod measurements;
+
 use std::path::Path;
 
 use sqlx::{Connection, Row};
 
 use super::{FILE, MIGRATIONS, migrate, open, options, pool};
-use crate::storage::conformance::{Fixture, commit, entity, store_scope, suite, with_store, write};
-use crate::storage::records::LoadChunk;
+use crate::storage::conformance::{Fixture, commit, entity, suite, with_store, write};
 use crate::storage::{Storage, StorageError, WriteError};
 
 struct Directory(tempfile::TempDir);
@@ -67,17 +68,23 @@ async fn only_the_owner_reads_the_data() {
 async fn migrations_go_forward_only() {
     let directory = tempfile::tempdir().unwrap();
     let writer = pool(1).connect_with(options(directory.path().join(FILE)).create_if_missing(true)).await.unwrap();
-    let (version, name, sql) = MIGRATIONS[0];
-    let newer = [(version, name, sql), (2, "later", "CREATE TABLE later (a)")];
+    let (version, name, _) = MIGRATIONS[0];
+    let known = i64::try_from(MIGRATIONS.len()).unwrap();
+    let later = (known + 1, "later", "CREATE TABLE later (a)");
+    let newer = [MIGRATIONS, &[later]].concat();
+    migrate(&writer, &[MIGRATIONS[0]]).await.unwrap();
     migrate(&writer, MIGRATIONS).await.unwrap();
     migrate(&writer, MIGRATIONS).await.unwrap();
     migrate(&writer, &newer).await.unwrap();
     let refused = migrate(&writer, MIGRATIONS).await;
-    assert!(matches!(refused, Err(StorageError::MigrationNewer { found: 2, known: 1 })));
-    let changed = [(version, name, "CREATE TABLE other (a)"), newer[1]];
+    assert!(
+        matches!(refused, Err(StorageError::MigrationNewer { found, known: k }) if (found, k) == (known + 1, known))
+    );
+    let mut changed = newer.clone();
+    changed[0] = (version, name, "CREATE TABLE other (a)");
     let refused = migrate(&writer, &changed).await;
     assert!(matches!(refused, Err(StorageError::MigrationChanged { version: 1 })));
-    let broken = [newer[0], newer[1], (3, "broken", "CREATE TABLE half (a); CREATE nonsense")];
+    let broken = [newer, vec![(known + 2, "broken", "CREATE TABLE half (a); CREATE nonsense")]].concat();
     assert!(matches!(migrate(&writer, &broken).await, Err(StorageError::MigrationFailed(_))));
     let half = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'half'");
     assert!(half.fetch_optional(&writer).await.unwrap().is_none());
@@ -137,63 +144,25 @@ async fn no_statement_scans_a_table() {
             let of_the_values = step == "SCAN v" || step.contains("VALUES CLAUSE");
             assert!(!step.starts_with("SCAN") || of_the_values, "{step}\n{sql}");
             // By the whole key: every table has many rows of one tenant and store.
-            assert!(!step.starts_with("SEARCH") || step.contains("id=?"), "{step}\n{sql}");
+            let by_key = step.contains("id=?") || step.contains("store_number=? AND revision=?");
+            assert!(!step.starts_with("SEARCH") || by_key, "{step}\n{sql}");
         }
     }
-}
-
-/// Run by hand: `cargo test --release -- --ignored --nocapture a_million`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-#[expect(clippy::print_stdout, reason = "a measurement")]
-async fn a_million_entities_load() {
-    let directory = Directory::new().await;
-    let storage = directory.open().await;
-    let scope = with_store(&storage).await;
-    let attrs = r#"{"department":"engineering","level":3,"email":"someone@example.com"}"#;
-    let start = std::time::Instant::now();
-    for chunk in 0..100 {
-        let mut change = write(0);
-        change.entities_put =
-            (0..10_000).map(|n| entity("User", &format!("user-{:07}", chunk * 10_000 + n), attrs)).collect();
-        commit(&storage, &scope, change).await;
-    }
-    println!("100 writes of 10,000 entities: {:?}", start.elapsed());
-    for _ in 0..2 {
-        let start = std::time::Instant::now();
-        let mut count = 0;
-        let mut sink = |chunk| {
-            if let LoadChunk::Entities(chunk) = chunk {
-                count += chunk.len();
+    // A page of tuples walks an index from where it begins, in the order of the index.
+    for sql in super::tuples::statements() {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+        for step in plan {
+            let step: String = step.get("detail");
+            assert!(!step.starts_with("SCAN") && !step.contains("TEMP B-TREE"), "{step}\n{sql}");
+            if !step.contains(" tuples ") {
+                continue;
             }
-            Ok(())
-        };
-        storage.data.load(&store_scope(1, 1), &mut sink).await.unwrap();
-        println!("load of {count} entities: {:?}", start.elapsed());
+            let fixed =
+                ["subject_type = ?", "object_type = ?"].iter().find(|text| sql.contains(&format!("AND {text}")));
+            let searched = fixed.is_none_or(|text| step.contains(&text.replace(' ', "")));
+            let from_there = !sql.contains(") > (") || step.contains(")>(") || step.contains(">?");
+            assert!(searched && from_there, "{step}\n{sql}");
+        }
     }
-    let mut times = Vec::new();
-    for n in 0..500 {
-        let mut change = write(0);
-        change.entities_put = vec![entity("User", &format!("user-{:07}", n * 1999), "{}")];
-        let start = std::time::Instant::now();
-        commit(&storage, &scope, change).await;
-        times.push(start.elapsed());
-    }
-    times.sort();
-    println!("one small commit: median {:?}, p99 {:?}", times[250], times[495]);
-    let start = std::time::Instant::now();
-    let mut open = storage.writes.begin(&scope).await.unwrap().unwrap();
-    for n in 0..1000 {
-        let mut change = write(open.head().revision.0);
-        change.entities_put = vec![entity("User", &format!("user-{n:07}"), "{}")];
-        open.write(&change).await.unwrap();
-    }
-    open.commit().await.unwrap();
-    println!("one of 1,000 writes in a group: {:?}", start.elapsed() / 1000);
-    let start = std::time::Instant::now();
-    let page = storage.data.entities(&scope, Some("User"), Some(("User", "user-0500000")), 100);
-    assert_eq!(page.await.unwrap().len(), 100);
-    println!("a page of 100: {:?}", start.elapsed());
-    let size = std::fs::metadata(directory.data_dir().join(FILE)).unwrap().len();
-    println!("database: {} MB", size / 1_000_000);
 }

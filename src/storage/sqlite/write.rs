@@ -4,6 +4,7 @@
 
 mod release;
 mod rows;
+mod tuples;
 
 use std::sync::Arc;
 
@@ -141,6 +142,7 @@ async fn apply(
     rows::delete_links(connection, scope, revision, &write.links_delete).await?;
     rows::put_entities(connection, scope, revision, &write.entities_put).await?;
     rows::put_links(connection, scope, revision, &write.links_put).await?;
+    tuples::write(connection, scope, revision, write).await?;
     if let Some(new) = &write.new_release {
         release::insert(connection, scope, write, new).await?;
         store.latest_release = Some(new.id);
@@ -202,5 +204,6 @@ async fn finish(
 /// The text of every statement over many rows, for a look at its plan.
 #[cfg(test)]
 pub(super) fn statements() -> Vec<String> {
-    release::BULK.iter().chain(rows::BULK).map(|bulk| bulk.sql(3)).collect()
+    let bulk = release::BULK.iter().chain(rows::BULK).map(|bulk| bulk.sql(3));
+    bulk.chain(tuples::statements()).collect()
 }

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::ids::ReleaseId;
 use crate::scope::StoreScope;
-use crate::storage::records::{NewRelease, PolicyRecord, SchemaRecord, WriteRecord};
+use crate::storage::records::{ModelRecord, NewRelease, PolicyRecord, SchemaRecord, WriteRecord};
 use crate::storage::sqlite::bulk::{Bulk, bind_all};
 use crate::storage::sqlite::row;
 use crate::storage::{StorageError, WriteError};
@@ -41,6 +41,9 @@ pub(super) async fn insert(
         Some(schema) => Some(insert_schema(connection, scope, schema).await?),
         None => None,
     };
+    if let Some(model) = &new.model {
+        insert_model(connection, scope, model).await?;
+    }
     let removed: Vec<&str> = new.removed.iter().map(String::as_str).collect();
     let replaced: Vec<&str> = new.upserts.iter().map(|policy| policy.id.as_str()).collect();
     let mut ended = close(connection, scope, before, &removed).await?;
@@ -52,14 +55,15 @@ pub(super) async fn insert(
 
     // Before its policies, which refer to it.
     sqlx::query(
-        "INSERT INTO releases (tenant, store, number, id, schema_hash, policy_count, created_at, \
-         actor, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO releases (tenant, store, number, id, schema_hash, model, policy_count, created_at, \
+         actor, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(scope.tenant().as_str())
     .bind(scope.store().as_str())
     .bind(number)
     .bind(new.id.as_str())
     .bind(hash)
+    .bind(new.model.as_ref().map(|model| model.id.as_str()))
     .bind(row::signed(policies)?)
     .bind(write.at.as_millis())
     .bind(&write.actor)
@@ -118,6 +122,34 @@ async fn insert_schema(
     .execute(connection)
     .await?;
     Ok(hash)
+}
+
+/// Keeps the model unless the store has it already; another one under the same id is refused.
+async fn insert_model(
+    connection: &mut SqliteConnection,
+    scope: &StoreScope,
+    model: &ModelRecord,
+) -> Result<(), WriteError> {
+    // What would change nothing changes a row, what would change something changes none.
+    let kept = sqlx::query(
+        "INSERT INTO relation_models (tenant, store, id, syntax, text, created_at) VALUES (?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (tenant, store, id) DO UPDATE SET text = text \
+         WHERE syntax = excluded.syntax AND text = excluded.text",
+    )
+    .bind(scope.tenant().as_str())
+    .bind(scope.store().as_str())
+    .bind(model.id.as_str())
+    .bind(&model.syntax)
+    .bind(&model.text)
+    .bind(model.created_at.as_millis())
+    .execute(connection)
+    .await?;
+    if kept.rows_affected() == 1 {
+        Ok(())
+    } else {
+        let what = format!("the relation model `{}` is stored with another text", model.id);
+        Err(StorageError::Refused { what }.into())
+    }
 }
 
 /// Returns how many policies of the release before are not in the new one as they were.
