@@ -29,6 +29,9 @@ mod data;
 mod entity;
 mod links;
 
+// Relations: models, tuples, and questions about them.
+pub mod relation;
+
 // One decision.
 mod snapshot;
 

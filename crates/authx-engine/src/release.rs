@@ -16,6 +16,7 @@ use crate::index::ScopeIndex;
 use crate::parse::{Parsed, parse_all};
 use crate::policy::{Policy, PolicyId, compile};
 use crate::problem::{Problem, Span};
+use crate::relation::RelationModel;
 use crate::scan::{PolicySource, TextLimits};
 use crate::schema::{Schema, SchemaSource};
 use crate::stack::{COMPILE_STACK_BYTES, compiler_failed, on_large_stack};
@@ -61,6 +62,7 @@ pub struct Compiled {
 pub struct Release {
     id: SmolStr,
     schema: Option<Arc<Schema>>,
+    model: Option<Arc<RelationModel>>,
     policies: OrdMap<PolicyId, Arc<Policy>>,
     /// The static policies; templates decide nothing by themselves.
     pub(crate) index: ScopeIndex,
@@ -71,6 +73,7 @@ pub struct Release {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReleaseDiff {
     pub schema_changed: bool,
+    pub model_changed: bool,
     pub added: Vec<PolicyId>,
     pub removed: Vec<PolicyId>,
     pub changed: Vec<PolicyId>,
@@ -142,6 +145,7 @@ impl Release {
             None => Self {
                 id: SmolStr::default(),
                 schema: None,
+                model: None,
                 policies: OrdMap::new(),
                 index: ScopeIndex::default(),
                 validated: false,
@@ -150,6 +154,7 @@ impl Release {
         release.id = SmolStr::new(id);
         release.validated = options.validation != Check::Off;
         release.schema = schema;
+        release.model = base.and_then(|base| base.model.clone());
         let mut first: HashMap<PolicyId, &Arc<Policy>> = HashMap::with_capacity(set.len());
         for policy in &set {
             if let Some(other) = first.insert(policy.id.clone(), policy) {
@@ -192,6 +197,30 @@ impl Release {
         finish(release, problems)
     }
 
+    /// This release under another name and with another relation model.
+    #[must_use]
+    pub fn with_model(&self, id: &str, model: Option<Arc<RelationModel>>) -> Self {
+        Self { id: SmolStr::new(id), model, ..self.clone() }
+    }
+
+    /// A release of nothing but a relation model.
+    #[must_use]
+    pub fn of_model(id: &str, model: Arc<RelationModel>) -> Self {
+        Self {
+            id: SmolStr::new(id),
+            schema: None,
+            model: Some(model),
+            policies: OrdMap::new(),
+            index: ScopeIndex::default(),
+            validated: true,
+        }
+    }
+
+    #[must_use]
+    pub fn model(&self) -> Option<&Arc<RelationModel>> {
+        self.model.as_ref()
+    }
+
     /// Its name: a ULID that the caller chose.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -230,8 +259,12 @@ impl Release {
     #[must_use]
     pub fn diff(&self, other: &Self) -> ReleaseDiff {
         let text = |schema: &Option<Arc<Schema>>| schema.as_ref().map(|s| (s.source().syntax, s.source().text.clone()));
-        let mut diff =
-            ReleaseDiff { schema_changed: text(&self.schema) != text(&other.schema), ..ReleaseDiff::default() };
+        let model = |model: &Option<Arc<RelationModel>>| model.as_ref().map(|m| m.id().to_owned());
+        let mut diff = ReleaseDiff {
+            schema_changed: text(&self.schema) != text(&other.schema),
+            model_changed: model(&self.model) != model(&other.model),
+            ..ReleaseDiff::default()
+        };
         for item in self.policies.diff(&other.policies) {
             match item {
                 DiffItem::Add(id, _) => diff.added.push(id.clone()),

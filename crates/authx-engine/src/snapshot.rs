@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Change, Data};
 use crate::links::LinkSet;
+use crate::relation::{Bound, Relations, Tuples};
 use crate::release::Release;
 
 /// How strictly a store holds requests, policies and data to its schema.
@@ -58,20 +59,40 @@ pub struct Snapshot {
     pub(crate) links: LinkSet,
     pub(crate) settings: Settings,
     pub(crate) revision: u64,
+    tuples: Arc<Tuples>,
+    /// The active model in the numbers of the tuples.
+    bound: Option<Arc<Bound>>,
 }
 
 impl Snapshot {
     #[must_use]
     pub fn new(release: Option<Arc<Release>>, data: Arc<Data>, settings: Settings, revision: u64) -> Self {
         let links = LinkSet::new(release.as_deref(), &data);
-        Self { release, data, links, settings, revision }
+        let (tuples, bound) = (Arc::default(), None);
+        Self { release, data, links, settings, revision, tuples, bound }.bind()
+    }
+
+    /// The same with other tuples.
+    #[must_use]
+    pub fn with_tuples(&self, tuples: Tuples) -> Self {
+        Self { tuples: Arc::new(tuples), ..self.clone() }.bind()
+    }
+
+    /// Binds the model anew where the one from before does not fit.
+    fn bind(mut self) -> Self {
+        let model = self.release.as_ref().and_then(|release| release.model());
+        let fits = self.bound.as_ref().is_some_and(|bound| bound.fits(&self.tuples)) && model.is_some();
+        if !fits {
+            self.bound = model.map(|model| Arc::new(Bound::new(model, &self.tuples)));
+        }
+        self
     }
 
     /// The same data under another release.
     #[must_use]
     pub fn with_release(&self, release: Option<Arc<Release>>) -> Self {
         let links = LinkSet::new(release.as_deref(), &self.data);
-        Self { release, links, ..self.clone() }
+        Self { release, links, bound: None, ..self.clone() }.bind()
     }
 
     /// The snapshot after some changes of data.
@@ -103,6 +124,18 @@ impl Snapshot {
     #[must_use]
     pub fn data(&self) -> &Data {
         &self.data
+    }
+
+    #[must_use]
+    pub fn tuples(&self) -> &Tuples {
+        &self.tuples
+    }
+
+    /// The active relation model on the tuples; `None` when the release has no model.
+    #[must_use]
+    pub fn relations(&self) -> Option<Relations<'_>> {
+        let model = self.release.as_ref()?.model()?;
+        Some(Relations::new(model, &self.tuples, self.bound.as_ref()?))
     }
 
     #[must_use]

@@ -1,0 +1,63 @@
+//! Relations: the model, the tuples, and the questions asked of both.
+//!
+//! A model is read from OpenFGA's language or JSON, validated, and compiled to rules. Tuples are interned and packed.
+//! The graph answers from both; it knows no store, no release and no clock. In reading order.
+
+// The model: text, JSON, validation.
+mod model;
+
+mod codes;
+mod place;
+
+mod parse;
+
+mod modules;
+
+mod print;
+
+mod from_json;
+mod json;
+
+mod validate;
+
+// What a tuple may carry.
+mod condition;
+
+// Tuples, as text and packed.
+mod tuple;
+
+mod edge;
+mod names;
+mod side;
+
+mod tuples;
+
+// Questions.
+mod rules;
+
+mod graph;
+
+#[cfg(test)]
+mod tests;
+
+pub use codes::CODES;
+pub use condition::{CompiledCondition, MAX_COST, Outcome};
+pub use from_json::model_from_json;
+pub use graph::{
+    Asking, Bound, Checked, Ended, Expansion, FoundUser, GraphError, GraphLimits, Leaf, Listed, Relations, UserFilter,
+};
+pub use json::{model_to_http_json, model_to_json};
+pub use model::{
+    ConditionDefinition, Model, ParameterType, RelationDefinition, RestrictionKind, Rewrite, Source, TypeDefinition,
+    TypeRestriction,
+};
+pub use modules::{Module, combine};
+pub use parse::{MAX_TEXT, parse, parse_module};
+pub use print::print;
+pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
+pub use tuple::{
+    MAX_OBJECT_BYTES, MAX_SUBJECT_BYTES, ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey, TupleTextError,
+    WILDCARD, is_relation_name, is_type_name,
+};
+pub use tuples::{KeyParts, TooManyNames, Tuples, TuplesBuilder};
+pub use validate::{MAX_TYPES, Rules, validate, validate_with};

@@ -1,0 +1,207 @@
+//! Questions about relations: check, list objects, list users, expand.
+//!
+//! Every answer is of one model on the tuples of one revision. Truth has three values: a tuple's condition that cannot
+//! be evaluated or a bound that is hit makes a branch undetermined, and only a question whose answer hangs on such a
+//! branch fails. A branch that leads back to itself has no answer of its own, and what hangs on it is denied.
+
+mod bound;
+mod check;
+mod closure;
+mod expand;
+mod list_objects;
+mod list_users;
+mod walk;
+
+use serde_json::{Map, Value as Json};
+
+use super::rules::RelationModel;
+use super::tuple::{ObjectRef, SubjectRef, Tuple, TupleKey};
+use super::tuples::{TooManyNames, Tuples};
+pub use bound::Bound;
+pub use expand::{Expansion, Leaf};
+pub use list_users::{FoundUser, UserFilter};
+
+/// How far a question may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GraphLimits {
+    /// Steps from one object to another on the way to an answer.
+    pub depth: u32,
+    /// Tuples and relations looked at.
+    pub steps: u64,
+}
+
+impl Default for GraphLimits {
+    fn default() -> Self {
+        Self { depth: 25, steps: 500_000 }
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    #[error("the answer is more than {limit} steps away")]
+    TooDeep { limit: u32 },
+    #[error("the question takes more than {limit} steps of work")]
+    TooMuchWork { limit: u64 },
+    #[error("condition `{condition}` of tuple `{tuple}` misses context parameters: {}", parameters.join(", "))]
+    MissingParameters { condition: String, tuple: String, parameters: Vec<String> },
+    #[error("condition `{condition}` of tuple `{tuple}` failed: {problem}")]
+    ConditionFailed { condition: String, tuple: String, problem: String },
+    #[error("type `{0}` is not in the model")]
+    UnknownType(String),
+    #[error("relation `{relation}` is not defined on type `{type_name}`")]
+    UnknownRelation { type_name: String, relation: String },
+    #[error(transparent)]
+    TooManyNames(#[from] TooManyNames),
+}
+
+/// What holds for one request only.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// Parameters of conditions.
+    pub context: &'a Map<String, Json>,
+    /// Milliseconds since 1970, for tuples that expire.
+    pub now: i64,
+    pub limits: GraphLimits,
+}
+
+/// A model on the tuples of one revision, and of one request.
+#[derive(Debug)]
+pub struct Relations<'a> {
+    model: &'a RelationModel,
+    pub(in crate::relation) tuples: std::borrow::Cow<'a, Tuples>,
+    bound: std::borrow::Cow<'a, Bound>,
+}
+
+/// An answer to a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    pub allowed: bool,
+    /// The tuples that it follows from, if that was asked and it is allowed.
+    pub path: Vec<Tuple>,
+    pub steps: u64,
+}
+
+/// A list, and whether it is all there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    pub items: Vec<T>,
+    /// False when the list was cut at the number that was asked for.
+    pub complete: bool,
+    /// A condition on the way that failed, though nothing in the list hangs on it.
+    pub failed: Option<GraphError>,
+}
+
+/// How a list ended that was told one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// False when it was told to stop.
+    pub complete: bool,
+    /// A condition on the way that failed, though nothing in the list hangs on it.
+    pub failed: Option<GraphError>,
+}
+
+impl<'a> Relations<'a> {
+    /// The stored tuples; `bound` must be of this model and these tuples.
+    #[must_use]
+    pub fn new(model: &'a RelationModel, tuples: &'a Tuples, bound: &'a Bound) -> Self {
+        Self { model, tuples: std::borrow::Cow::Borrowed(tuples), bound: std::borrow::Cow::Borrowed(bound) }
+    }
+
+    /// These tuples and those of a request, which stand in for stored ones of the same key.
+    ///
+    /// # Errors
+    /// When there are too many names.
+    pub fn with(self, contextual: &[Tuple]) -> Result<Self, TooManyNames> {
+        if contextual.is_empty() {
+            return Ok(self);
+        }
+        let tuples = self.tuples.changed(&[], contextual)?;
+        let bound = Bound::new(self.model, &tuples);
+        let (tuples, bound) = (std::borrow::Cow::Owned(tuples), std::borrow::Cow::Owned(bound));
+        Ok(Self { model: self.model, tuples, bound })
+    }
+
+    fn relation(&self, type_name: &str, relation: &str) -> Result<super::rules::RelationId, GraphError> {
+        if !self.model.has_type(type_name) {
+            return Err(GraphError::UnknownType(type_name.to_owned()));
+        }
+        let unknown = || GraphError::UnknownRelation { type_name: type_name.to_owned(), relation: relation.to_owned() };
+        self.model.relation(type_name, relation).ok_or_else(unknown)
+    }
+
+    /// Whether a subject has a relation to an object. `explain` asks for the tuples that it follows from.
+    ///
+    /// # Errors
+    /// When the model lacks the type or the relation, or the answer is undetermined.
+    pub fn check(&self, key: &TupleKey, asking: &Asking<'_>, explain: bool) -> Result<Checked, GraphError> {
+        let relation = self.relation(&key.object.type_name, &key.relation)?;
+        let mut check = check::Check::new(self, asking, &key.subject, Some(&key.object), explain);
+        let allowed = check.run(&key.object, relation)?;
+        Ok(Checked { allowed, path: check.path(self), steps: check.steps() })
+    }
+
+    /// The objects of a type to which a subject has a relation, at most `limit`, in no particular order.
+    ///
+    /// # Errors
+    /// When the model lacks the type or the relation, or the answer is undetermined.
+    pub fn list_objects(
+        &self,
+        type_name: &str,
+        relation: &str,
+        subject: &SubjectRef,
+        asking: &Asking<'_>,
+        limit: usize,
+    ) -> Result<Listed<ObjectRef>, GraphError> {
+        let mut items = Vec::new();
+        let Ended { complete, failed } = self.each_object(type_name, relation, subject, asking, &mut |object| {
+            let room = items.len() < limit;
+            if room {
+                items.push(object);
+            }
+            room
+        })?;
+        Ok(Listed { items, complete, failed })
+    }
+
+    /// As [`Self::list_objects`], each as it is found; `found` says whether to go on.
+    ///
+    /// # Errors
+    /// As [`Self::list_objects`], also after objects were found.
+    pub fn each_object(
+        &self,
+        type_name: &str,
+        relation: &str,
+        subject: &SubjectRef,
+        asking: &Asking<'_>,
+        found: &mut dyn FnMut(ObjectRef) -> bool,
+    ) -> Result<Ended, GraphError> {
+        let relation = self.relation(type_name, relation)?;
+        list_objects::list(self, relation, subject, asking, found)
+    }
+
+    /// The subjects of one kind that have a relation to an object, at most `limit`.
+    ///
+    /// # Errors
+    /// When the model lacks a type or relation, or the answer is undetermined.
+    pub fn list_users(
+        &self,
+        object: &ObjectRef,
+        relation: &str,
+        filter: &UserFilter,
+        asking: &Asking<'_>,
+        limit: usize,
+    ) -> Result<Listed<FoundUser>, GraphError> {
+        let relation = self.relation(&object.type_name, relation)?;
+        list_users::list(self, object, relation, filter, asking, limit)
+    }
+
+    /// One level of who has a relation to an object: the rewrite with the tuples in it, unevaluated.
+    ///
+    /// # Errors
+    /// When the model lacks the type or the relation.
+    pub fn expand(&self, object: &ObjectRef, relation: &str, now: i64) -> Result<Expansion, GraphError> {
+        let relation = self.relation(&object.type_name, relation)?;
+        Ok(expand::expand(self, object, relation, now))
+    }
+}

@@ -1,0 +1,373 @@
+//! Whether a subject has a relation to an object: forward from the object, depth first.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::walk::{Truth, Walk};
+use super::{Asking, GraphError, Relations};
+use crate::relation::edge::{Edge, NONE, Node, STAR, Symbol};
+use crate::relation::rules::{From, Kind, RelationId, RelationRules, Rule, TypeId};
+use crate::relation::tuple::{ObjectRef, SubjectRef, Tuple};
+use crate::relation::tuples::Packed;
+
+/// Stands for an object that no tuple names.
+const UNKNOWN_OBJECT: Node = Node::MAX;
+/// Stands for a subject that no tuple names.
+const UNKNOWN_SUBJECT: Node = Node::MAX - 1;
+/// From this many usersets on it is worth looking from the subject's side.
+const WIDE: usize = 16;
+
+/// The subject that is asked for, in numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject {
+    pub(super) node: Node,
+    pub(super) relation: Symbol,
+    type_id: Option<TypeId>,
+    kind: Option<Kind>,
+    /// `type:*` of its type, when it is an object and a tuple names that.
+    pub(super) wildcard: Option<Node>,
+    /// The subject as a relation that its own members have.
+    userset: Option<RelationId>,
+}
+
+impl Subject {
+    /// How tuples name an object: itself, and everyone of its type.
+    pub(super) fn forms(&self) -> impl Iterator<Item = (Node, Symbol)> + use<> {
+        let wildcard = self.wildcard.map(|node| (node, STAR));
+        [Some((self.node, self.relation)), wildcard].into_iter().flatten()
+    }
+}
+
+pub(super) struct Check<'a> {
+    pub(super) walk: Walk<'a>,
+    pub(super) subject: Subject,
+    /// Claims that are settled, or on the way to here (`None`).
+    known: HashMap<(Node, RelationId), Option<bool>, RandomState>,
+    trail: Option<Vec<(Node, Edge)>>,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn new(
+        relations: &'a Relations<'a>,
+        asking: &'a Asking<'a>,
+        subject: &SubjectRef,
+        object: Option<&ObjectRef>,
+        explain: bool,
+    ) -> Self {
+        let walk = Walk::new(relations, asking);
+        let known = subject_of(&walk, subject, object);
+        Self { walk, subject: known, known: HashMap::default(), trail: explain.then(Vec::new) }
+    }
+
+    /// Answers for one object; may be asked again for another.
+    pub(super) fn run(&mut self, object: &ObjectRef, relation: RelationId) -> Result<bool, GraphError> {
+        let node = self.walk.tuples.node(object).unwrap_or(UNKNOWN_OBJECT);
+        self.run_node(node, relation)
+    }
+
+    pub(super) fn run_node(&mut self, node: Node, relation: RelationId) -> Result<bool, GraphError> {
+        match self.relation(node, relation, 0) {
+            Truth::True => Ok(true),
+            Truth::False => Ok(false),
+            // What only leads back to itself is denied; anything else is told.
+            Truth::Unknown => self.walk.take_failure().map_or(Ok(false), Err),
+        }
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.walk.steps()
+    }
+
+    pub(super) fn path(&self, relations: &Relations<'_>) -> Vec<Tuple> {
+        let trail = self.trail.iter().flatten();
+        trail.map(|(object, edge)| relations.tuples.tuple(*object, *edge)).collect()
+    }
+
+    /// Whether the subject is this very userset.
+    pub(super) fn is_subject(&self, object: Node, relation: RelationId) -> bool {
+        self.subject.userset == Some(relation) && self.subject.node == object
+    }
+
+    pub(super) fn note(&mut self, object: Node, edge: Edge) {
+        if let Some(trail) = &mut self.trail {
+            trail.push((object, edge));
+        }
+    }
+
+    pub(super) fn relation(&mut self, object: Node, relation: RelationId, depth: u32) -> Truth {
+        if !self.walk.step() {
+            return Truth::Unknown;
+        }
+        if self.is_subject(object, relation) {
+            return Truth::True;
+        }
+        let Some(rules) = self.walk.rules(relation) else { return Truth::False };
+        if rules.leaf {
+            return self.direct(object, relation, rules);
+        }
+        if depth >= self.walk.asking.limits.depth {
+            return self.walk.too_deep();
+        }
+        match self.known.get(&(object, relation)) {
+            Some(None) => return Truth::Unknown,
+            // A path must be told anew each time.
+            Some(Some(true)) if self.trail.is_none() => return Truth::True,
+            Some(Some(false)) => return Truth::False,
+            Some(Some(true)) | None => {}
+        }
+        self.known.insert((object, relation), None);
+        let before = self.trail.as_ref().map(Vec::len);
+        let truth = if rules.recursive {
+            self.closure(object, relation, rules)
+        } else {
+            self.rule(object, relation, rules, &rules.rule, depth)
+        };
+        if truth.is_settled() {
+            self.known.insert((object, relation), Some(truth == Truth::True));
+        } else {
+            // Elsewhere it may be settled: what it hangs on here is this way to it.
+            self.known.remove(&(object, relation));
+        }
+        if truth != Truth::True {
+            self.forget(before);
+        }
+        truth
+    }
+
+    fn forget(&mut self, before: Option<usize>) {
+        if let (Some(trail), Some(before)) = (&mut self.trail, before) {
+            trail.truncate(before);
+        }
+    }
+
+    pub(super) fn rule(
+        &mut self,
+        object: Node,
+        relation: RelationId,
+        rules: &'a RelationRules,
+        rule: &'a Rule,
+        depth: u32,
+    ) -> Truth {
+        match rule {
+            Rule::This => self.this(object, relation, rules, depth),
+            Rule::Computed(other) => self.relation(object, *other, depth),
+            Rule::From(from) => self.tuple_to_userset(object, from, depth),
+            Rule::Union(operands) => {
+                let mut all = Truth::False;
+                for operand in operands {
+                    let truth = self.rule(object, relation, rules, operand, depth);
+                    if truth == Truth::True {
+                        return truth;
+                    }
+                    all = all.or(truth);
+                }
+                all
+            }
+            Rule::Intersection(operands) => {
+                let mut all = if operands.is_empty() { Truth::False } else { Truth::True };
+                for operand in operands {
+                    all = all.and(self.rule(object, relation, rules, operand, depth));
+                    if all == Truth::False {
+                        return all;
+                    }
+                }
+                all
+            }
+            Rule::Difference(base, subtract) => {
+                let base = self.rule(object, relation, rules, base, depth);
+                if base == Truth::False {
+                    return base;
+                }
+                let before = self.trail.as_ref().map(Vec::len);
+                let subtract = self.rule(object, relation, rules, subtract, depth);
+                self.forget(before);
+                base.and(subtract.not())
+            }
+        }
+    }
+
+    /// The tuples that name the subject itself, or everyone of its type.
+    pub(super) fn direct(&mut self, object: Node, relation: RelationId, rules: &RelationRules) -> Truth {
+        let symbol = self.walk.bound.relation(relation);
+        let (Some(type_id), Some(kind)) = (self.subject.type_id, self.subject.kind) else { return Truth::False };
+        if symbol == NONE {
+            return Truth::False;
+        }
+        let mut all = Truth::False;
+        let exact = (self.subject.node, self.subject.relation, kind);
+        let wildcard = self.subject.wildcard.map(|node| (node, STAR, Kind::Wildcard));
+        for (subject, subject_relation, kind) in [Some(exact), wildcard].into_iter().flatten() {
+            // Most relations do not allow everyone: no need to look.
+            if !rules.restrictions.iter().any(|r| r.type_id == type_id && r.kind == kind) {
+                continue;
+            }
+            let Some(edge) = self.walk.tuples.find(Packed { object, relation: symbol, subject, subject_relation })
+            else {
+                continue;
+            };
+            let truth = self.walk.counts(rules, object, edge, type_id, kind);
+            if truth == Truth::True {
+                self.note(object, edge);
+                return truth;
+            }
+            all = all.or(truth);
+        }
+        all
+    }
+
+    fn this(&mut self, object: Node, relation: RelationId, rules: &'a RelationRules, depth: u32) -> Truth {
+        let mut all = self.direct(object, relation, rules);
+        let symbol = self.walk.bound.relation(relation);
+        if all == Truth::True || symbol == NONE {
+            return all;
+        }
+        for (at, restriction) in rules.restrictions.iter().enumerate() {
+            let Kind::Userset(target) = restriction.kind else { continue };
+            let first = |r: &super::super::rules::Restriction| r.kind == restriction.kind;
+            if rules.restrictions.iter().take(at).any(first) {
+                continue;
+            }
+            let truth = self.usersets(object, (symbol, rules), target, restriction.type_id, depth);
+            if truth == Truth::True {
+                return truth;
+            }
+            all = all.or(truth);
+        }
+        all
+    }
+
+    /// The tuples whose subject is `target` of objects of one type.
+    fn usersets(
+        &mut self,
+        object: Node,
+        (symbol, rules): (Symbol, &'a RelationRules),
+        target: RelationId,
+        type_id: TypeId,
+        depth: u32,
+    ) -> Truth {
+        let target_symbol = self.walk.bound.relation(target);
+        if target_symbol == NONE {
+            return Truth::False;
+        }
+        let tuples = self.walk.tuples;
+        let width = tuples.forward.range_len(object, symbol, Some(target_symbol));
+        if width > WIDE && self.walk.rules(target).is_some_and(|rules| rules.leaf) && self.subject.relation == NONE {
+            let far = |(node, relation)| tuples.backward.range_len(node, relation, Some(target_symbol));
+            if self.subject.forms().map(far).sum::<usize>() < width {
+                return self.backward(object, (symbol, rules), (target, target_symbol), type_id);
+            }
+        }
+        let mut all = Truth::False;
+        for edge in tuples.forward.range(object, symbol, Some(target_symbol)) {
+            if !self.walk.step() {
+                return Truth::Unknown;
+            }
+            if self.walk.type_of(edge.node()) != Some(type_id) {
+                continue;
+            }
+            let counts = self.walk.counts(rules, object, edge, type_id, Kind::Userset(target));
+            if counts != Truth::True {
+                all = all.or(counts);
+                continue;
+            }
+            self.note(object, edge);
+            let truth = self.relation(edge.node(), target, depth + 1);
+            if truth == Truth::True {
+                return truth;
+            }
+            self.unnote();
+            all = all.or(truth);
+        }
+        all
+    }
+
+    pub(super) fn unnote(&mut self) {
+        if let Some(trail) = &mut self.trail {
+            trail.pop();
+        }
+    }
+
+    /// As [`Self::usersets`] for many of them: goes through those that the subject is in.
+    fn backward(
+        &mut self,
+        object: Node,
+        (symbol, rules): (Symbol, &'a RelationRules),
+        (target, target_symbol): (RelationId, Symbol),
+        type_id: TypeId,
+    ) -> Truth {
+        let tuples = self.walk.tuples;
+        let Some(target_rules) = self.walk.rules(target) else { return Truth::False };
+        let mut all = Truth::False;
+        for (subject, relation) in self.subject.forms() {
+            for back in tuples.backward.range(subject, relation, Some(target_symbol)) {
+                if !self.walk.step() {
+                    return Truth::Unknown;
+                }
+                let group = back.node();
+                if self.walk.type_of(group) != Some(type_id) {
+                    continue;
+                }
+                let packed = Packed { object, relation: symbol, subject: group, subject_relation: target_symbol };
+                let Some(edge) = tuples.find(packed) else { continue };
+                let counts = self.walk.counts(rules, object, edge, type_id, Kind::Userset(target));
+                if counts != Truth::True {
+                    all = all.or(counts);
+                    continue;
+                }
+                self.note(object, edge);
+                let truth = self.direct(group, target, target_rules);
+                if truth == Truth::True {
+                    return truth;
+                }
+                self.unnote();
+                all = all.or(truth);
+            }
+        }
+        all
+    }
+
+    fn tuple_to_userset(&mut self, object: Node, from: &'a From, depth: u32) -> Truth {
+        let symbol = self.walk.bound.relation(from.tupleset);
+        let Some(rules) = self.walk.rules(from.tupleset).filter(|_| symbol != NONE) else { return Truth::False };
+        let mut all = Truth::False;
+        for edge in self.walk.tuples.forward.range(object, symbol, Some(NONE)) {
+            if !self.walk.step() {
+                return Truth::Unknown;
+            }
+            let Some(type_id) = self.walk.type_of(edge.node()) else { continue };
+            let Some(target) = from.target(type_id) else { continue };
+            let counts = self.walk.counts(rules, object, edge, type_id, Kind::Object);
+            if counts != Truth::True {
+                all = all.or(counts);
+                continue;
+            }
+            self.note(object, edge);
+            let truth = self.relation(edge.node(), target, depth + 1);
+            if truth == Truth::True {
+                return truth;
+            }
+            self.unnote();
+            all = all.or(truth);
+        }
+        all
+    }
+}
+
+/// The subject in numbers. One that no tuple names still is itself.
+fn subject_of(walk: &Walk<'_>, subject: &SubjectRef, object: Option<&ObjectRef>) -> Subject {
+    let type_id = walk.model.type_id(&subject.object.type_name);
+    let type_symbol = walk.tuples.symbols.get(&subject.object.type_name);
+    let unknown = if object == Some(&subject.object) { UNKNOWN_OBJECT } else { UNKNOWN_SUBJECT };
+    let node = walk.tuples.node(&subject.object).unwrap_or(unknown);
+    let userset = type_id.zip(subject.relation.as_ref()).and_then(|(id, name)| walk.model.relation_of(id, name));
+    let kind = match (&subject.relation, userset) {
+        (Some(_), userset) => userset.map(Kind::Userset),
+        (None, _) if subject.is_wildcard() => Some(Kind::Wildcard),
+        (None, _) => Some(Kind::Object),
+    };
+    let plain = if subject.is_wildcard() { STAR } else { NONE };
+    let relation =
+        subject.relation.as_ref().map_or(plain, |name| walk.tuples.symbols.get(name).unwrap_or(Symbol::MAX >> 1));
+    let wildcard = type_symbol.filter(|_| kind == Some(Kind::Object)).and_then(|symbol| walk.wildcard_of(symbol));
+    Subject { node, relation, type_id, kind, wildcard, userset }
+}

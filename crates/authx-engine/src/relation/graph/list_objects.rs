@@ -1,0 +1,258 @@
+//! The objects that a subject has a relation to: backward from the subject, breadth first.
+//!
+//! Each step goes from "the subject has this relation to this object" to what follows from it. Only where the way led
+//! through an intersection or an exclusion is the object checked before it counts.
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+
+use super::check::Check;
+use super::walk::Truth;
+use super::{Asking, Ended, GraphError, Relations};
+use crate::relation::edge::{Edge, NONE, Node, Symbol};
+use crate::relation::rules::{Kind, RelationId, RelationModel, Step, Way};
+use crate::relation::tuple::{ObjectRef, SubjectRef};
+
+/// What the subject has, as far as is known.
+type Claim = (Node, RelationId);
+
+struct Backward<'a, 'c> {
+    check: &'c mut Check<'a>,
+    target: RelationId,
+    /// By relation: whether it can lead to the target.
+    useful: Vec<bool>,
+    /// True: certain.
+    claims: HashMap<Claim, bool, RandomState>,
+    queue: Vec<Claim>,
+    found: Vec<Node>,
+    /// Objects that were found once, and must be checked.
+    doubtful: Vec<Node>,
+    told: HashSet<Node, RandomState>,
+}
+
+/// Lists; `found` says whether to go on.
+pub(super) fn list(
+    relations: &Relations<'_>,
+    target: RelationId,
+    subject: &SubjectRef,
+    asking: &Asking<'_>,
+    found: &mut dyn FnMut(ObjectRef) -> bool,
+) -> Result<Ended, GraphError> {
+    let cut = Ended { complete: false, failed: None };
+    let mut check = Check::new(relations, asking, subject, None, false);
+    let useful = useful(relations.model, target);
+    let mut backward = Backward {
+        check: &mut check,
+        target,
+        useful,
+        claims: HashMap::default(),
+        queue: Vec::new(),
+        found: Vec::new(),
+        doubtful: Vec::new(),
+        told: HashSet::default(),
+    };
+    backward.start(relations, subject);
+    let mut next = 0;
+    while let Some(claim) = backward.queue.get(next).copied() {
+        next += 1;
+        if !backward.check.walk.step() {
+            return Err(backward.check.walk.out_of_work());
+        }
+        backward.follow(claim);
+        for node in std::mem::take(&mut backward.found) {
+            if backward.told.insert(node) && !found(relations.tuples.object(node)) {
+                return Ok(cut);
+            }
+        }
+    }
+    // An object may be doubtful by one way and certain by another.
+    let (doubtful, told, spent) = (backward.doubtful, backward.told, check.walk.steps());
+    let (mut failure, failed) = split(check.walk.take_failure());
+    let mut verify = Check::new(relations, asking, subject, None, false);
+    verify.walk.spend(spent);
+    for node in doubtful {
+        if told.contains(&node) {
+            continue;
+        }
+        match verify.run_node(node, target) {
+            Ok(true) if !found(relations.tuples.object(node)) => return Ok(cut),
+            Ok(_) => {}
+            Err(error) => failure = Some(error),
+        }
+    }
+    // A subject that no tuple names still has what is its own.
+    if let Some(own) = own_object(relations, target, subject).filter(|own| relations.tuples.node(own).is_none()) {
+        let mut own_check = Check::new(relations, asking, subject, Some(&own), false);
+        if own_check.run(&own, target)? && !found(own) {
+            return Ok(cut);
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(Ended { complete: true, failed }),
+    }
+}
+
+/// A bound that was hit, beyond which nothing was seen; or a condition that failed, whose doubts were settled.
+pub(super) fn split(failure: Option<GraphError>) -> (Option<GraphError>, Option<GraphError>) {
+    let (bound, condition) = match failure {
+        Some(e @ (GraphError::TooMuchWork { .. } | GraphError::TooDeep { .. })) => (Some(e), None),
+        other => (None, other),
+    };
+    (bound, condition)
+}
+
+/// The object of a userset, which may have the relation by being that userset.
+fn own_object(relations: &Relations<'_>, target: RelationId, subject: &SubjectRef) -> Option<ObjectRef> {
+    let rules = relations.model.rules(target)?;
+    let type_id = relations.model.type_id(&subject.object.type_name)?;
+    (subject.relation.is_some() && rules.type_id == type_id).then(|| subject.object.clone())
+}
+
+/// The relations from which the target can follow.
+fn useful(model: &RelationModel, target: RelationId) -> Vec<bool> {
+    let mut useful = vec![false; model.relations.len()];
+    let mut queue = vec![target];
+    while let Some(relation) = queue.pop() {
+        let Some(seen) = useful.get_mut(usize::from(relation)) else { continue };
+        if std::mem::replace(seen, true) {
+            continue;
+        }
+        let Some(rules) = model.rules(relation) else { continue };
+        for source in &rules.sources {
+            match &source.way {
+                Way::This => queue.extend(rules.restrictions.iter().filter_map(|r| match r.kind {
+                    Kind::Userset(from) => Some(from),
+                    Kind::Object | Kind::Wildcard => None,
+                })),
+                Way::Computed(from) => queue.push(*from),
+                Way::From(from) => queue.extend(from.targets.iter().map(|(_, relation)| *relation)),
+            }
+        }
+    }
+    useful
+}
+
+impl Backward<'_, '_> {
+    fn start(&mut self, relations: &Relations<'_>, subject: &SubjectRef) {
+        let known = self.check.subject;
+        for (node, relation) in known.forms() {
+            self.tuples_of(node, relation);
+        }
+        // A userset has itself.
+        let own = relations.model.type_id(&subject.object.type_name).zip(subject.relation.as_ref());
+        let stored = relations.tuples.node(&subject.object);
+        if let Some(relation) = own.and_then(|(id, name)| relations.model.relation_of(id, name))
+            && let Some(node) = stored
+        {
+            self.claim((node, relation), true);
+        }
+    }
+
+    /// A tuple whose condition failed leaves a doubt, which the check settles or tells.
+    fn claim_if(&mut self, counts: Truth, claim: Claim, certain: bool) {
+        match counts {
+            Truth::True => self.claim(claim, certain),
+            Truth::Unknown => self.claim(claim, false),
+            Truth::False => {}
+        }
+    }
+
+    fn claim(&mut self, claim: Claim, certain: bool) {
+        if !self.useful.get(usize::from(claim.1)).copied().unwrap_or(false) {
+            return;
+        }
+        let known = self.claims.get(&claim).copied();
+        if known == Some(true) || known == Some(certain) {
+            return;
+        }
+        self.claims.insert(claim, certain);
+        self.queue.push(claim);
+        if claim.1 == self.target {
+            if certain {
+                self.found.push(claim.0);
+            } else {
+                self.doubtful.push(claim.0);
+            }
+        }
+    }
+
+    /// What follows from the tuples that name a subject: each gives its object the relation, by what its `this` is
+    /// worth there.
+    fn tuples_of(&mut self, subject: Node, subject_relation: Symbol) {
+        let tuples = self.check.walk.tuples;
+        for back in tuples.backward.range(subject, subject_relation, None) {
+            if !self.check.walk.step() {
+                return;
+            }
+            let (object, symbol) = (back.node(), back.minor());
+            let Some(type_id) = self.check.walk.type_of(object) else { continue };
+            let relation = self.check.walk.model.relation_of(type_id, tuples.symbols.name(symbol));
+            let Some(relation) = relation else { continue };
+            self.by_tuple(object, relation, Edge::forward(symbol, subject_relation, subject, back.has_side()));
+        }
+    }
+
+    fn by_tuple(&mut self, object: Node, relation: RelationId, edge: Edge) {
+        if !self.useful.get(usize::from(relation)).copied().unwrap_or(false) {
+            return;
+        }
+        let Some(rules) = self.check.walk.rules(relation) else { return };
+        let this = rules.sources.iter().filter(|source| source.way == Way::This).map(|source| source.certain);
+        let Some(this) = this.reduce(|a, b| a || b) else { return };
+        let Some((type_id, kind)) = self.check.walk.kind(edge) else { return };
+        let counts = self.check.walk.counts(rules, object, edge, type_id, kind);
+        self.claim_if(counts, (object, relation), this);
+    }
+
+    fn follow(&mut self, (object, relation): Claim) {
+        let certain = self.claims.get(&(object, relation)).copied().unwrap_or(false);
+        let Some(rules) = self.check.walk.rules(relation) else { return };
+        let tuples = self.check.walk.tuples;
+        for lead in &rules.leads {
+            if !self.useful.get(usize::from(lead.to)).copied().unwrap_or(false) {
+                continue;
+            }
+            let certain = certain && lead.certain;
+            match lead.step {
+                Step::Computed => self.claim((object, lead.to), certain),
+                Step::From { tupleset } => {
+                    let symbol = self.check.walk.bound.relation(tupleset);
+                    let Some(tupleset) = self.check.walk.rules(tupleset).filter(|_| symbol != NONE) else { continue };
+                    for back in tuples.backward.range(object, NONE, Some(symbol)) {
+                        if !self.check.walk.step() {
+                            return;
+                        }
+                        let child = back.node();
+                        if self.check.walk.type_of(child) != Some(tupleset.type_id) {
+                            continue;
+                        }
+                        let edge = Edge::forward(symbol, NONE, object, back.has_side());
+                        let counts = self.check.walk.counts(tupleset, child, edge, rules.type_id, Kind::Object);
+                        self.claim_if(counts, (child, lead.to), certain);
+                    }
+                }
+                Step::Userset => {
+                    let own = self.check.walk.bound.relation(relation);
+                    let symbol = self.check.walk.bound.relation(lead.to);
+                    let Some(to) = self.check.walk.rules(lead.to).filter(|_| own != NONE && symbol != NONE) else {
+                        continue;
+                    };
+                    for back in tuples.backward.range(object, own, Some(symbol)) {
+                        if !self.check.walk.step() {
+                            return;
+                        }
+                        let other = back.node();
+                        if self.check.walk.type_of(other) != Some(to.type_id) {
+                            continue;
+                        }
+                        let edge = Edge::forward(symbol, own, object, back.has_side());
+                        let kind = Kind::Userset(relation);
+                        let counts = self.check.walk.counts(to, other, edge, rules.type_id, kind);
+                        self.claim_if(counts, (other, lead.to), certain);
+                    }
+                }
+            }
+        }
+    }
+}

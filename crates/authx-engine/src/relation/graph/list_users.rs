@@ -1,0 +1,203 @@
+//! The subjects that have a relation to an object: forward from the object, breadth first.
+//!
+//! Gathers every subject of the kind that is asked for on the ways in; those found only through an intersection or an
+//! exclusion are checked before they count.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use smol_str::SmolStr;
+
+use super::check::Check;
+use super::list_objects::split;
+use super::walk::{Truth, Walk};
+use super::{Asking, GraphError, Listed, Relations};
+use crate::relation::edge::{NONE, Node};
+use crate::relation::rules::{Kind, RelationId, RelationRules, TypeId, Way};
+use crate::relation::tuple::{ObjectRef, SubjectRef, WILDCARD};
+
+/// The kind of subjects that is asked for: objects of a type, or usersets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserFilter {
+    pub type_name: SmolStr,
+    pub relation: Option<SmolStr>,
+}
+
+/// A subject: an object, a userset, or everyone of a type.
+pub type FoundUser = SubjectRef;
+
+struct Forward<'a> {
+    walk: Walk<'a>,
+    filter: (TypeId, Option<RelationId>),
+    claims: HashMap<(Node, RelationId), bool, RandomState>,
+    queue: Vec<(Node, RelationId, u32)>,
+    /// Subjects in the order they were found; true: certain.
+    users: Vec<SubjectRef>,
+    certain: HashMap<SubjectRef, bool, RandomState>,
+}
+
+pub(super) fn list(
+    relations: &Relations<'_>,
+    object: &ObjectRef,
+    relation: RelationId,
+    filter: &UserFilter,
+    asking: &Asking<'_>,
+    limit: usize,
+) -> Result<Listed<FoundUser>, GraphError> {
+    let type_id = relations.model.type_id(&filter.type_name);
+    let type_id = type_id.ok_or_else(|| GraphError::UnknownType(filter.type_name.to_string()))?;
+    let userset = match &filter.relation {
+        Some(name) => Some(relations.relation(&filter.type_name, name)?),
+        None => None,
+    };
+    let mut forward = Forward {
+        walk: Walk::new(relations, asking),
+        filter: (type_id, userset),
+        claims: HashMap::default(),
+        queue: Vec::new(),
+        users: Vec::new(),
+        certain: HashMap::default(),
+    };
+    match relations.tuples.node(object) {
+        Some(node) => forward.claim(node, relation, 0, true),
+        None => forward.without_tuples(object, relation),
+    }
+    let mut next = 0;
+    while let Some((node, relation, depth)) = forward.queue.get(next).copied() {
+        next += 1;
+        if !forward.walk.step() {
+            return Err(forward.walk.out_of_work());
+        }
+        forward.follow(node, relation, depth);
+    }
+    let (mut failure, failed) = split(forward.walk.take_failure());
+    let mut items = Vec::new();
+    for user in forward.users {
+        if items.len() >= limit {
+            return Ok(Listed { items, complete: false, failed: None });
+        }
+        if forward.certain.get(&user) == Some(&true) {
+            items.push(user);
+            continue;
+        }
+        let mut check = Check::new(relations, asking, &user, Some(object), false);
+        match check.run(object, relation) {
+            Ok(true) => items.push(user),
+            Ok(false) => {}
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(Listed { items, complete: true, failed }),
+    }
+}
+
+impl Forward<'_> {
+    fn claim(&mut self, node: Node, relation: RelationId, depth: u32, certain: bool) {
+        let known = self.claims.get(&(node, relation)).copied();
+        if known == Some(true) || known == Some(certain) {
+            return;
+        }
+        let (Some(rules), limit) = (self.walk.rules(relation), self.walk.asking.limits.depth) else { return };
+        if depth >= limit && !rules.leaf {
+            self.walk.too_deep();
+            return;
+        }
+        self.claims.insert((node, relation), certain);
+        self.queue.push((node, relation, depth));
+        if self.filter == (rules.type_id, Some(relation)) {
+            let object = self.walk.tuples.object(node);
+            self.user(SubjectRef { object, relation: Some(rules.name.clone()) }, certain);
+        }
+    }
+
+    fn user(&mut self, user: SubjectRef, certain: bool) {
+        if let Some(known) = self.certain.get_mut(&user) {
+            *known |= certain;
+        } else {
+            self.certain.insert(user.clone(), certain);
+            self.users.push(user);
+        }
+    }
+
+    /// An object that no tuple names has no subjects but its own usersets, by computed relations.
+    fn without_tuples(&mut self, object: &ObjectRef, relation: RelationId) {
+        let (mut queue, mut seen) = (vec![relation], Vec::new());
+        while let Some(relation) = queue.pop() {
+            let Some(rules) = self.walk.rules(relation).filter(|_| !seen.contains(&relation)) else { continue };
+            seen.push(relation);
+            if self.filter == (rules.type_id, Some(relation)) {
+                self.user(SubjectRef { object: object.clone(), relation: Some(rules.name.clone()) }, false);
+            }
+            queue.extend(rules.ways.iter().filter_map(|source| match &source.way {
+                Way::Computed(other) => Some(*other),
+                Way::This | Way::From(_) => None,
+            }));
+        }
+    }
+
+    fn follow(&mut self, node: Node, relation: RelationId, depth: u32) {
+        let certain = self.claims.get(&(node, relation)).copied().unwrap_or(false);
+        let Some(rules) = self.walk.rules(relation) else { return };
+        for source in &rules.ways {
+            let certain = certain && source.certain;
+            match &source.way {
+                Way::This => self.tuples_of(node, relation, rules, depth, certain),
+                Way::Computed(other) => self.claim(node, *other, depth, certain),
+                Way::From(from) => {
+                    let symbol = self.walk.bound.relation(from.tupleset);
+                    let Some(tupleset) = self.walk.rules(from.tupleset).filter(|_| symbol != NONE) else { continue };
+                    for edge in self.walk.tuples.forward.range(node, symbol, Some(NONE)) {
+                        if !self.walk.step() {
+                            return;
+                        }
+                        let Some(type_id) = self.walk.type_of(edge.node()) else { continue };
+                        let Some(target) = from.target(type_id) else { continue };
+                        // A tuple whose condition failed leaves a doubt, which the check settles or tells.
+                        match self.walk.counts(tupleset, node, edge, type_id, Kind::Object) {
+                            Truth::True => self.claim(edge.node(), target, depth + 1, certain),
+                            Truth::Unknown => self.claim(edge.node(), target, depth + 1, false),
+                            Truth::False => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn tuples_of(&mut self, node: Node, relation: RelationId, rules: &RelationRules, depth: u32, certain: bool) {
+        let symbol = self.walk.bound.relation(relation);
+        if symbol == NONE {
+            return;
+        }
+        for edge in self.walk.tuples.forward.range(node, symbol, None) {
+            if !self.walk.step() {
+                return;
+            }
+            let Some((type_id, kind)) = self.walk.kind(edge) else { continue };
+            let wanted = match kind {
+                Kind::Object | Kind::Wildcard => self.filter == (type_id, None),
+                Kind::Userset(_) => true,
+            };
+            if !wanted {
+                continue;
+            }
+            let certain = match self.walk.counts(rules, node, edge, type_id, kind) {
+                Truth::True => certain,
+                Truth::Unknown => false,
+                Truth::False => continue,
+            };
+            match kind {
+                Kind::Object => {
+                    self.user(SubjectRef { object: self.walk.tuples.object(edge.node()), relation: None }, certain);
+                }
+                Kind::Wildcard => {
+                    let type_name = self.walk.tuples.object(edge.node()).type_name;
+                    let object = ObjectRef { type_name, id: WILDCARD.into() };
+                    self.user(SubjectRef { object, relation: None }, certain);
+                }
+                Kind::Userset(target) => self.claim(edge.node(), target, depth + 1, certain),
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What every question needs: the budget, and whether a tuple counts.
+
+use crate::relation::condition::{MAX_COST, Outcome};
+use crate::relation::edge::{Edge, NONE, Node, STAR, Symbol};
+use crate::relation::rules::{Kind, RelationId, RelationModel, RelationRules, TypeId};
+use crate::relation::tuples::Tuples;
+
+use super::{Asking, Bound, GraphError, Relations};
+
+/// What is known of a claim (Kleene's three values).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Truth {
+    True,
+    False,
+    /// It leads back to itself, a condition failed, or a bound was hit.
+    Unknown,
+}
+
+impl Truth {
+    pub(super) fn is_settled(self) -> bool {
+        matches!(self, Self::True | Self::False)
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::True, _) | (_, Self::True) => Self::True,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::False, Self::False) => Self::False,
+        }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::False, _) | (_, Self::False) => Self::False,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::True, Self::True) => Self::True,
+        }
+    }
+
+    pub(super) fn not(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// One question on its way.
+pub(super) struct Walk<'a> {
+    pub(super) model: &'a RelationModel,
+    pub(super) tuples: &'a Tuples,
+    pub(super) bound: &'a Bound,
+    pub(super) asking: &'a Asking<'a>,
+    steps: u64,
+    /// Why something is undetermined: the first reason.
+    failure: Option<GraphError>,
+    exhausted: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(relations: &'a Relations<'a>, asking: &'a Asking<'a>) -> Self {
+        let (model, tuples, bound) = (relations.model, &*relations.tuples, &*relations.bound);
+        Self { model, tuples, bound, asking, steps: 0, failure: None, exhausted: false }
+    }
+
+    /// Counts a step; false when there are none left.
+    pub(super) fn step(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps > self.asking.limits.steps {
+            self.exhausted = true;
+            self.fail(GraphError::TooMuchWork { limit: self.asking.limits.steps });
+        }
+        !self.exhausted
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    pub(super) fn spend(&mut self, steps: u64) {
+        self.steps += steps;
+    }
+
+    pub(super) fn fail(&mut self, reason: GraphError) -> Truth {
+        let bound = matches!(reason, GraphError::TooMuchWork { .. } | GraphError::TooDeep { .. });
+        if self.failure.is_none() || bound {
+            self.failure = Some(reason);
+        }
+        Truth::Unknown
+    }
+
+    pub(super) fn too_deep(&mut self) -> Truth {
+        self.fail(GraphError::TooDeep { limit: self.asking.limits.depth })
+    }
+
+    /// Why something is undetermined, if it is more than a cycle.
+    pub(super) fn take_failure(&mut self) -> Option<GraphError> {
+        self.failure.take()
+    }
+
+    pub(super) fn out_of_work(&self) -> GraphError {
+        GraphError::TooMuchWork { limit: self.asking.limits.steps }
+    }
+
+    pub(super) fn type_of(&self, node: Node) -> Option<TypeId> {
+        self.bound.type_of(self.tuples.names.type_of(node))
+    }
+
+    /// The node `type:*`, if a tuple names it.
+    pub(super) fn wildcard_of(&self, type_symbol: Symbol) -> Option<Node> {
+        self.tuples.names.get(type_symbol, crate::relation::tuple::WILDCARD)
+    }
+
+    /// What a forward edge's subject is to the model, and its type.
+    pub(super) fn kind(&self, edge: Edge) -> Option<(TypeId, Kind)> {
+        let type_id = self.type_of(edge.node())?;
+        let kind = match edge.minor() {
+            NONE => Kind::Object,
+            STAR => Kind::Wildcard,
+            relation => Kind::Userset(self.model.relation_of(type_id, self.tuples.symbols.name(relation))?),
+        };
+        Some((type_id, kind))
+    }
+
+    /// Whether a tuple counts: the model of today allows it, it has not expired, and its condition holds.
+    pub(super) fn counts(
+        &mut self,
+        rules: &RelationRules,
+        object: Node,
+        edge: Edge,
+        type_id: TypeId,
+        kind: Kind,
+    ) -> Truth {
+        let mut fitting = rules.restrictions.iter().filter(|r| r.type_id == type_id && r.kind == kind);
+        if !edge.has_side() {
+            return if fitting.any(|r| r.condition.is_none()) { Truth::True } else { Truth::False };
+        }
+        let Some(side) = self.tuples.side(object, edge) else { return Truth::False };
+        if side.expires_at.is_some_and(|end| end <= self.asking.now) {
+            return Truth::False;
+        }
+        let Some((name, stored)) = &side.condition else {
+            return if fitting.any(|r| r.condition.is_none()) { Truth::True } else { Truth::False };
+        };
+        let Some(id) = self.model.condition_id(name) else { return Truth::False };
+        if !fitting.any(|r| r.condition == Some(id)) {
+            return Truth::False;
+        }
+        let outcome =
+            self.model.condition(name).map(|compiled| compiled.evaluate(self.asking.context, stored, MAX_COST));
+        let (condition, tuple) = (name.to_string(), || self.tuples.tuple(object, edge).key.to_string());
+        let reason = match outcome {
+            Some(Outcome::True) => return Truth::True,
+            Some(Outcome::False) | None => return Truth::False,
+            Some(Outcome::Missing(parameters)) => {
+                let parameters = parameters.iter().map(ToString::to_string).collect();
+                GraphError::MissingParameters { condition, tuple: tuple(), parameters }
+            }
+            Some(Outcome::Failed(problem)) => GraphError::ConditionFailed { condition, tuple: tuple(), problem },
+        };
+        self.fail(reason)
+    }
+
+    pub(super) fn rules(&self, relation: RelationId) -> Option<&'a RelationRules> {
+        self.model.rules(relation)
+    }
+}

@@ -1,0 +1,193 @@
+//! Names as numbers: types and relations as 15 bits, objects as 32.
+//!
+//! A name keeps its number for the life of the process; the packed part is shared by all snapshots, what came since
+//! the last merge is in persistent maps.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use smol_str::SmolStr;
+
+use super::edge::{MAX_SYMBOLS, NONE, Node, STAR, Symbol};
+use super::tuple::WILDCARD;
+
+/// Names of types and relations. Number 0 is no name, number 1 is `*`.
+#[derive(Debug, Clone)]
+pub(crate) struct Symbols {
+    numbers: imbl::HashMap<SmolStr, Symbol>,
+    names: imbl::Vector<SmolStr>,
+}
+
+impl Default for Symbols {
+    fn default() -> Self {
+        let star = SmolStr::new_static(WILDCARD);
+        Self { numbers: imbl::HashMap::unit(star.clone(), STAR), names: imbl::Vector::unit(star) }
+    }
+}
+
+impl Symbols {
+    pub(crate) fn get(&self, name: &str) -> Option<Symbol> {
+        self.numbers.get(name).copied()
+    }
+
+    pub(crate) fn name(&self, symbol: Symbol) -> &str {
+        let at = usize::from(symbol).wrapping_sub(1);
+        self.names.get(at).map_or("", SmolStr::as_str)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The symbol of a name, a new one if need be; `None` when there are too many.
+    pub(crate) fn intern(&mut self, name: &str) -> Option<Symbol> {
+        if let Some(found) = self.get(name) {
+            return Some(found);
+        }
+        let next = self.names.len() + 1;
+        if next >= MAX_SYMBOLS {
+            return None;
+        }
+        let symbol = Symbol::try_from(next).ok().filter(|symbol| *symbol != NONE)?;
+        let name = SmolStr::new(name);
+        self.names.push_back(name.clone());
+        self.numbers.insert(name, symbol);
+        Some(symbol)
+    }
+}
+
+/// The packed names: all text in one string, and a table of numbers.
+#[derive(Debug, Default)]
+struct Packed {
+    text: String,
+    /// Where each name ends.
+    ends: Vec<u32>,
+    types: Vec<Symbol>,
+    table: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl Packed {
+    fn id(&self, node: Node) -> Option<&str> {
+        let at = node as usize;
+        let end = *self.ends.get(at)? as usize;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
+        self.text.get(start..end)
+    }
+
+    fn get(&self, type_name: Symbol, id: &str) -> Option<Node> {
+        let hash = self.hasher.hash_one((type_name, id));
+        let same = |node: &u32| self.types.get(*node as usize) == Some(&type_name) && self.id(*node) == Some(id);
+        self.table.find(hash, same).copied()
+    }
+
+    /// Appends a name that is not there; `false` when the text would be too long to count.
+    fn push(&mut self, type_name: Symbol, id: &str) -> bool {
+        let (Ok(node), Ok(end)) = (u32::try_from(self.ends.len()), u32::try_from(self.text.len() + id.len())) else {
+            return false;
+        };
+        let hash = self.hasher.hash_one((type_name, id));
+        self.text.push_str(id);
+        self.ends.push(end);
+        self.types.push(type_name);
+        let Self { text, ends, types, table, hasher } = self;
+        table.insert_unique(hash, node, |node| {
+            let at = *node as usize;
+            let end = ends.get(at).map_or(0, |end| *end as usize);
+            let start = at.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end as usize);
+            hasher.hash_one((types.get(at).copied().unwrap_or(NONE), text.get(start..end).unwrap_or_default()))
+        });
+        true
+    }
+}
+
+/// Names of objects.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    packed: Arc<Packed>,
+    numbers: imbl::HashMap<(Symbol, SmolStr), Node>,
+    added: imbl::Vector<(Symbol, SmolStr)>,
+}
+
+impl Names {
+    pub(crate) fn get(&self, type_name: Symbol, id: &str) -> Option<Node> {
+        let packed = self.packed.get(type_name, id);
+        if packed.is_some() || self.added.is_empty() {
+            return packed;
+        }
+        self.numbers.get(&(type_name, SmolStr::new(id))).copied()
+    }
+
+    /// How many names there are; their numbers are all below.
+    pub(crate) fn len(&self) -> usize {
+        self.packed.ends.len() + self.added.len()
+    }
+
+    pub(crate) fn type_of(&self, node: Node) -> Symbol {
+        let at = node as usize;
+        match self.packed.types.get(at) {
+            Some(symbol) => *symbol,
+            None => self.added.get(at.wrapping_sub(self.packed.ends.len())).map_or(NONE, |(symbol, _)| *symbol),
+        }
+    }
+
+    pub(crate) fn id(&self, node: Node) -> &str {
+        match self.packed.id(node) {
+            Some(id) => id,
+            None => {
+                self.added.get((node as usize).wrapping_sub(self.packed.ends.len())).map_or("", |(_, id)| id.as_str())
+            }
+        }
+    }
+
+    /// The number of a name, a new one if need be; `None` when there are too many.
+    pub(crate) fn intern(&mut self, type_name: Symbol, id: &str) -> Option<Node> {
+        if let Some(found) = self.get(type_name, id) {
+            return Some(found);
+        }
+        let node = Node::try_from(self.len()).ok().filter(|node| *node < Node::MAX)?;
+        let name = (type_name, SmolStr::new(id));
+        self.added.push_back(name.clone());
+        self.numbers.insert(name, node);
+        Some(node)
+    }
+
+    /// The same names and numbers, all packed; `None` when they do not fit.
+    pub(crate) fn packed(&self) -> Option<Self> {
+        let mut packed = Packed::default();
+        let bytes = self.packed.text.len() + self.added.iter().map(|(_, id)| id.len()).sum::<usize>();
+        packed.text.reserve_exact(bytes);
+        packed.ends.reserve_exact(self.len());
+        packed.types.reserve_exact(self.len());
+        packed.table.reserve(self.len(), |_| 0);
+        for node in 0..Node::try_from(self.len()).ok()? {
+            if !packed.push(self.type_of(node), self.id(node)) {
+                return None;
+            }
+        }
+        Some(Self { packed: Arc::new(packed), ..Self::default() })
+    }
+
+    /// These names, where the packed ones are those of `packed`, which is older.
+    pub(crate) fn rebased(&self, packed: &Self) -> Self {
+        let mut names = packed.clone();
+        for at in names.len()..self.len() {
+            let Ok(node) = Node::try_from(at) else { break };
+            names.intern(self.type_of(node), self.id(node));
+        }
+        names
+    }
+
+    /// Adds a name to names that nobody shares yet; `None` when there are too many.
+    pub(crate) fn intern_packed(&mut self, type_name: Symbol, id: &str) -> Option<Node> {
+        let Some(packed) = Arc::get_mut(&mut self.packed).filter(|_| self.added.is_empty()) else {
+            return self.intern(type_name, id);
+        };
+        if let Some(found) = packed.get(type_name, id) {
+            return Some(found);
+        }
+        let node = Node::try_from(packed.ends.len()).ok().filter(|node| *node < Node::MAX)?;
+        packed.push(type_name, id).then_some(node)
+    }
+}

@@ -1,0 +1,9 @@
+//! Relations against a reference evaluator that has no index and no cleverness, and what broke others.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod differential;
+mod model;
+mod naive;
+mod scenarios;
+mod storage;
+mod world;

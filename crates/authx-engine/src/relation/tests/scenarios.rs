@@ -1,0 +1,1 @@
+//! What broke others, and bounds.
