@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::ids::{KeyId, ReleaseId, StoreId, TenantId, Timestamp};
+use crate::ids::{KeyId, ModelId, ReleaseId, StoreId, TenantId, Timestamp};
 
 /// Tells the time and makes ids.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,6 +26,11 @@ impl Clock {
     #[must_use]
     pub fn store_id(self) -> StoreId {
         StoreId::from_parts(self.millis(), random_u128())
+    }
+
+    #[must_use]
+    pub fn model_id(self) -> ModelId {
+        ModelId::from_parts(self.millis(), random_u128())
     }
 
     #[must_use]

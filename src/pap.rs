@@ -5,6 +5,7 @@ mod data;
 mod error;
 mod releases;
 mod stores;
+mod tuples;
 mod writer;
 
 pub use administration::{Administration, NewTenant};
@@ -12,4 +13,5 @@ pub use data::{DataWrite, LinkWrite};
 pub use error::PapError;
 pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases, ValidationReport, validate};
 pub use stores::{NewStore, StoreChange, Stores};
+pub use tuples::{Otherwise, TupleChanges};
 pub use writer::{Committed, Writers};

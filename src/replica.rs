@@ -9,6 +9,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use authx_engine::relation::RelationModel;
 use authx_engine::{Release, Snapshot};
 
 use crate::ids::{Revision, StoreId, TenantId};
@@ -16,7 +17,7 @@ use crate::scope::StoreScope;
 use crate::storage::records::StoreRecord;
 use crate::tokens::Tokens;
 
-pub use load::{LoadError, load_release, load_store};
+pub use load::{LoadError, load_model, load_release, load_store};
 
 /// A snapshot as it was published, with its consistency token.
 #[derive(Debug, Clone)]
@@ -49,10 +50,14 @@ pub struct OpenStore {
     newest: ArcSwapOption<Release>,
     /// Releases that were asked for by name, most recent first.
     named: parking_lot::Mutex<Vec<Arc<Release>>>,
+    /// Relation models other than the active one that were asked for lately.
+    models: parking_lot::Mutex<Vec<Arc<RelationModel>>>,
 }
 
 /// How many releases that are not active a store keeps compiled.
 const NAMED_RELEASES: usize = 4;
+/// The same for relation models.
+const NAMED_MODELS: usize = 16;
 
 impl OpenStore {
     #[must_use]
@@ -70,6 +75,7 @@ impl OpenStore {
             current: ArcSwap::from_pointee(current),
             newest: ArcSwapOption::new(newest),
             named: parking_lot::Mutex::new(Vec::new()),
+            models: parking_lot::Mutex::new(Vec::new()),
         }
     }
 
@@ -114,6 +120,21 @@ impl OpenStore {
         named.retain(|kept| kept.id() != release.id());
         named.insert(0, release);
         named.truncate(NAMED_RELEASES);
+    }
+
+    /// A compiled relation model that is kept, active or not.
+    #[must_use]
+    pub fn kept_model(&self, id: &str) -> Option<Arc<RelationModel>> {
+        let current = self.current();
+        let active = current.snapshot.release().and_then(|release| release.model()).filter(|model| model.id() == id);
+        active.cloned().or_else(|| self.models.lock().iter().find(|model| model.id() == id).cloned())
+    }
+
+    pub fn keep_model(&self, model: Arc<RelationModel>) {
+        let mut models = self.models.lock();
+        models.retain(|kept| kept.id() != model.id());
+        models.insert(0, model);
+        models.truncate(NAMED_MODELS);
     }
 
     /// Shows a committed state to readers.

@@ -26,6 +26,8 @@ pub enum Code {
     MethodNotAllowed,
     RequestTimeout,
     AliasTaken,
+    TupleExists,
+    TupleMissing,
     TemplateHasLinks,
     Contended,
     PageTokenExpired,
@@ -45,7 +47,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -56,6 +58,8 @@ impl Code {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::AliasTaken,
+        Self::TupleExists,
+        Self::TupleMissing,
         Self::TemplateHasLinks,
         Self::Contended,
         Self::PageTokenExpired,
@@ -128,6 +132,18 @@ impl Code {
                 "The body did not arrive, or the answer was not ready, within the server's time limit.",
             ),
             Self::AliasTaken => (409, "alias_taken", "The alias is taken", "Another store of the tenant has it."),
+            Self::TupleExists => (
+                409,
+                "tuple_exists",
+                "The tuple is there already",
+                "Nothing was written. `on_existing: ignore` leaves out tuples that are there already as they are sent.",
+            ),
+            Self::TupleMissing => (
+                409,
+                "tuple_missing",
+                "There is no such tuple to delete",
+                "Nothing was written. `on_missing: ignore` leaves out what is not there.",
+            ),
             Self::TemplateHasLinks => (
                 409,
                 "template_has_links",
@@ -419,6 +435,8 @@ impl From<PapError> for ApiError {
             PapError::Contended => Self::new(Code::Contended, detail),
             PapError::NotFound { what, name } => Self::not_found(what, &name),
             PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),
+            PapError::TupleExists { .. } | PapError::TupleDiffers { .. } => Self::new(Code::TupleExists, detail),
+            PapError::TupleMissing { .. } => Self::new(Code::TupleMissing, detail),
             PapError::LimitExceeded { .. } => Self::new(Code::LimitExceeded, detail),
             PapError::Busy => Self::new(Code::TooManyWrites, detail),
             PapError::OutcomeUnknown => Self::new(Code::StorageUnavailable, detail),

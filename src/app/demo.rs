@@ -70,7 +70,7 @@ async fn make(services: &web::Data<Services>, tenant: TenantId) -> Result<(), Ap
     let (file, text) = SCHEMA;
     let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: Some(file.to_owned()), text: text.to_owned() };
     let apply = ApplyRequest {
-        proposal: Proposal::Parts { schema: Some(schema), policies: Some(policies) },
+        proposal: Proposal::Parts { schema: Some(schema), model: None, policies: Some(policies) },
         if_release: None,
         allow_nonconforming: false,
         dry_run: false,
@@ -79,6 +79,6 @@ async fn make(services: &web::Data<Services>, tenant: TenantId) -> Result<(), Ap
     services.releases.apply(&store, "dev", apply).await?;
     let upsert: Vec<EntityInput> =
         serde_json::from_str(ENTITIES).map_err(|error| AppError::Other(error.to_string()))?;
-    services.writers.write(&store, "dev", DataWrite { delete: Vec::new(), upsert }).await?;
+    services.writers.write(&store, "dev", DataWrite { upsert, ..DataWrite::default() }).await?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::ids::{Revision, Timestamp};
 use crate::pap::error::PapError;
+use crate::pap::tuples::TupleChanges;
 use crate::pap::writer::{Planned, Tentative, Write};
 use crate::storage::records::{EntityKey, NewEntity, NewLink, WriteRecord};
 
@@ -21,9 +22,10 @@ const MAX_WARNINGS: usize = 100;
 /// Ancestors that an entity may have.
 pub(crate) const MAX_ANCESTORS: usize = 1_000;
 
-/// Entities to delete, then entities to put, all or nothing.
+/// Tuples and entities to delete, then those to put, all or nothing.
 #[derive(Debug, Clone, Default)]
 pub struct DataWrite {
+    pub tuples: TupleChanges,
     pub delete: Vec<EntityUid>,
     pub upsert: Vec<EntityInput>,
 }
@@ -39,11 +41,14 @@ impl Write for DataWrite {
         let rows = self.read(&before.snapshot)?;
         let mut changes: Vec<Change> = self.delete.iter().cloned().map(Change::DeleteEntity).collect();
         changes.extend(rows.iter().map(|(_, row)| Change::PutEntity(Arc::clone(row))));
-        let snapshot = before.snapshot.with_changes(&changes);
+        let tuples = self.tuples.plan(&before.snapshot)?;
+        let snapshot = tuples.snapshot.with_changes(&changes);
         check_hierarchies(&snapshot, &rows)?;
         let mut record = blank("write");
-        record.summary =
-            json!({"op": "write", "entities_put": rows.len(), "entities_deleted": self.delete.len()}).to_string();
+        record.summary = json!({"op": "write", "entities_put": rows.len(), "entities_deleted": self.delete.len(),
+                "tuples_put": tuples.put.len(), "tuples_deleted": tuples.delete.len()})
+        .to_string();
+        (record.tuples_delete, record.tuples_put) = (tuples.delete, tuples.put);
         record.entities_delete = self.delete.iter().map(key_of).collect();
         record.entities_put = rows.iter().map(|(_, row)| new_entity(row)).collect();
         let warnings = dangling(&snapshot, &rows);

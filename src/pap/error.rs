@@ -1,5 +1,6 @@
 //! Why a change was not made.
 
+use authx_engine::relation::TupleKey;
 use authx_engine::{InputProblem, Nonconforming, Problem};
 
 use crate::replica::LoadError;
@@ -31,6 +32,13 @@ pub enum PapError {
     Contended,
     #[error("there is no {what} `{name}`")]
     NotFound { what: &'static str, name: String },
+    #[error("the tuple `{key}` is there already")]
+    TupleExists { key: TupleKey },
+    /// A tuple that may be left out when it is there already, but is there with another condition or expiry.
+    #[error("the tuple `{key}` is there already with another condition or expiry")]
+    TupleDiffers { key: TupleKey },
+    #[error("there is no tuple `{key}`")]
+    TupleMissing { key: TupleKey },
     #[error("the alias `{alias}` is taken")]
     AliasTaken { alias: String },
     #[error("{message}")]

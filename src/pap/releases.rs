@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
 use authx_engine::{
     Check, CompileOptions, Compiled, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource, SchemaSyntax,
     Snapshot, Validation, check_link, nonconforming,
@@ -12,12 +13,12 @@ use authx_engine::{
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::ids::ReleaseId;
+use crate::ids::{ModelId, ReleaseId, Timestamp};
 use crate::pap::PapError;
 use crate::pap::data::blank;
 use crate::pap::writer::{Committed, Planned, Tentative, Write, Writers};
 use crate::replica::{OpenStore, load_release};
-use crate::storage::records::{NewRelease, PolicyRecord, SchemaRecord};
+use crate::storage::records::{ModelRecord, NewRelease, PolicyRecord, SchemaRecord};
 
 /// How often a change is prepared again when the release moved on meanwhile.
 const ATTEMPTS: usize = 8;
@@ -26,7 +27,9 @@ const ATTEMPTS: usize = 8;
 #[derive(Debug, Clone)]
 pub enum Proposal {
     /// A part left out stays as it is; a part given replaces the whole part.
-    Parts { schema: Option<SchemaSource>, policies: Option<Vec<PolicySource>> },
+    Parts { schema: Option<SchemaSource>, model: Option<ModelSource>, policies: Option<Vec<PolicySource>> },
+    /// A relation model, always as a new one.
+    Model(ModelSource),
     /// Some policies put or deleted.
     Edit(PolicyEdit),
 }
@@ -98,7 +101,8 @@ impl Releases {
             let base = current.snapshot.release().cloned();
             let strict = current.snapshot.settings().validation == Validation::Strict;
             let id = self.writers.clock.release_id();
-            let compiled = self.compile(id, base.clone(), request.proposal.clone(), strict).await?;
+            let ids = (id, self.writers.clock.model_id());
+            let compiled = self.compile(ids, base.clone(), request.proposal.clone(), strict).await?;
             check_expected(request.if_release.as_deref(), base.as_deref())?;
             let release = Arc::new(compiled.release);
             let diff = base.as_ref().map_or_else(|| first_diff(&release), |base| base.diff(&release));
@@ -184,7 +188,8 @@ impl Releases {
     /// Only when the compiler did not run.
     pub async fn validate(&self, store: &OpenStore, proposal: Proposal) -> Result<ValidationReport, PapError> {
         let base = store.current().snapshot.release().cloned();
-        match self.compile(self.writers.clock.release_id(), base, proposal, true).await {
+        let ids = (self.writers.clock.release_id(), self.writers.clock.model_id());
+        match self.compile(ids, base, proposal, true).await {
             Ok(compiled) => Ok(ValidationReport { valid: true, problems: compiled.warnings }),
             Err(PapError::InvalidRelease { problems }) => Ok(ValidationReport { valid: false, problems }),
             Err(error) => Err(error),
@@ -193,14 +198,14 @@ impl Releases {
 
     async fn compile(
         &self,
-        id: ReleaseId,
+        (id, model_id): (ReleaseId, ModelId),
         base: Option<Arc<Release>>,
         proposal: Proposal,
         strict: bool,
     ) -> Result<Compiled, PapError> {
         let _turn = self.compilers.acquire().await.map_err(|_| PapError::Interrupted)?;
         blocking(move || {
-            compile(id.as_str(), base.as_deref(), proposal, strict)
+            compile((id.as_str(), model_id.as_str()), base.as_deref(), proposal, strict)
                 .map_err(|problems| PapError::InvalidRelease { problems })
         })
         .await
@@ -210,25 +215,59 @@ impl Releases {
 /// Checks files strictly without a server.
 #[must_use]
 pub fn validate(schema: Option<SchemaSource>, policies: Vec<PolicySource>) -> ValidationReport {
-    let proposal = Proposal::Parts { schema, policies: Some(policies) };
-    match compile("offline", None, proposal, true) {
+    let proposal = Proposal::Parts { schema, model: None, policies: Some(policies) };
+    match compile(("offline", "offline"), None, proposal, true) {
         Ok(compiled) => ValidationReport { valid: true, problems: compiled.warnings },
         Err(problems) => ValidationReport { valid: false, problems },
     }
 }
 
-fn compile(id: &str, base: Option<&Release>, proposal: Proposal, strict: bool) -> Result<Compiled, Vec<Problem>> {
+fn compile(
+    (id, model_id): (&str, &str),
+    base: Option<&Release>,
+    proposal: Proposal,
+    strict: bool,
+) -> Result<Compiled, Vec<Problem>> {
     let validation = if strict { Check::Strict } else { Check::Off };
     let options = CompileOptions { validation, ..CompileOptions::default() };
     match (proposal, base) {
-        (Proposal::Parts { schema, policies }, base) => {
+        (Proposal::Parts { schema, model, policies }, base) => {
             let schema = schema.or_else(|| base.and_then(Release::schema).map(|schema| schema.source().clone()));
             let policies = policies
                 .unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
-            Release::compile(id, schema, &policies, &options, base)
+            let compiled = Release::compile(id, schema, &policies, &options, base);
+            let same = base.and_then(Release::model).filter(|old| model.as_ref().is_none_or(|new| old.source() == new));
+            match model.filter(|_| same.is_none()) {
+                None => compiled,
+                Some(model) => with_model((id, model_id), model, compiled),
+            }
+        }
+        (Proposal::Model(model), base) => {
+            let (model, warnings) = RelationModel::read(model_id, model)?;
+            let model = Arc::new(model);
+            let release = match base {
+                Some(base) => base.with_model(id, Some(model)),
+                None => Release::of_model(id, model),
+            };
+            Ok(Compiled { release, warnings })
         }
         (Proposal::Edit(edit), Some(base)) => base.with_changes(id, &edit.put, &edit.delete, &options),
         (Proposal::Edit(edit), None) => Release::compile(id, None, &edit.put, &options, None),
+    }
+}
+
+/// Adds a model to a release; the author sees the problems of both.
+fn with_model(
+    (id, model_id): (&str, &str),
+    model: ModelSource,
+    compiled: Result<Compiled, Vec<Problem>>,
+) -> Result<Compiled, Vec<Problem>> {
+    match (compiled, RelationModel::read(model_id, model)) {
+        (Ok(compiled), Ok((model, found))) => {
+            let release = compiled.release.with_model(id, Some(Arc::new(model)));
+            Ok(Compiled { release, warnings: [compiled.warnings, found].concat() })
+        }
+        (Ok(Compiled { warnings: a, .. }), Err(b)) | (Err(a), Ok((_, b))) | (Err(a), Err(b)) => Err([a, b].concat()),
     }
 }
 
@@ -250,6 +289,7 @@ fn check_expected(expected: Option<&str>, base: Option<&Release>) -> Result<(), 
 fn first_diff(release: &Release) -> ReleaseDiff {
     ReleaseDiff {
         schema_changed: release.schema().is_some(),
+        model_changed: release.model().is_some(),
         added: release.policies().map(|policy| PolicyId::new(policy.id())).collect(),
         ..ReleaseDiff::default()
     }
@@ -336,11 +376,23 @@ impl ReleaseWrite {
         NewRelease {
             id: self.id,
             schema,
-            model: None,
+            model: self.release.model().and_then(|model| model_record(model)),
             upserts: upserts.collect(),
             removed: diff.removed.iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+fn model_record(model: &RelationModel) -> Option<ModelRecord> {
+    let source = model.source();
+    let syntax = match source.syntax {
+        ModelSyntax::Dsl => "dsl",
+        ModelSyntax::Json => "json",
+    };
+    let id = ModelId::parse(model.id()).ok()?;
+    let made = ulid::Ulid::from_string(model.id()).ok()?.timestamp_ms();
+    let created_at = Timestamp::from_millis(i64::try_from(made).ok()?);
+    Some(ModelRecord { id, syntax: syntax.to_owned(), text: source.text.clone(), created_at })
 }
 
 /// Every link must have its template in the release and fit it.

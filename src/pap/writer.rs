@@ -23,6 +23,8 @@ use crate::storage::records::{StoreRecord, WriteRecord};
 
 /// Writes that one transaction takes at most.
 const GROUP: usize = 256;
+/// Changed tuples from which on they are packed, unless they are a small part of all.
+const PENDING: usize = 16_384;
 /// Writes that may wait for one store.
 const QUEUE: usize = 4_096;
 
@@ -145,6 +147,7 @@ impl Writers {
                     break;
                 }
                 self.commit_group(store, group).await;
+                self.pack(store).await;
             }
             drop(led);
             // A write may have come between the last look and the end of the lead.
@@ -152,6 +155,22 @@ impl Writers {
             if queue.waiting.is_empty() || std::mem::replace(&mut queue.led, true) {
                 return;
             }
+        }
+    }
+
+    /// Packs the tuples when there are many changes on top of them. The writer is alone, so nothing comes in between.
+    async fn pack(&self, store: &Arc<OpenStore>) {
+        let snapshot = store.current().snapshot.clone();
+        let tuples = snapshot.tuples();
+        if tuples.pending() <= PENDING.max(tuples.len() / 8) {
+            return;
+        }
+        let packed = tokio::task::spawn_blocking(move || {
+            let merged = snapshot.tuples().merged()?;
+            Some(snapshot.with_tuples(merged))
+        });
+        if let Ok(Some(snapshot)) = packed.await {
+            store.publish(snapshot, store.newest_release(), self.replica.tokens());
         }
     }
 

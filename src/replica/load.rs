@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use authx_engine::relation::{
+    KeyParts, ModelSource, ModelSyntax, RelationModel, TooManyNames, TupleCondition, TuplesBuilder,
+};
 use authx_engine::{
     Change, Check, CompileOptions, Data, EntityInput, EntityUid, JsonObject, LinkInput, PolicyId, PolicySource,
     Problem, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, read_entity,
 };
 
-use crate::ids::ReleaseId;
+use crate::ids::{ModelId, ReleaseId, Timestamp};
 use crate::replica::OpenStore;
 use crate::scope::StoreScope;
-use crate::storage::records::{EntityKey, EntityRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord};
+use crate::storage::records::{
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, TupleRecord,
+};
 use crate::storage::{Storage, StorageError};
 use crate::tokens::Tokens;
 
@@ -33,11 +38,12 @@ pub enum LoadError {
 /// When storage fails or holds what this version cannot read.
 pub async fn load_store(storage: &Storage, scope: StoreScope, tokens: &Tokens) -> Result<Option<OpenStore>, LoadError> {
     let mut data = Data::default();
+    let mut tuples = TuplesBuilder::default();
     let mut unreadable = None;
     let record = storage
         .data
         .load(&scope, &mut |chunk| {
-            if let Err(error) = add_chunk(&mut data, chunk) {
+            if let Err(error) = add_chunk(&mut data, &mut tuples, chunk) {
                 unreadable.get_or_insert(error);
             }
             Ok(())
@@ -58,7 +64,9 @@ pub async fn load_store(storage: &Storage, scope: StoreScope, tokens: &Tokens) -
         Some(id) => load_release(storage, &scope, id).await?,
         None => None,
     };
-    let snapshot = Snapshot::new(active, Arc::new(data), settings, record.revision.0);
+    let too_many = |error: TooManyNames| LoadError::Row { what: "the tuples".to_owned(), detail: error.to_string() };
+    let tuples = tuples.finish().map_err(too_many)?;
+    let snapshot = Snapshot::new(active, Arc::new(data), settings, record.revision.0).with_tuples(tuples);
     Ok(Some(OpenStore::new(scope, record, snapshot, newest, tokens)))
 }
 
@@ -73,8 +81,32 @@ pub async fn load_release(
 ) -> Result<Option<Arc<Release>>, LoadError> {
     let Some(record) = storage.releases.get(scope, id).await? else { return Ok(None) };
     let policies = storage.releases.all_policies(scope, record.number).await?;
+    let model = match &record.model {
+        Some(id) => load_model(storage, scope, id).await?,
+        None => None,
+    };
     let compiled = tokio::task::spawn_blocking(move || compile(&record, policies)).await;
-    compiled.map_err(|_| LoadError::Interrupted)?.map(|release| Some(Arc::new(release)))
+    let release = compiled.map_err(|_| LoadError::Interrupted)??;
+    Ok(Some(Arc::new(release.with_model(id.as_str(), model))))
+}
+
+/// Loads and compiles one relation model of a store; it was validated when it was made.
+///
+/// # Errors
+/// When storage fails or the model no longer compiles.
+pub async fn load_model(
+    storage: &Storage,
+    scope: &StoreScope,
+    id: &ModelId,
+) -> Result<Option<Arc<RelationModel>>, LoadError> {
+    let Some(record) = storage.models.get(scope, id).await? else { return Ok(None) };
+    let syntax = if record.syntax == "json" { ModelSyntax::Json } else { ModelSyntax::Dsl };
+    let id = record.id.to_string();
+    let source = ModelSource { syntax, file: None, text: record.text };
+    let read = tokio::task::spawn_blocking(move || {
+        RelationModel::read(&id, source).map_err(|problems| LoadError::Release { id, problems })
+    });
+    Ok(Some(Arc::new(read.await.map_err(|_| LoadError::Interrupted)??.0)))
 }
 
 fn compile(record: &ReleaseRecord, policies: Vec<PolicyRecord>) -> Result<Release, LoadError> {
@@ -100,7 +132,7 @@ fn source_of(record: PolicyRecord) -> PolicySource {
     }
 }
 
-fn add_chunk(data: &mut Data, chunk: LoadChunk) -> Result<(), LoadError> {
+fn add_chunk(data: &mut Data, tuples: &mut TuplesBuilder, chunk: LoadChunk) -> Result<(), LoadError> {
     match chunk {
         LoadChunk::Entities(rows) => rows.into_iter().try_for_each(|row| {
             let input = entity_input(&row)?;
@@ -114,9 +146,33 @@ fn add_chunk(data: &mut Data, chunk: LoadChunk) -> Result<(), LoadError> {
             data.apply(&Change::PutLink(id, Arc::new(link_input(&row)?)));
             Ok(())
         }),
-        // No decision asks for a tuple.
-        LoadChunk::Tuples(_) => Ok(()),
+        LoadChunk::Tuples(rows) => rows.into_iter().try_for_each(|row| add_tuple(tuples, &row)),
     }
+}
+
+fn add_tuple(tuples: &mut TuplesBuilder, row: &TupleRecord) -> Result<(), LoadError> {
+    let key = &row.key;
+    let unreadable = |detail: String| LoadError::Row {
+        what: format!("tuple `{}:{}#{}`", key.object_type, key.object_id, key.relation),
+        detail,
+    };
+    let condition = match &row.condition {
+        None => None,
+        Some(condition) => Some(TupleCondition {
+            name: condition.name.as_str().into(),
+            context: serde_json::from_str(&condition.context).map_err(|error| unreadable(error.to_string()))?,
+        }),
+    };
+    let parts = KeyParts {
+        object_type: &key.object_type,
+        object_id: &key.object_id,
+        relation: &key.relation,
+        subject_type: &key.subject_type,
+        subject_id: &key.subject_id,
+        subject_relation: key.subject_relation.as_deref().unwrap_or(""),
+    };
+    let expires_at = row.expires_at.map(Timestamp::as_millis);
+    tuples.push(parts, condition, expires_at).map_err(|error| unreadable(error.to_string()))
 }
 
 /// An entity's row as it was written.

@@ -10,7 +10,7 @@ use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Body, Query, ReadStore, WriteStore};
 use crate::api::paging::PageQuery;
 use crate::api::v1::check::EntityBody;
-use crate::pap::DataWrite;
+use crate::pap::{DataWrite, TupleChanges};
 
 /// A write, all or nothing: deletes first.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -76,7 +76,8 @@ pub async fn write(
             return Err(ApiError::new(Code::Unsupported, format!("`{field}` is not part of this version")));
         }
     }
-    let write = DataWrite { delete: body.entities.delete, upsert: body.entities.upsert };
+    let write =
+        DataWrite { tuples: TupleChanges::default(), delete: body.entities.delete, upsert: body.entities.upsert };
     let committed = services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
     Ok(HttpResponse::Ok().json(CommitReply::from(committed)))
 }

@@ -201,7 +201,7 @@ pub async fn put_schema(
     query: Query<DryRunQuery>,
     body: Body<SchemaBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let proposal = Proposal::Parts { schema: Some(body.0.parse()?), policies: None };
+    let proposal = Proposal::Parts { schema: Some(body.0.parse()?), model: None, policies: None };
     change(&services, &access, &request, proposal, query.0.dry_run).await
 }
 

@@ -184,7 +184,7 @@ impl ApplyBody {
                 Some(sources)
             }
         };
-        Ok((Proposal::Parts { schema, policies }, self.if_release, self.allow_nonconforming))
+        Ok((Proposal::Parts { schema, model: None, policies }, self.if_release, self.allow_nonconforming))
     }
 }
 
