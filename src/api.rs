@@ -4,6 +4,7 @@ pub mod error;
 pub mod extract;
 pub mod middleware;
 pub mod openapi;
+pub mod openfga;
 pub mod paging;
 pub mod routes;
 pub mod service;

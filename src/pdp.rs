@@ -1,5 +1,7 @@
 //! Use cases that answer. They take a store and a parsed request and know nothing of HTTP.
 
+mod relations;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use crate::clock::Clock;
 use crate::ids::ReleaseId;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
+
+pub use relations::{Answer, MAX_CONTEXTUAL_TUPLES, RelationError, RelationQuestion};
 
 /// How fresh the data of an answer must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

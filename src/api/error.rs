@@ -4,13 +4,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use authx_engine::relation::GraphError;
 use authx_engine::{DecideError, InputProblem, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::identity::Refused;
 use crate::pap::PapError;
-use crate::pdp::CheckError;
+use crate::pdp::{CheckError, RelationError};
 use crate::tokens::PageTokenError;
 
 /// Every code that an answer may carry.
@@ -37,6 +38,7 @@ pub enum Code {
     InvalidData,
     InvalidLink,
     DataNonconforming,
+    NoModel,
     LimitExceeded,
     EvaluationLimitExceeded,
     Unsupported,
@@ -47,7 +49,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -69,6 +71,7 @@ impl Code {
         Self::InvalidData,
         Self::InvalidLink,
         Self::DataNonconforming,
+        Self::NoModel,
         Self::LimitExceeded,
         Self::EvaluationLimitExceeded,
         Self::Unsupported,
@@ -93,7 +96,7 @@ impl Code {
                 400,
                 "invalid_input",
                 "The request's data does not fit",
-                "A value in `context` or `entities` has the wrong type, or a required context key is missing. `errors` lists every one with its pointer.",
+                "A value in `context` or `entities` has the wrong type, a required context key is missing, or a reference or tuple cannot be read or is not of the relation model. `errors` lists every one with its pointer.",
             ),
             Self::InvalidPageToken => (
                 400,
@@ -174,7 +177,7 @@ impl Code {
             Self::InvalidRelease => (
                 422,
                 "invalid_release",
-                "The policies or the schema are invalid",
+                "The policies, the schema or the relation model are invalid",
                 "Nothing was applied. `errors` lists every problem with its file, line and column.",
             ),
             Self::InvalidData => (
@@ -194,6 +197,12 @@ impl Code {
                 "data_nonconforming",
                 "Stored data does not conform to the release",
                 "Nothing was applied. `errors` lists the first hundred. Change the data first, or say `allow_nonconforming`.",
+            ),
+            Self::NoModel => (
+                422,
+                "no_model",
+                "The store has no relation model",
+                "Only a release with a model answers about relations. Put one with `PUT /model`, or apply one.",
             ),
             Self::LimitExceeded => (422, "limit_exceeded", "A limit is exceeded", "`detail` names the limit."),
             Self::EvaluationLimitExceeded => (
@@ -399,7 +408,47 @@ impl From<CheckError> for ApiError {
     }
 }
 
-fn invalid_input(problems: &[InputProblem]) -> ApiError {
+impl From<RelationError> for ApiError {
+    fn from(error: RelationError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RelationError::Snapshot(error) => Self::from(error),
+            RelationError::NoModel => Self::new(Code::NoModel, detail),
+            RelationError::Invalid { problems } => invalid_input(&problems),
+            RelationError::TooManyTuples { .. } => Self::new(Code::LimitExceeded, detail),
+            RelationError::Graph(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<GraphError> for ApiError {
+    fn from(error: GraphError) -> Self {
+        let message = error.to_string();
+        let found = |pointer: Option<&str>, code: &str| {
+            let item = ErrorItem {
+                pointer: pointer.map(str::to_owned),
+                code: code.to_owned(),
+                message: message.clone(),
+                ..ErrorItem::default()
+            };
+            Self::with(Code::InvalidInput, message.clone(), [item])
+        };
+        match error {
+            GraphError::TooDeep { .. } | GraphError::TooMuchWork { .. } => {
+                Self::new(Code::EvaluationLimitExceeded, message)
+            }
+            GraphError::MissingParameters { .. } => found(Some("/context"), "missing_context"),
+            GraphError::ConditionFailed { .. } => found(None, "condition_failed"),
+            GraphError::UnknownType(_) => found(Some("/object"), "unknown_type"),
+            GraphError::UnknownRelation { .. } => found(Some("/relation"), "unknown_relation"),
+            GraphError::TooManyNames(_) => Self::new(Code::LimitExceeded, message),
+        }
+    }
+}
+
+/// The request's data does not fit, in one or more places.
+#[must_use]
+pub fn invalid_input(problems: &[InputProblem]) -> ApiError {
     let over_limit = problems.iter().all(InputProblem::is_limit);
     let code = if over_limit { Code::LimitExceeded } else { Code::InvalidInput };
     let detail = problems.first().map(ToString::to_string).unwrap_or_default();

@@ -4,21 +4,22 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::service;
-use crate::api::v1::{check, data, keys, links, policies, releases, stores, tenants};
+use crate::api::v1::{check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "AuthX", description = "A policy decision point: may this principal do this action on this resource?", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
-        check::check,
+        check::check, relations::check, relations::expand,
         releases::apply, releases::validate, releases::draft, releases::list, releases::read, releases::diff, releases::activate,
         policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
-        data::write, data::list, data::read,
+        models::read, models::put,
+        data::write, data::list, data::read, tuples::read, tuples::changes,
         links::list, links::put, links::delete,
         stores::create, stores::list, stores::read, stores::update, stores::delete,
         tenants::create, tenants::list,
         keys::create, keys::list, keys::revoke,
-        service::livez, service::readyz, service::metrics, service::openapi,
+        service::livez, service::healthz, service::readyz, service::metrics, service::openapi,
     ),
     security(("key" = [])),
     modifiers(&Key)

@@ -4,20 +4,27 @@ use actix_web::web::{self, PayloadConfig, delete, get, patch, post, put};
 use actix_web::{HttpResponse, Resource};
 
 use crate::api::error::{ApiError, Code};
+use crate::api::openfga;
 use crate::api::service;
-use crate::api::v1::{check, data, keys, links, policies, releases, stores, tenants};
+use crate::api::v1::{check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples};
 
 const SMALL: usize = 1 << 20;
 const WRITE: usize = 8 << 20;
+/// OpenFGA takes half a mebibyte and a little.
+const FGA: usize = SMALL;
 const APPLY: usize = 64 << 20;
 
 /// Every route of the server. The hot path is first: routes are tried in this order.
 #[rustfmt::skip]
 pub fn configure(app: &mut web::ServiceConfig) {
     app.service(store("/check", SMALL, "POST").route(post().to(check::check)))
+        .service(store("/relations/check", SMALL, "POST").route(post().to(relations::check)))
+        .service(store("/relations/expand", SMALL, "POST").route(post().to(relations::expand)))
         .service(store("/write", WRITE, "POST").route(post().to(data::write)))
         .service(store("/entities", SMALL, "GET").route(get().to(data::list)))
         .service(store("/entities/{type}/{id:.*}", SMALL, "GET").route(get().to(data::read)))
+        .service(store("/tuples/read", SMALL, "POST").route(post().to(tuples::read)))
+        .service(store("/changes", SMALL, "GET").route(get().to(tuples::changes)))
         .service(store("/apply", APPLY, "POST").route(post().to(releases::apply)))
         .service(store("/validate", APPLY, "POST").route(post().to(releases::validate)))
         .service(store("/releases", APPLY, "GET, POST").route(get().to(releases::list)).route(post().to(releases::draft)))
@@ -27,6 +34,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/policies", SMALL, "GET").route(get().to(policies::list)))
         .service(store("/policies/{policy}", SMALL, "GET, PUT, DELETE").route(get().to(policies::read)).route(put().to(policies::put)).route(delete().to(policies::delete)))
         .service(store("/schema", WRITE, "GET, PUT").route(get().to(policies::read_schema)).route(put().to(policies::put_schema)))
+        .service(store("/model", WRITE, "GET, PUT").route(get().to(models::read)).route(put().to(models::put)))
         .service(store("/links", SMALL, "GET").route(get().to(links::list)))
         .service(store("/links/{link}", SMALL, "PUT, DELETE").route(put().to(links::put)).route(delete().to(links::delete)))
         .service(store("", SMALL, "GET, PATCH, DELETE").route(get().to(stores::read)).route(patch().to(stores::update)).route(delete().to(stores::delete)))
@@ -34,6 +42,22 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(at("/v1/tenants", SMALL, "GET, POST").route(get().to(tenants::list)).route(post().to(tenants::create)))
         .service(at("/v1/keys", SMALL, "GET, POST").route(get().to(keys::list)).route(post().to(keys::create)))
         .service(at("/v1/keys/{key}", SMALL, "DELETE").route(delete().to(keys::revoke)))
+        .service(fga("/check", FGA).route(post().to(openfga::check::check)))
+        .service(fga("/batch-check", WRITE).route(post().to(openfga::check::batch)))
+        .service(fga("/expand", FGA).route(post().to(openfga::check::expand)))
+        .service(fga("/list-objects", FGA).route(post().to(openfga::lists::objects)))
+        .service(fga("/streamed-list-objects", FGA).route(post().to(openfga::lists::streamed)))
+        .service(fga("/list-users", FGA).route(post().to(openfga::lists::users)))
+        .service(fga("/write", WRITE).route(post().to(openfga::tuples::write)))
+        .service(fga("/read", FGA).route(post().to(openfga::tuples::read)))
+        .service(fga("/changes", FGA).route(get().to(openfga::tuples::changes)))
+        .service(fga("/authorization-models", FGA).route(get().to(openfga::models::list)).route(post().to(openfga::models::write)))
+        .service(fga("/authorization-models/{model}", FGA).route(get().to(openfga::models::read)))
+        .service(fga("/assertions/{model}", FGA).route(get().to(openfga::assertions::read)).route(put().to(openfga::assertions::write)))
+        .service(fga("", FGA).route(get().to(openfga::stores::read)).route(delete().to(openfga::stores::delete)))
+        .service(web::resource("/stores").app_data(PayloadConfig::new(FGA)).default_service(web::to(openfga::error::undefined)).route(get().to(openfga::stores::list)).route(post().to(openfga::stores::create)))
+        .service(web::resource("/stores/{rest:.*}").route(web::to(openfga::error::undefined)))
+        .service(at("/healthz", SMALL, "GET").route(get().to(service::healthz)))
         .service(at("/livez", SMALL, "GET").route(get().to(service::livez)))
         .service(at("/readyz", SMALL, "GET").route(get().to(service::readyz)))
         .service(at("/metrics", SMALL, "GET").route(get().to(service::metrics)))
@@ -46,6 +70,12 @@ pub fn configure(app: &mut web::ServiceConfig) {
 /// A path under a store.
 fn store(rest: &str, limit: usize, allow: &'static str) -> Resource {
     at(&format!("/v1/stores/{{store}}{rest}"), limit, allow)
+}
+
+/// A path under a store in OpenFGA's API.
+fn fga(rest: &str, limit: usize) -> Resource {
+    let resource = web::resource(format!("/stores/{{store}}{rest}")).app_data(PayloadConfig::new(limit));
+    resource.default_service(web::to(openfga::error::undefined))
 }
 
 /// A path, how many bytes its bodies may have, and its methods, for the answer to any other.

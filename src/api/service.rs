@@ -22,6 +22,12 @@ pub async fn livez() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok", reason: None })
 }
 
+/// As OpenFGA tells it.
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "service", security(()), responses((status = 200, description = "`{\"status\":\"SERVING\"}`")))]
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"status": "SERVING"}))
+}
+
 /// The process can answer and write.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "service", security(()), responses((status = 200, body = Health), (status = 503, body = Health)))]
 pub async fn readyz(services: web::Data<Services>) -> HttpResponse {

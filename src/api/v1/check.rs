@@ -102,6 +102,19 @@ pub struct PolicyErrorBody<'a> {
     message: &'a str,
 }
 
+impl ConsistencyBody {
+    pub(super) fn parse(self) -> Result<Consistency, ApiError> {
+        match (self.mode, self.token) {
+            (ConsistencyMode::MinimizeLatency, _) => Ok(Consistency::MinimizeLatency),
+            (ConsistencyMode::FullyConsistent, _) => Ok(Consistency::FullyConsistent),
+            (ConsistencyMode::AtLeastAsFresh, Some(token)) => Ok(Consistency::AtLeastAsFresh(token)),
+            (ConsistencyMode::AtLeastAsFresh, None) => {
+                Err(ApiError::new(Code::MalformedRequest, "`at_least_as_fresh` needs a `token`"))
+            }
+        }
+    }
+}
+
 impl CheckBody {
     fn parse(self) -> Result<(AccessRequest, Consistency, Option<String>), ApiError> {
         let unsupported =
@@ -112,17 +125,7 @@ impl CheckBody {
         if self.explain == Some(true) {
             return unsupported("explain");
         }
-        let consistency = match self.consistency {
-            None => Consistency::MinimizeLatency,
-            Some(ConsistencyBody { mode, token }) => match (mode, token) {
-                (ConsistencyMode::MinimizeLatency, _) => Consistency::MinimizeLatency,
-                (ConsistencyMode::FullyConsistent, _) => Consistency::FullyConsistent,
-                (ConsistencyMode::AtLeastAsFresh, Some(token)) => Consistency::AtLeastAsFresh(token),
-                (ConsistencyMode::AtLeastAsFresh, None) => {
-                    return Err(ApiError::new(Code::MalformedRequest, "`at_least_as_fresh` needs a `token`"));
-                }
-            },
-        };
+        let consistency = self.consistency.map_or(Ok(Consistency::MinimizeLatency), ConsistencyBody::parse)?;
         let request = AccessRequest {
             context: self.context,
             entities: self.entities,

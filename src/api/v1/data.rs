@@ -1,4 +1,4 @@
-//! Entities: write and read.
+//! Writing entities and tuples, reading entities.
 
 use actix_web::{HttpResponse, web};
 use authx_engine::{EntityInput, EntityUid, Json, entity_json};
@@ -10,20 +10,67 @@ use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Body, Query, ReadStore, WriteStore};
 use crate::api::paging::PageQuery;
 use crate::api::v1::check::EntityBody;
-use crate::pap::{DataWrite, TupleChanges};
+use crate::api::v1::tuples::{TupleBody, parse_all};
+use crate::pap::{DataWrite, Otherwise, TupleChanges};
 
 /// A write, all or nothing: deletes first.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct WriteBody {
     #[serde(default)]
     entities: EntityWrites,
+    #[serde(default)]
+    tuples: TupleWrites,
     /// Not part of this version.
     #[serde(default)]
     #[schema(ignore)]
-    tuples: Option<Json>,
-    #[serde(default)]
-    #[schema(ignore)]
     preconditions: Option<Json>,
+}
+
+/// Tuples, which the relation model must allow. An unknown field is refused.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TupleWrites {
+    #[serde(default)]
+    write: Vec<TupleBody>,
+    /// By object, relation and subject alone.
+    #[serde(default)]
+    delete: Vec<TupleBody>,
+    /// What a tuple to write does that is there already; it must be there as it is sent.
+    #[serde(default)]
+    on_existing: OtherwiseWord,
+    /// What a tuple to delete does that is not there.
+    #[serde(default)]
+    on_missing: OtherwiseWord,
+}
+
+/// `error` refuses the whole write, `ignore` leaves the tuple out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OtherwiseWord {
+    #[default]
+    Error,
+    Ignore,
+}
+
+impl From<OtherwiseWord> for Otherwise {
+    fn from(word: OtherwiseWord) -> Self {
+        match word {
+            OtherwiseWord::Error => Self::Refuse,
+            OtherwiseWord::Ignore => Self::Ignore,
+        }
+    }
+}
+
+impl TupleWrites {
+    fn parse(self) -> Result<TupleChanges, ApiError> {
+        Ok(TupleChanges {
+            delete: parse_all(self.delete, "/tuples/delete", TupleBody::parse_key)?,
+            put: parse_all(self.write, "/tuples/write", TupleBody::parse)?,
+            on_missing: self.on_missing.into(),
+            on_existing: self.on_existing.into(),
+            model: None,
+        })
+    }
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -60,7 +107,7 @@ impl From<crate::pap::Committed> for CommitReply {
     }
 }
 
-/// Writes entities. The answer comes when the write is durable and visible.
+/// Writes entities and tuples. The answer comes when the write is durable and visible.
 #[utoipa::path(post, path = "/v1/stores/{store}/write", operation_id = "write", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = WriteBody,
     responses((status = 200, body = CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn write(
@@ -69,15 +116,13 @@ pub async fn write(
     body: Body<WriteBody>,
 ) -> Result<HttpResponse, ApiError> {
     let body = body.0;
-    for (field, value) in
-        [("tuples", &body.tuples), ("preconditions", &body.preconditions), ("entities.patch", &body.entities.patch)]
-    {
+    for (field, value) in [("preconditions", &body.preconditions), ("entities.patch", &body.entities.patch)] {
         if value.is_some() {
             return Err(ApiError::new(Code::Unsupported, format!("`{field}` is not part of this version")));
         }
     }
-    let write =
-        DataWrite { tuples: TupleChanges::default(), delete: body.entities.delete, upsert: body.entities.upsert };
+    let tuples = body.tuples.parse()?;
+    let write = DataWrite { tuples, delete: body.entities.delete, upsert: body.entities.upsert };
     let committed = services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
     Ok(HttpResponse::Ok().json(CommitReply::from(committed)))
 }

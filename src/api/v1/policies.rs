@@ -70,7 +70,7 @@ pub struct SchemaReply {
 #[into_params(parameter_in = Query)]
 pub struct DryRunQuery {
     #[serde(default)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 fn shown(policy: &Policy) -> PolicyReply {
@@ -205,7 +205,7 @@ pub async fn put_schema(
     change(&services, &access, &request, proposal, query.0.dry_run).await
 }
 
-async fn change(
+pub(super) async fn change(
     services: &Services,
     access: &AdminStore,
     request: &HttpRequest,

@@ -10,6 +10,7 @@ use crate::api::Services;
 use crate::api::error::{ApiError, Code, ErrorItem, ProblemBody};
 use crate::api::extract::{AdminStore, Body, Query, ReadStore};
 use crate::api::paging::PageQuery;
+use crate::api::v1::models::dsl;
 use crate::pap::{Applied, ApplyRequest, PapError, Proposal};
 use crate::replica::OpenStore;
 use crate::storage::records::ReleaseRecord;
@@ -30,10 +31,9 @@ pub struct ApplyBody {
     /// Apply although stored data does not conform; recorded.
     #[serde(default)]
     allow_nonconforming: bool,
-    /// Not part of this version.
+    /// The relation model, in OpenFGA's language.
     #[serde(default)]
-    #[schema(ignore)]
-    model: Option<Json>,
+    model: Option<String>,
 }
 
 /// A schema in Cedar's or in its JSON syntax.
@@ -74,6 +74,7 @@ pub struct ApplyQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DiffBody {
     schema_changed: bool,
+    model_changed: bool,
     added: Vec<String>,
     removed: Vec<String>,
     changed: Vec<String>,
@@ -92,6 +93,8 @@ pub struct ApplyReply {
     dry_run: bool,
     diff: DiffBody,
     policies: usize,
+    /// The id of the release's relation model.
+    model: Option<String>,
     /// Warnings of the compiler.
     problems: Vec<ErrorItem>,
     revision: u64,
@@ -118,6 +121,7 @@ impl From<ReleaseDiff> for DiffBody {
         let named = |ids: &[authx_engine::PolicyId]| ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
         Self {
             schema_changed: diff.schema_changed,
+            model_changed: diff.model_changed,
             added: named(&diff.added),
             removed: named(&diff.removed),
             changed: named(&diff.changed),
@@ -170,9 +174,6 @@ pub(super) fn cedar_text(json: Json) -> Result<String, ApiError> {
 
 impl ApplyBody {
     fn parse(self) -> Result<(Proposal, Option<String>, bool), ApiError> {
-        if self.model.is_some() {
-            return Err(ApiError::new(Code::Unsupported, "`model` is not part of this version"));
-        }
         let schema = self.schema.map(SchemaBody::parse).transpose()?;
         let policies = match self.policies {
             None => None,
@@ -184,7 +185,8 @@ impl ApplyBody {
                 Some(sources)
             }
         };
-        Ok((Proposal::Parts { schema, model: None, policies }, self.if_release, self.allow_nonconforming))
+        let model = self.model.map(dsl);
+        Ok((Proposal::Parts { schema, model, policies }, self.if_release, self.allow_nonconforming))
     }
 }
 
@@ -209,6 +211,7 @@ pub(super) fn applied(store: &OpenStore, applied: Applied, dry_run: bool) -> Htt
         changed: applied.changed,
         dry_run,
         policies: applied.release.policy_count(),
+        model: applied.release.model().map(|model| model.id().to_owned()),
         diff: DiffBody::from(applied.diff),
         problems: applied.warnings.iter().map(ErrorItem::from).collect(),
         revision,
@@ -266,6 +269,8 @@ pub struct ReleaseReply {
     active: bool,
     policies: u64,
     has_schema: bool,
+    /// The id of its relation model.
+    model: Option<String>,
     created_at: String,
     actor: String,
 }
@@ -288,6 +293,7 @@ fn shown(record: &ReleaseRecord, active: Option<&str>) -> ReleaseReply {
         active: active == Some(record.id.as_str()),
         policies: record.policy_count,
         has_schema: record.schema.is_some(),
+        model: record.model.as_ref().map(ToString::to_string),
         created_at: record.created_at.to_string(),
         actor: record.actor.clone(),
     }

@@ -1,0 +1,28 @@
+//! A body of one JSON object a line, sent as it is made.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
+use tokio::sync::mpsc::Receiver;
+
+/// Sends what a channel brings until it is closed.
+pub(super) struct Lines(pub(super) Receiver<Bytes>);
+
+impl MessageBody for Lines {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.0.poll_recv(context).map(|line| line.map(Ok))
+    }
+}
+
+/// A value as a line.
+pub(super) fn line(value: &serde_json::Value) -> Bytes {
+    Bytes::from(format!("{value}\n"))
+}

@@ -1,0 +1,265 @@
+//! Stored tuples: read by filter, and the feed of their changes.
+
+mod time;
+mod wire;
+
+use actix_web::{HttpResponse, web};
+use authx_engine::InputProblem;
+use authx_engine::relation::{WILDCARD, is_type_name};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::Services;
+use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
+use crate::api::extract::{Body, Query, ReadStore};
+use crate::api::paging::PageQuery;
+use crate::ids::Revision;
+use crate::pap::PapError;
+use crate::storage::records::{SubjectFilter, SubjectRelation, TupleChange, TupleFilter, TupleKey, TupleRecord};
+
+pub use wire::{ConditionBody, TupleBody, TupleParts, TupleReply};
+pub(super) use wire::{object, parse_all, relation, subject};
+
+/// Which tuples to read: those that have everything that is given.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct ReadTuplesBody {
+    /// `document:roadmap`, or `document:` for every object of the type.
+    #[serde(default)]
+    #[schema(example = "document:roadmap")]
+    object: Option<String>,
+    #[serde(default)]
+    #[schema(example = "viewer")]
+    relation: Option<String>,
+    /// `user:ann`, `group:eng#member`, or `user:` for every subject of the type.
+    #[serde(default)]
+    #[schema(example = "user:ann")]
+    subject: Option<String>,
+    /// 1 to 1,000; 100 when absent.
+    #[serde(default)]
+    page_size: Option<u32>,
+    /// From the page before.
+    #[serde(default)]
+    page_token: Option<String>,
+}
+
+/// A tuple as it is stored. One that has expired is stored until it is deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoredTuple {
+    #[serde(flatten)]
+    tuple: TupleReply,
+    created_at: String,
+    created_revision: u64,
+}
+
+/// A page of tuples.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TupleList {
+    tuples: Vec<StoredTuple>,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+/// Stored tuples, by object, relation and subject.
+#[utoipa::path(post, path = "/v1/stores/{store}/tuples/read", operation_id = "readTuples", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = ReadTuplesBody,
+    responses((status = 200, body = TupleList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn read(
+    services: web::Data<Services>,
+    access: ReadStore,
+    body: Body<ReadTuplesBody>,
+) -> Result<HttpResponse, ApiError> {
+    let store = &access.0.store;
+    let ReadTuplesBody { object, relation, subject, page_size, page_token } = body.0;
+    let filter = filter(object.as_deref(), relation.as_deref(), subject.as_deref())
+        .map_err(|problems| invalid_input(&problems))?;
+    let bound = [&object, &relation, &subject].map(|part| part.as_deref().unwrap_or_default());
+    let bound = [&["tuples", store.scope().store().as_str()], bound.as_slice()].concat();
+    let page = PageQuery::new(page_size, page_token).open(&services, Some(&access.0.tenant), &bound)?;
+    let after = page.after.as_deref().map(read_key).transpose()?;
+    let rows = services.storage.data.tuples(store.scope(), &filter, after.as_ref(), page.limit()).await;
+    let mut rows = rows.map_err(PapError::from)?;
+    let next_page_token = page.close(&services, &mut rows, |row| key_text(&row.key));
+    let shown = |row: &TupleRecord| StoredTuple {
+        tuple: TupleReply::from(row),
+        created_at: row.created_at.to_string(),
+        created_revision: row.created_revision.0,
+    };
+    let current = store.current();
+    Ok(HttpResponse::Ok().json(TupleList {
+        tuples: rows.iter().map(shown).collect(),
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        consistency_token: current.token.clone(),
+        next_page_token,
+    }))
+}
+
+fn filter(
+    object: Option<&str>,
+    relation: Option<&str>,
+    subject: Option<&str>,
+) -> Result<TupleFilter, Vec<InputProblem>> {
+    let mut problems = Vec::new();
+    let mut filter = TupleFilter::default();
+    match object.map(filter_object).transpose() {
+        Ok(Some((type_name, id))) => (filter.object_type, filter.object_id) = (Some(type_name), id),
+        Ok(None) => {}
+        Err(problem) => problems.push(problem),
+    }
+    match relation.map(|relation| wire::relation(relation, "/relation")).transpose() {
+        Ok(name) => filter.relation = name.map(str::to_owned),
+        Err(problem) => problems.push(problem),
+    }
+    match subject.map(filter_subject).transpose() {
+        Ok(subject) => filter.subject = subject,
+        Err(problem) => problems.push(problem),
+    }
+    if problems.is_empty() { Ok(filter) } else { Err(problems) }
+}
+
+/// The type of `document:`.
+fn type_alone(text: &str) -> Option<&str> {
+    text.strip_suffix(':').filter(|name| is_type_name(name))
+}
+
+fn filter_object(text: &str) -> Result<(String, Option<String>), InputProblem> {
+    if let Some(name) = type_alone(text) {
+        return Ok((name.to_owned(), None));
+    }
+    let object = wire::object(text, "/object")?;
+    if object.is_wildcard() {
+        let message = format!("`{text}` is no object: write `{}:` for every object of the type", object.type_name);
+        return Err(wire::malformed("/object", &message));
+    }
+    Ok((object.type_name.to_string(), Some(object.id.to_string())))
+}
+
+/// A type alone is every subject of it: objects, usersets and `*`, which alone means itself.
+fn filter_subject(text: &str) -> Result<SubjectFilter, InputProblem> {
+    if let Some(name) = type_alone(text) {
+        let (subject_type, subject_relation) = (name.to_owned(), SubjectRelation::Any);
+        return Ok(SubjectFilter { subject_type, subject_id: None, subject_relation });
+    }
+    let subject = wire::subject(text, "/subject")?;
+    let subject_id = if subject.is_wildcard() { WILDCARD.to_owned() } else { subject.object.id.to_string() };
+    Ok(SubjectFilter {
+        subject_type: subject.object.type_name.to_string(),
+        subject_id: Some(subject_id),
+        subject_relation: match subject.relation {
+            None => SubjectRelation::Without,
+            Some(name) => SubjectRelation::Named(name.to_string()),
+        },
+    })
+}
+
+fn key_text(key: &TupleKey) -> String {
+    let TupleKey { object_type, object_id, relation, subject_type, subject_id, subject_relation } = key;
+    serde_json::json!([object_type, object_id, relation, subject_type, subject_id, subject_relation]).to_string()
+}
+
+fn read_key(text: &str) -> Result<TupleKey, ApiError> {
+    let parts = serde_json::from_str::<(String, String, String, String, String, Option<String>)>(text);
+    let (object_type, object_id, relation, subject_type, subject_id, subject_relation) =
+        parts.map_err(|_| foreign_token())?;
+    Ok(TupleKey { object_type, object_id, relation, subject_type, subject_id, subject_relation })
+}
+
+fn foreign_token() -> ApiError {
+    ApiError::new(Code::InvalidPageToken, "the page token is not one that this list gave")
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChangesQuery {
+    /// Only changes of objects of this type.
+    #[serde(default)]
+    object_type: Option<String>,
+    /// Only changes from this time on, RFC 3339.
+    #[serde(default)]
+    since: Option<String>,
+    /// 1 to 1,000; 100 when absent.
+    page_size: Option<u32>,
+    /// From the page before. It does not expire.
+    page_token: Option<String>,
+}
+
+/// Whether a tuple was written or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeOperation {
+    Write,
+    Delete,
+}
+
+/// A tuple as it was written, or as it was before it was deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeReply {
+    revision: u64,
+    operation: ChangeOperation,
+    #[serde(flatten)]
+    tuple: TupleReply,
+    at: String,
+}
+
+/// A page of changes, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeList {
+    changes: Vec<ChangeReply>,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+    /// Always there: what comes later is read from here on.
+    next_page_token: String,
+}
+
+/// The changes of tuples, oldest first; deletes before writes within a revision.
+#[utoipa::path(get, path = "/v1/stores/{store}/changes", operation_id = "listChanges", tag = "data", params(("store" = String, Path, description = "id or alias"), ChangesQuery),
+    responses((status = 200, body = ChangeList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn changes(
+    services: web::Data<Services>,
+    access: ReadStore,
+    query: Query<ChangesQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let store = &access.0.store;
+    let scope = store.scope();
+    let ChangesQuery { object_type, since, page_size, page_token } = query.0;
+    let from = match since.as_deref() {
+        None => None,
+        Some(text) => Some(time::parse(text).ok_or_else(|| invalid_input(&[time::problem("/since", text)]))?),
+    };
+    let size = PageQuery::new(page_size, None).open(&services, Some(&access.0.tenant), &[])?.size;
+    // The epoch is a part: in a store that was restored the same place would skip what happened since.
+    let epoch = &store.current().epoch;
+    let query = [&object_type, &since].map(|part| part.as_deref().unwrap_or_default());
+    let bound = [&["v1/changes", scope.tenant().as_str(), scope.store().as_str(), epoch], query.as_slice()].concat();
+    let tokens = services.replica.tokens();
+    let after = match page_token {
+        None => None,
+        Some(token) => {
+            let place = tokens.read_cursor(&bound, &token).ok_or_else(foreign_token)?;
+            Some(serde_json::from_str::<(u64, u32)>(&place).map_err(|_| foreign_token())?)
+        }
+    };
+    let behind = after.map(|(revision, ordinal)| (Revision(revision), ordinal));
+    let rows = services.storage.data.tuple_changes(scope, object_type.as_deref(), behind, from, size).await;
+    let rows = rows.map_err(PapError::from)?;
+    // The first change has revision 1, so that the place before all of them is 0.
+    let last = rows.last().map(|row| (row.revision.0, row.ordinal)).or(after).unwrap_or_default();
+    let next_page_token = tokens.cursor(&bound, &serde_json::json!([last.0, last.1]).to_string());
+    let shown = |row: &TupleChange| ChangeReply {
+        revision: row.revision.0,
+        operation: if row.written { ChangeOperation::Write } else { ChangeOperation::Delete },
+        tuple: TupleReply::from(&row.tuple),
+        at: row.at.to_string(),
+    };
+    let current = store.current();
+    Ok(HttpResponse::Ok().json(ChangeList {
+        changes: rows.iter().map(shown).collect(),
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        consistency_token: current.token.clone(),
+        next_page_token,
+    }))
+}

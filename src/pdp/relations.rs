@@ -1,0 +1,168 @@
+//! Questions about relations, answered from the store's model and tuples.
+
+use std::collections::HashSet;
+
+use authx_engine::InputProblem;
+use authx_engine::relation::{
+    Asking, Checked, Expansion, GraphError, GraphLimits, ObjectRef, RelationModel, Relations, SubjectRef, Tuple,
+    TupleKey,
+};
+use serde_json::{Map, Value};
+
+use crate::pdp::{CheckError, Consistency, Pdp};
+use crate::replica::{Current, OpenStore};
+
+/// Tuples that a request may bring for itself.
+pub const MAX_CONTEXTUAL_TUPLES: usize = 100;
+
+/// Whether a subject has a relation to an object.
+#[derive(Debug, Clone)]
+pub struct RelationQuestion {
+    pub key: TupleKey,
+    /// Parameters of conditions.
+    pub context: Map<String, Value>,
+    /// Tuples that hold for this question only.
+    pub tuples: Vec<Tuple>,
+    /// Tell the tuples that an allow follows from.
+    pub explain: bool,
+}
+
+/// An answer and what it was made from.
+#[derive(Debug)]
+pub struct Answer<T> {
+    pub value: T,
+    pub revision: u64,
+    pub release: Option<String>,
+    pub token: String,
+    pub warnings: Vec<String>,
+}
+
+/// Why a question about relations has no answer. Never an allow.
+#[derive(Debug, thiserror::Error)]
+pub enum RelationError {
+    /// The snapshot that was asked for cannot be had.
+    #[error(transparent)]
+    Snapshot(#[from] CheckError),
+    #[error("the store has no relation model")]
+    NoModel,
+    #[error("the question does not fit the model")]
+    Invalid { problems: Vec<InputProblem> },
+    #[error("the request brings {count} tuples, more than {MAX_CONTEXTUAL_TUPLES}")]
+    TooManyTuples { count: usize },
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+impl Pdp {
+    /// Whether a subject has a relation to an object.
+    ///
+    /// # Errors
+    /// When the question does not fit the model, its answer is undetermined, or the freshness cannot be had.
+    pub async fn relations_check(
+        &self,
+        store: &OpenStore,
+        question: &RelationQuestion,
+        consistency: &Consistency,
+    ) -> Result<Answer<Checked>, RelationError> {
+        let count = question.tuples.len();
+        if count > MAX_CONTEXTUAL_TUPLES {
+            return Err(RelationError::TooManyTuples { count });
+        }
+        let (current, warning) = self.current(store, consistency).await?;
+        let (model, relations) = active(&current)?;
+        let key = &question.key;
+        let mut problems = object_problems(model, &key.object, &key.relation);
+        problems.extend(subject_problem(model, &key.subject));
+        problems.extend(tuple_problems(model, &question.tuples));
+        refuse(problems)?;
+        let now = self.clock.now().as_millis();
+        let asking = Asking { context: &question.context, now, limits: GraphLimits::default() };
+        let relations = relations.with(&question.tuples).map_err(GraphError::from)?;
+        let checked = relations.check(key, &asking, question.explain)?;
+        Ok(told(&current, checked, warning))
+    }
+
+    /// One level of who has a relation to an object.
+    ///
+    /// # Errors
+    /// When the model lacks the type or the relation, or the freshness cannot be had.
+    pub async fn relations_expand(
+        &self,
+        store: &OpenStore,
+        object: &ObjectRef,
+        relation: &str,
+        consistency: &Consistency,
+    ) -> Result<Answer<Expansion>, RelationError> {
+        let (current, warning) = self.current(store, consistency).await?;
+        let (model, relations) = active(&current)?;
+        refuse(object_problems(model, object, relation))?;
+        let expansion = relations.expand(object, relation, self.clock.now().as_millis())?;
+        Ok(told(&current, expansion, warning))
+    }
+}
+
+fn active(current: &Current) -> Result<(&RelationModel, Relations<'_>), RelationError> {
+    let snapshot = &current.snapshot;
+    let model = snapshot.release().and_then(|release| release.model());
+    model.map(AsRef::as_ref).zip(snapshot.relations()).ok_or(RelationError::NoModel)
+}
+
+fn told<T>(current: &Current, value: T, warning: Option<String>) -> Answer<T> {
+    Answer {
+        value,
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        token: current.token.clone(),
+        warnings: warning.into_iter().collect(),
+    }
+}
+
+fn refuse(problems: Vec<InputProblem>) -> Result<(), RelationError> {
+    if problems.is_empty() { Ok(()) } else { Err(RelationError::Invalid { problems }) }
+}
+
+fn problem(pointer: &str, code: &'static str, message: String) -> InputProblem {
+    InputProblem { pointer: pointer.to_owned(), code, message }
+}
+
+fn object_problems(model: &RelationModel, object: &ObjectRef, relation: &str) -> Vec<InputProblem> {
+    let type_name = object.type_name.as_str();
+    let mut problems = Vec::new();
+    if object.is_wildcard() {
+        let message = format!("`{object}` is not one object: ask about each");
+        problems.push(problem("/object", "wildcard_object", message));
+    }
+    if !model.has_type(type_name) {
+        problems.push(problem("/object", "unknown_type", GraphError::UnknownType(type_name.to_owned()).to_string()));
+    } else if !model.has_relation(type_name, relation) {
+        problems.push(problem("/relation", "unknown_relation", unknown_relation(type_name, relation)));
+    }
+    problems
+}
+
+fn subject_problem(model: &RelationModel, subject: &SubjectRef) -> Option<InputProblem> {
+    let type_name = subject.object.type_name.as_str();
+    if !model.has_type(type_name) {
+        return Some(problem("/subject", "unknown_type", GraphError::UnknownType(type_name.to_owned()).to_string()));
+    }
+    let relation = subject.relation.as_deref().filter(|relation| !model.has_relation(type_name, relation))?;
+    Some(problem("/subject", "unknown_relation", unknown_relation(type_name, relation)))
+}
+
+fn unknown_relation(type_name: &str, relation: &str) -> String {
+    GraphError::UnknownRelation { type_name: type_name.to_owned(), relation: relation.to_owned() }.to_string()
+}
+
+fn tuple_problems(model: &RelationModel, tuples: &[Tuple]) -> Vec<InputProblem> {
+    let mut seen = HashSet::with_capacity(tuples.len());
+    let mut problems = Vec::new();
+    for (index, tuple) in tuples.iter().enumerate() {
+        let refused = if seen.insert(&tuple.key) {
+            model.check_tuple(tuple).err().map(|problem| ("invalid_tuple", problem.to_string()))
+        } else {
+            Some(("duplicate_tuple", format!("`{}` is sent twice", tuple.key)))
+        };
+        problems.extend(refused.map(|(code, message)| problem(&format!("/tuples/{index}"), code, message)));
+    }
+    problems
+}
