@@ -22,10 +22,14 @@ mod conventions;
 mod entities;
 #[path = "api/isolation.rs"]
 mod isolation;
+#[path = "api/openfga.rs"]
+mod openfga;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/paging.rs"]
 mod paging;
+#[path = "api/relations.rs"]
+mod relations;
 #[path = "api/releases.rs"]
 mod releases;
 #[path = "api/restart.rs"]

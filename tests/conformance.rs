@@ -1,4 +1,4 @@
-//! Cedar's own integration tests, played over HTTP against the real binary by their own player.
+//! Suites of others, played over HTTP against the real binary by their own players: Cedar's and OpenFGA's.
 //!
 //! The files are not part of this repository: `AUTHX_CONFORMANCE_DIR` names their folder.
 #![allow(
@@ -17,8 +17,8 @@ use std::process::Command;
 use support::{Launch, conformance_dir};
 
 /// Plays one file of the suite; every validation and every request counts.
-fn play(file: &str, passed: u32) {
-    let Some(dir) = conformance_dir().map(|dir| dir.join("cedar")) else { return };
+fn play(folder: &str, file: &str, passed: u32) {
+    let Some(dir) = conformance_dir().map(|dir| dir.join(folder)) else { return };
     let server = Launch::normal().start();
     let key = server.keys()["admin_key"].as_str().unwrap().to_owned();
     let output = Command::new("python3")
@@ -36,10 +36,20 @@ fn play(file: &str, passed: u32) {
 
 #[test]
 fn every_handwritten_test_passes() {
-    play("handwritten.jsonl", 22 + 74);
+    play("cedar", "handwritten.jsonl", 22 + 74);
 }
 
 #[test]
 fn every_test_of_the_corpus_passes() {
-    play("corpus.jsonl.gz", 1_973 + 15_784);
+    play("cedar", "corpus.jsonl.gz", 1_973 + 15_784);
+}
+
+#[test]
+fn every_relation_test_passes() {
+    play("openfga", "consolidated.json", 3_506);
+}
+
+#[test]
+fn every_test_of_conditions_passes() {
+    play("openfga", "abac.json", 1_176);
 }

@@ -39,9 +39,7 @@ impl PutModelBody {
     fn parse(self) -> Result<ModelSource, ApiError> {
         match (self.dsl, self.json) {
             (Some(text), None) => Ok(dsl(text)),
-            (None, Some(json)) => {
-                Ok(ModelSource { syntax: ModelSyntax::Json, file: None, text: json.0.to_string() })
-            }
+            (None, Some(json)) => Ok(ModelSource { syntax: ModelSyntax::Json, file: None, text: json.0.to_string() }),
             (Some(_), Some(_)) | (None, None) => {
                 Err(ApiError::new(Code::MalformedRequest, "a model has either `dsl` or `json`"))
             }

@@ -229,6 +229,10 @@ pub async fn changes(
         None => None,
         Some(text) => Some(time::parse(text).ok_or_else(|| invalid_input(&[time::problem("/since", text)]))?),
     };
+    if let Some(name) = object_type.as_deref().filter(|name| !is_type_name(name)) {
+        let problem = wire::malformed("/object_type", &format!("`{name}` is no type's name"));
+        return Err(invalid_input(&[problem]));
+    }
     let size = PageQuery::new(page_size, None).open(&services, Some(&access.0.tenant), &[])?.size;
     // The epoch is a part: in a store that was restored the same place would skip what happened since.
     let epoch = &store.current().epoch;

@@ -169,16 +169,6 @@ impl Names {
         Some(Self { packed: Arc::new(packed), ..Self::default() })
     }
 
-    /// These names, where the packed ones are those of `packed`, which is older.
-    pub(crate) fn rebased(&self, packed: &Self) -> Self {
-        let mut names = packed.clone();
-        for at in names.len()..self.len() {
-            let Ok(node) = Node::try_from(at) else { break };
-            names.intern(self.type_of(node), self.id(node));
-        }
-        names
-    }
-
     /// Adds a name to names that nobody shares yet; `None` when there are too many.
     pub(crate) fn intern_packed(&mut self, type_name: Symbol, id: &str) -> Option<Node> {
         let Some(packed) = Arc::get_mut(&mut self.packed).filter(|_| self.added.is_empty()) else {

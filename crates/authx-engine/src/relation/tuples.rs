@@ -1,7 +1,7 @@
 //! The tuples of one store at one revision: packed arrays with a small persistent change on top, seen from both ends.
 //!
 //! A change makes a new value that shares all it does not touch. Packing the changes in ([`Tuples::merged`]) takes as
-//! long as there are tuples, so it runs beside the writer; [`Tuples::rebased`] then lays on top what came meanwhile.
+//! long as there are tuples, so it is done once in many changes.
 
 mod build;
 mod half;
@@ -135,20 +135,6 @@ impl Tuples {
             len: self.len,
             pending: 0,
         })
-    }
-
-    /// These tuples on the arrays of `merged`, which was made of `then`, an older state of these.
-    #[must_use]
-    pub fn rebased(&self, then: &Self, merged: &Self) -> Self {
-        Self {
-            symbols: self.symbols.clone(),
-            names: self.names.rebased(&merged.names),
-            forward: self.forward.rebased(&then.forward, &merged.forward),
-            backward: self.backward.rebased(&then.backward, &merged.backward),
-            sides: self.sides.clone(),
-            len: self.len,
-            pending: self.pending.saturating_sub(then.pending),
-        }
     }
 
     pub(crate) fn side(&self, object: Node, edge: Edge) -> Option<&Side> {

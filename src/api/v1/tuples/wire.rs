@@ -88,11 +88,14 @@ impl TupleBody {
             Self::Parts(parts) => parts,
         };
         let key = key(&parts, pointer)?;
-        let condition =
-            parts.condition.map(|condition| TupleCondition { name: condition.name.into(), context: condition.context.0 });
+        let condition = parts
+            .condition
+            .map(|condition| TupleCondition { name: condition.name.into(), context: condition.context.0 });
         let expires_at = match parts.expires_at {
             None => None,
-            Some(text) => Some(time::parse(&text).ok_or_else(|| time::problem(&format!("{pointer}/expires_at"), &text))?),
+            Some(text) => {
+                Some(time::parse(&text).ok_or_else(|| time::problem(&format!("{pointer}/expires_at"), &text))?)
+            }
         };
         Ok(Tuple { key, condition, expires_at: expires_at.map(crate::ids::Timestamp::as_millis) })
     }

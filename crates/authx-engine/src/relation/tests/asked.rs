@@ -293,7 +293,8 @@ pub(super) fn in_any_order<S: AsRef<str>>(
     cases.iter().rev().for_each(once);
     std::thread::scope(|scope| {
         for first in 0..4 {
-            scope.spawn(move || (0..20).for_each(|_| cases.iter().cycle().skip(first).take(cases.len()).for_each(once)));
+            scope
+                .spawn(move || (0..20).for_each(|_| cases.iter().cycle().skip(first).take(cases.len()).for_each(once)));
         }
     });
 }

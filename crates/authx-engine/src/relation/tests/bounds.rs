@@ -76,8 +76,11 @@ fn circles_of_the_suites_are_denied() {
     for (lines, tuples) in [
         (
             "document allowed: [user, document#viewer]\ndocument viewer: [user, document#allowed] and allowed",
-            &["document:1#viewer@user:jon", "document:1#allowed@document:1#viewer", "document:1#viewer@document:1#allowed"]
-                [..],
+            &[
+                "document:1#viewer@user:jon",
+                "document:1#allowed@document:1#viewer",
+                "document:1#viewer@document:1#allowed",
+            ][..],
         ),
         (
             "document editor: [user, document#viewer]\ndocument viewer: [document#editor] or editor",
@@ -92,7 +95,10 @@ fn circles_of_the_suites_are_denied() {
             "document editor: [user, document#viewer]\ndocument viewer: [user, document#editor] and editor",
             &["document:1#viewer@document:1#editor", "document:1#editor@document:1#viewer"],
         ),
-        ("document allowed: [user]\ndocument viewer: [user, document#viewer] and allowed", &["document:1#allowed@user:jon"]),
+        (
+            "document allowed: [user]\ndocument viewer: [user, document#viewer] and allowed",
+            &["document:1#allowed@user:jon"],
+        ),
         ("document viewer: [user, document#viewer]", &[]),
         ("document viewer: [user, document#viewer]", &["document:1#viewer@document:1#viewer"]),
         ("document restricted: [user]\ndocument viewer: [user, document#viewer] but not restricted", &[]),
@@ -158,7 +164,8 @@ fn chain(length: usize) -> Store {
             format!("folder:{n}#parent@folder:{next}"),
         ]
     });
-    let end = ["group:E#member@user:ann", "group:E#strict@user:ann", "folder:E#viewer@user:ann", "folder:E#strict@user:ann"];
+    let end =
+        ["group:E#member@user:ann", "group:E#strict@user:ann", "folder:E#viewer@user:ann", "folder:E#strict@user:ann"];
     Store::new(GROUPS, steps.chain(end.map(|tuple| tuple.replace('E', &length.to_string()))))
 }
 
@@ -206,7 +213,12 @@ fn lattice(layers: usize, end: &[&str]) -> Store {
 
 #[test]
 fn a_million_ways_are_walked_once_each_step() {
-    let ends = ["group:a20#member@user:ann", "group:a20#strict@user:ann", "folder:a20#viewer@user:ann", "folder:a20#strict@user:ann"];
+    let ends = [
+        "group:a20#member@user:ann",
+        "group:a20#strict@user:ann",
+        "folder:a20#viewer@user:ann",
+        "folder:a20#strict@user:ann",
+    ];
     let store = lattice(20, &ends);
     for (relation, kind) in [("member", "group"), ("strict", "group"), ("viewer", "folder"), ("strict", "folder")] {
         for (user, expected) in [("ann", Allow), ("bob", Deny)] {
@@ -351,7 +363,8 @@ fn the_most_restrictions_do_not_outrun_the_bound_on_work() {
 #[test]
 fn every_answer_is_the_same_under_a_tighter_bound_or_there_is_none() {
     let store = chain(12);
-    for (asked, answer) in [("user:ann strict group:0", Allow), ("user:bob strict folder:0", Deny), ("user:ann member group:0", Allow)]
+    for (asked, answer) in
+        [("user:ann strict group:0", Allow), ("user:bob strict folder:0", Deny), ("user:ann member group:0", Allow)]
     {
         let mut settled = 0;
         for depth in 0..20 {

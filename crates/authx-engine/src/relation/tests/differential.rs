@@ -37,7 +37,7 @@ enum Fault {
 }
 
 fn tuples_of(random: &mut Random, stored: &[Tuple]) -> Tuples {
-    // Part packed, part written since, some taken back: what is asked must not depend on it.
+    // Part packed, part written since, some taken back, all packed at some moment: what is asked must not depend on it.
     let split = random.below(stored.len() + 1);
     let (packed, later) = stored.split_at(split);
     let mut builder = TuplesBuilder::default();
@@ -46,11 +46,17 @@ fn tuples_of(random: &mut Random, stored: &[Tuple]) -> Tuples {
     }
     let mut tuples = builder.finish().unwrap();
     let stray: Vec<TupleKey> = packed.iter().take(2).map(|tuple| tuple.key.clone()).collect();
-    tuples = tuples.changed(&stray, later).unwrap();
-    let then = tuples.clone();
-    let merged = then.merged().unwrap();
-    tuples = tuples.changed(&[], &packed[..stray.len()]).unwrap();
-    if random.one_in(2) { tuples.rebased(&then, &merged) } else { tuples }
+    let (soon, late) = later.split_at(random.below(later.len() + 1));
+    let changes = [(&stray[..], soon), (&[], late), (&[], &packed[..stray.len()])];
+    // Half of them are packed at no moment, so that changes stay on top.
+    let moment = random.below(2 * changes.len());
+    for (at, (deletes, puts)) in changes.into_iter().enumerate() {
+        tuples = tuples.changed(deletes, puts).unwrap();
+        if at == moment {
+            tuples = tuples.merged().unwrap();
+        }
+    }
+    tuples
 }
 
 /// Compares; returns the first difference.

@@ -55,8 +55,10 @@ fn cve_2026_34972_a_list_of_one_text_is_not_a_list_of_two() {
 
 #[test]
 fn cve_2026_34972_values_of_other_types_are_other_values() {
-    for (literal, same) in [(r#""1""#, r#"{"v": "1"}"#), ("true", r#"{"v": true}"#), (r#""true""#, r#"{"v": "true"}"#)] {
-        let all = [r#"{"v": "1"}"#, r#"{"v": 1}"#, r#"{"v": true}"#, r#"{"v": "true"}"#, r#"{"v": ["1"]}"#, r#"{"v": {}}"#];
+    for (literal, same) in [(r#""1""#, r#"{"v": "1"}"#), ("true", r#"{"v": true}"#), (r#""true""#, r#"{"v": "true"}"#)]
+    {
+        let all =
+            [r#"{"v": "1"}"#, r#"{"v": 1}"#, r#"{"v": true}"#, r#"{"v": "true"}"#, r#"{"v": ["1"]}"#, r#"{"v": {}}"#];
         let cases = all.map(|context| (context, if context == same { Allow } else { Deny }));
         contexts(&format!("condition c(v: any) {{ v == {literal} }}"), &cases);
     }
@@ -120,10 +122,22 @@ fn cve_2026_41131_ids_with_delimiters_are_distinct() {
         );
         for asked in ODD_IDS {
             let expected = if asked == stored { Allow } else { Deny };
-            assert_eq!(store.check(&format!("user:{asked} reader document:{stored}")), expected, "{stored:?} {asked:?}");
-            assert_eq!(store.check(&format!("user:{stored} reader document:{asked}")), expected, "{stored:?} {asked:?}");
+            assert_eq!(
+                store.check(&format!("user:{asked} reader document:{stored}")),
+                expected,
+                "{stored:?} {asked:?}"
+            );
+            assert_eq!(
+                store.check(&format!("user:{stored} reader document:{asked}")),
+                expected,
+                "{stored:?} {asked:?}"
+            );
             assert_eq!(store.check(&format!("user:{asked} reader document:g")), expected, "{stored:?} {asked:?}");
-            assert_eq!(store.check(&format!("group:{asked}#member reader document:g")), expected, "{stored:?} {asked:?}");
+            assert_eq!(
+                store.check(&format!("group:{asked}#member reader document:g")),
+                expected,
+                "{stored:?} {asked:?}"
+            );
         }
         let mut listed = vec!["g".to_owned(), (*stored).to_owned()];
         listed.sort_unstable();
@@ -155,8 +169,28 @@ fn names_that_run_together_are_distinct() {
 #[test]
 fn cve_2026_55170_case_and_forms_of_letters_are_distinct() {
     let alike = [
-        "Alice", "alice", "ALICE", "al\u{456}ce", "\u{ff41}lice", "alic\u{e9}", "alice\u{301}", "alice\u{200b}", "alicé\u{200d}",
-        "stra\u{df}e", "strasse", "\u{212a}", "k", "K", "\u{130}", "i\u{307}", "\u{fb01}", "fi", "1", "01", "1.0", "\u{661}",
+        "Alice",
+        "alice",
+        "ALICE",
+        "al\u{456}ce",
+        "\u{ff41}lice",
+        "alic\u{e9}",
+        "alice\u{301}",
+        "alice\u{200b}",
+        "alicé\u{200d}",
+        "stra\u{df}e",
+        "strasse",
+        "\u{212a}",
+        "k",
+        "K",
+        "\u{130}",
+        "i\u{307}",
+        "\u{fb01}",
+        "fi",
+        "1",
+        "01",
+        "1.0",
+        "\u{661}",
     ];
     let store = Store::new("document viewer: [user]", alike.map(|id| format!("document:{id}#viewer@user:{id}")));
     assert_eq!(store.tuples.len(), alike.len());

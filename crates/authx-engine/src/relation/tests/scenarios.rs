@@ -1,6 +1,8 @@
 //! What broke OpenFGA and SpiceDB, as far as it is about the model, the tuples or the graph.
 
-use super::asked::{Allow, Answer, Deny, Store, Undetermined, agree, ask, check, in_any_order, model, read, refused, tuples};
+use super::asked::{
+    Allow, Answer, Deny, Store, Undetermined, agree, ask, check, in_any_order, model, read, refused, tuples,
+};
 
 const FOLDERS: &str = "
     folder owner: [user]

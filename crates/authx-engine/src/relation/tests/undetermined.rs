@@ -28,17 +28,9 @@ const BRANCHES: &str = "
 
 fn branch(tuples: &[String], hanging: Answer) {
     let tuples: Vec<String> = tuples.iter().cloned().chain(["document:1#a@user:ann".into()]).collect();
-    for relation in [
-        "both",
-        "both_turned",
-        "minus",
-        "minus_turned",
-        "either_none",
-        "either_none_turned",
-        "nested",
-        "deep",
-        "x",
-    ] {
+    for relation in
+        ["both", "both_turned", "minus", "minus_turned", "either_none", "either_none_turned", "nested", "deep", "x"]
+    {
         check(BRANCHES, &tuples, &format!("user:ann {relation} document:1"), hanging);
     }
     for (relation, answer) in [
@@ -210,7 +202,13 @@ fn cve_2024_46989_an_intersection_keeps_every_conditional_branch() {
             let answer = match (first == yes, first == no) {
                 (true, _) => by_other,
                 (_, true) => Deny,
-                _ => if other == "true" { Undetermined } else { expected },
+                _ => {
+                    if other == "true" {
+                        Undetermined
+                    } else {
+                        expected
+                    }
+                }
             };
             check(CAVEATS, tuples.iter().map(String::as_str).chain(more), &asked, answer);
         }

@@ -55,7 +55,7 @@ impl Index {
 }
 
 /// What changed at one node: edges of the packed part that are gone, and new ones.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 struct Pending {
     added: OrdSet<Edge>,
     removed: OrdSet<Edge>,
@@ -149,28 +149,5 @@ impl Half {
             starts.push(u32::try_from(edges.len()).ok()?);
         }
         Some(Self::of(Index { starts, edges }))
-    }
-
-    /// These edges on the arrays of `merged`, which was made of `then`.
-    pub(super) fn rebased(&self, then: &Self, merged: &Self) -> Self {
-        let mut half = merged.clone();
-        let mut rebase = |node: Node| {
-            let base = merged.packed.of(node);
-            let now: OrdSet<Edge> = self.all(node).collect();
-            let added = now.iter().filter(|edge| base.binary_search(edge).is_err()).copied().collect();
-            let removed = base.iter().filter(|edge| !now.contains(*edge)).copied().collect();
-            half.pending.insert(node, Pending { added, removed });
-            half.tidy(node);
-        };
-        for (node, pending) in &self.pending {
-            if then.pending.get(node) != Some(pending) {
-                rebase(*node);
-            }
-        }
-        // What was pending then and is settled now was changed back meanwhile.
-        for node in then.pending.keys().filter(|node| !self.pending.contains_key(*node)) {
-            rebase(*node);
-        }
-        half
     }
 }
