@@ -34,6 +34,8 @@ mod relations;
 mod releases;
 #[path = "api/restart.rs"]
 mod restart;
+#[path = "api/tuples.rs"]
+mod tuples;
 
 /// The demo store, which `--dev` makes.
 const DEMO: &str = "/v1/stores/documents";

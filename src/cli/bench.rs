@@ -2,6 +2,7 @@
 
 mod decide;
 mod load;
+mod relations;
 
 use std::time::Duration;
 
@@ -24,6 +25,12 @@ enum What {
         #[arg(long, value_delimiter = ',', default_value = "10,1000,10000,100000")]
         policies: Vec<usize>,
     },
+    /// Relations in process: the document world, and the shapes that hurt others
+    Relations {
+        /// 100 has 946,000 tuples
+        #[arg(long, default_value_t = 100)]
+        scale: usize,
+    },
     /// Requests to a server at a fixed rate (open loop): latency counts from when a request was due
     Load(load::Args),
 }
@@ -33,6 +40,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         What::Decide { seconds, policies } => {
             decide::table(Duration::from_secs_f64(seconds.clamp(0.01, 60.0)), &policies)
         }
+        What::Relations { scale } => relations::table(scale.clamp(1, 10_000)),
         What::Load(args) => load::run(args).await,
     };
     match table {

@@ -267,7 +267,7 @@ fn with_model(
             let release = compiled.release.with_model(id, Some(Arc::new(model)));
             Ok(Compiled { release, warnings: [compiled.warnings, found].concat() })
         }
-        (Ok(Compiled { warnings: a, .. }), Err(b)) | (Err(a), Ok((_, b))) | (Err(a), Err(b)) => Err([a, b].concat()),
+        (Ok(Compiled { warnings: a, .. }), Err(b)) | (Err(a), Ok((_, b)) | Err(b)) => Err([a, b].concat()),
     }
 }
 

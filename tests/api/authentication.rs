@@ -22,8 +22,9 @@ use Needs::{Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 33] = [
+const OPERATIONS: [Operation; 40] = [
     ("livez", "GET", "/livez", "", Nothing),
+    ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
     ("metrics", "GET", "/metrics", "", Nothing),
     ("openapi", "GET", "/openapi.yaml", "", Nothing),
@@ -43,6 +44,23 @@ const OPERATIONS: [Operation; 33] = [
     ("listPolicies", "GET", "/v1/stores/target/policies", "", Scope("read")),
     ("readPolicy", "GET", "/v1/stores/target/policies/one", "", Scope("read")),
     ("readSchema", "GET", "/v1/stores/target/schema", "", Scope("read")),
+    ("readModel", "GET", "/v1/stores/target/model", "", Scope("read")),
+    ("readTuples", "POST", "/v1/stores/target/tuples/read", "{}", Scope("read")),
+    ("listChanges", "GET", "/v1/stores/target/changes", "", Scope("read")),
+    (
+        "expandRelation",
+        "POST",
+        "/v1/stores/target/relations/expand",
+        r#"{"object":"doc:a","relation":"viewer"}"#,
+        Scope("read"),
+    ),
+    (
+        "checkRelation",
+        "POST",
+        "/v1/stores/target/relations/check",
+        r#"{"subject":"user:a","relation":"viewer","object":"doc:a"}"#,
+        Scope("check"),
+    ),
     ("listLinks", "GET", "/v1/stores/target/links", "", Scope("read")),
     ("listStores", "GET", "/v1/stores", "", Scope("read")),
     ("readStore", "GET", "/v1/stores/target", "", Scope("read")),
@@ -60,6 +78,13 @@ const OPERATIONS: [Operation; 33] = [
         "PUT",
         "/v1/stores/target/schema",
         r#"{"cedar":"entity User; entity Doc; action read appliesTo { principal: User, resource: Doc };"}"#,
+        Scope("admin"),
+    ),
+    (
+        "putModel",
+        "PUT",
+        "/v1/stores/target/model",
+        r#"{"dsl":"model\n  schema 1.1\ntype user\ntype doc\n  relations\n    define viewer: [user]\n"}"#,
         Scope("admin"),
     ),
     (
@@ -128,7 +153,8 @@ fn prepared() -> (Server, String, String) {
     let server = Launch::normal().start();
     let admin = server.admin();
     let path = store(&admin, "target", &json!({"validation": "off"}));
-    let release = json!({"schema": {"cedar": "entity User; entity Doc;"}, "policies": [
+    let model = "model\n  schema 1.1\ntype user\ntype doc\n  relations\n    define viewer: [user]\n";
+    let release = json!({"schema": {"cedar": "entity User; entity Doc;"}, "model": model, "policies": [
         {"id": "one", "cedar": "forbid (principal, action, resource) when { false };"},
         {"id": "shared", "cedar": "permit (principal == ?principal, action, resource);"},
     ]});

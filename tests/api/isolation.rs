@@ -6,7 +6,7 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 21] = [
+const UNDER_A_STORE: [(&str, &str, &str); 27] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
@@ -27,6 +27,12 @@ const UNDER_A_STORE: [(&str, &str, &str); 21] = [
     ("PUT", "/schema", r#"{"cedar":"entity User;"}"#),
     ("GET", "/links", ""),
     ("PUT", "/links/x", r#"{"template":"one"}"#),
+    ("GET", "/model", ""),
+    ("PUT", "/model", r#"{"dsl":"model\n  schema 1.1\ntype user\n"}"#),
+    ("POST", "/tuples/read", "{}"),
+    ("GET", "/changes", ""),
+    ("POST", "/relations/check", r#"{"subject":"user:a","relation":"r","object":"doc:b"}"#),
+    ("POST", "/relations/expand", r#"{"object":"doc:b","relation":"r"}"#),
     ("DELETE", "", ""),
 ];
 

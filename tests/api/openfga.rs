@@ -46,6 +46,7 @@ fn refused(reply: &Reply, status: u16, code: &str) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_code_has_its_status_and_body() {
     let server = Launch::dev().start();
     let c = server.anyone();

@@ -65,12 +65,11 @@ impl Asked {
         let active = snapshot.release().and_then(|release| release.model());
         let is_active = active.is_some_and(|active| Arc::ptr_eq(active, &self.model));
         let bound;
-        let relations = match snapshot.relations().filter(|_| is_active) {
-            Some(relations) => relations,
-            None => {
-                bound = Bound::new(&self.model, snapshot.tuples());
-                Relations::new(&self.model, snapshot.tuples(), &bound)
-            }
+        let relations = if let Some(relations) = snapshot.relations().filter(|_| is_active) {
+            relations
+        } else {
+            bound = Bound::new(&self.model, snapshot.tuples());
+            Relations::new(&self.model, snapshot.tuples(), &bound)
         };
         let relations = relations.with(contextual).map_err(GraphError::from)?;
         let none = JsonObject::default();

@@ -163,11 +163,14 @@ impl From<ApiError> for FgaError {
             | Code::LimitExceeded
             | Code::Unsupported => FgaCode::ValidationError,
         };
-        let message = match code {
-            FgaCode::StoreNotFound => "Store ID not found".to_owned(),
-            FgaCode::Internal => "Internal Server Error".to_owned(),
-            _ if error.detail.is_empty() => error.body(None).title,
-            _ => error.detail,
+        let message = if code == FgaCode::StoreNotFound {
+            "Store ID not found".to_owned()
+        } else if code == FgaCode::Internal {
+            "Internal Server Error".to_owned()
+        } else if error.detail.is_empty() {
+            error.body(None).title
+        } else {
+            error.detail
         };
         Self::new(code, message)
     }
@@ -202,7 +205,20 @@ impl From<PapError> for FgaError {
                 Self::new(FgaCode::InvalidAuthorizationModel, text.join("; "))
             }
             PapError::Contended => Self::new(FgaCode::Aborted, error.to_string()),
-            other => Self::from(ApiError::from(other)),
+            PapError::InvalidData { .. }
+            | PapError::InvalidLink { .. }
+            | PapError::Nonconforming { .. }
+            | PapError::BrokenLinks { .. }
+            | PapError::NotThatRelease { .. }
+            | PapError::NotFound { .. }
+            | PapError::AliasTaken { .. }
+            | PapError::LimitExceeded { .. }
+            | PapError::Busy
+            | PapError::Storage(_)
+            | PapError::OutcomeUnknown
+            | PapError::Load(_)
+            | PapError::Random(_)
+            | PapError::Interrupted => Self::from(ApiError::from(error)),
         }
     }
 }

@@ -66,13 +66,12 @@ pub async fn write(
     let on_missing = otherwise(deletes.on_missing.as_deref(), "on_missing")?;
     let (writes, deletes) = (writes.tuple_keys.unwrap_or_default(), deletes.tuple_keys.unwrap_or_default());
     sized(&writes, &deletes)?;
-    let rules = match &model_id {
-        Some(id) => model(&services, &access.store, id).await?,
-        None => {
-            let current = access.store.current();
-            let active = current.snapshot.release().and_then(|release| release.model());
-            Arc::clone(active.ok_or_else(latest_not_found)?)
-        }
+    let rules = if let Some(id) = &model_id {
+        model(&services, &access.store, id).await?
+    } else {
+        let current = access.store.current();
+        let active = current.snapshot.release().and_then(|release| release.model());
+        Arc::clone(active.ok_or_else(latest_not_found)?)
     };
     let put = writes.iter().map(|body| {
         let tuple = body.tuple()?;

@@ -1,6 +1,5 @@
 //! Stored tuples: read by filter, and the feed of their changes.
 
-mod time;
 mod wire;
 
 use actix_web::{HttpResponse, web};
@@ -227,7 +226,7 @@ pub async fn changes(
     let ChangesQuery { object_type, since, page_size, page_token } = query.0;
     let from = match since.as_deref() {
         None => None,
-        Some(text) => Some(time::parse(text).ok_or_else(|| invalid_input(&[time::problem("/since", text)]))?),
+        Some(text) => Some(wire::time(text, "/since").map_err(|problem| invalid_input(&[problem]))?),
     };
     if let Some(name) = object_type.as_deref().filter(|name| !is_type_name(name)) {
         let problem = wire::malformed("/object_type", &format!("`{name}` is no type's name"));

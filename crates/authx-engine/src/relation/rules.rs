@@ -58,6 +58,8 @@ pub(crate) struct RelationRules {
     pub(crate) name: SmolStr,
     pub(crate) rule: Rule,
     pub(crate) restrictions: Vec<Restriction>,
+    /// The usersets among the restrictions, each once whatever its conditions.
+    pub(crate) usersets: Vec<(RelationId, TypeId)>,
     /// Where a subject of this relation must come from: one operand of an intersection, the base of an exclusion.
     pub(crate) sources: Vec<Source>,
     /// Where a subject of this relation may be named: every operand of an intersection, because what comes from one may

@@ -4,6 +4,7 @@
 mod asked;
 mod bounds;
 mod differential;
+mod lists;
 mod lookalikes;
 mod model;
 mod naive;

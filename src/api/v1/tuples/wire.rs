@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
 use crate::api::error::{ApiError, invalid_input};
-use crate::api::v1::tuples::time;
+use crate::ids::Timestamp;
 use crate::storage::records;
 
 /// Problems that are told at once.
@@ -93,11 +93,9 @@ impl TupleBody {
             .map(|condition| TupleCondition { name: condition.name.into(), context: condition.context.0 });
         let expires_at = match parts.expires_at {
             None => None,
-            Some(text) => {
-                Some(time::parse(&text).ok_or_else(|| time::problem(&format!("{pointer}/expires_at"), &text))?)
-            }
+            Some(text) => Some(time(&text, &format!("{pointer}/expires_at"))?),
         };
-        Ok(Tuple { key, condition, expires_at: expires_at.map(crate::ids::Timestamp::as_millis) })
+        Ok(Tuple { key, condition, expires_at: expires_at.map(Timestamp::as_millis) })
     }
 
     /// The key that stands at `pointer`: what a tuple is deleted by.
@@ -146,6 +144,12 @@ pub(crate) fn subject(text: &str, pointer: &str) -> Result<SubjectRef, InputProb
 
 pub(crate) fn relation<'a>(text: &'a str, pointer: &str) -> Result<&'a str, InputProblem> {
     if is_relation_name(text) { Ok(text) } else { Err(malformed(pointer, &format!("`{text}` is no relation's name"))) }
+}
+
+pub(crate) fn time(text: &str, pointer: &str) -> Result<Timestamp, InputProblem> {
+    let message = || format!("`{text}` is no time: write `2030-01-31T12:00:00Z`");
+    let problem = || InputProblem { pointer: pointer.to_owned(), code: "malformed_time", message: message() };
+    Timestamp::parse(text).ok_or_else(problem)
 }
 
 pub(crate) fn malformed(pointer: &str, message: &dyn fmt::Display) -> InputProblem {

@@ -1,6 +1,6 @@
 //! IP addresses and networks. An IPv4 address written as IPv6 (`::ffff:1.2.3.4`) is the IPv4 address, everywhere.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// `None` for what is no address, and for one with a zone (`fe80::1%eth0`), which no network contains.
 pub(super) fn parse_address(text: &str) -> Option<IpAddr> {

@@ -1,7 +1,7 @@
 //! What an expression computes with. Values of a context stay where they are: text, lists and maps are borrowed, and
 //! the items of a list are read when they are needed.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::ops::Deref;
 use std::rc::Rc;
 

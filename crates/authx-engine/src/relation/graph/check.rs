@@ -16,6 +16,9 @@ const UNKNOWN_OBJECT: Node = Node::MAX;
 const UNKNOWN_SUBJECT: Node = Node::MAX - 1;
 /// From this many usersets on it is worth looking from the subject's side.
 const WIDE: usize = 16;
+/// Parts of rules within each other, however they lead there: relations of one object may be computed from each other
+/// as long as the model is, and each takes its room on the stack.
+const MAX_NESTED: u32 = 1_000;
 
 /// The subject that is asked for, in numbers.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,8 @@ pub(super) struct Check<'a> {
     /// Claims that are settled, or on the way to here (`None`).
     known: HashMap<(Node, RelationId), Option<bool>, RandomState>,
     trail: Option<Vec<(Node, Edge)>>,
+    /// How many parts of rules the one at hand is within.
+    nested: u32,
 }
 
 impl<'a> Check<'a> {
@@ -56,7 +61,7 @@ impl<'a> Check<'a> {
     ) -> Self {
         let walk = Walk::new(relations, asking);
         let known = subject_of(&walk, subject, object);
-        Self { walk, subject: known, known: HashMap::default(), trail: explain.then(Vec::new) }
+        Self { walk, subject: known, known: HashMap::default(), trail: explain.then(Vec::new), nested: 0 }
     }
 
     /// Answers for one object; may be asked again for another.
@@ -148,6 +153,23 @@ impl<'a> Check<'a> {
         rule: &'a Rule,
         depth: u32,
     ) -> Truth {
+        if self.nested >= MAX_NESTED {
+            return self.walk.fail(GraphError::TooDeep { limit: MAX_NESTED });
+        }
+        self.nested += 1;
+        let truth = self.part(object, relation, rules, rule, depth);
+        self.nested -= 1;
+        truth
+    }
+
+    fn part(
+        &mut self,
+        object: Node,
+        relation: RelationId,
+        rules: &'a RelationRules,
+        rule: &'a Rule,
+        depth: u32,
+    ) -> Truth {
         match rule {
             Rule::This => self.this(object, relation, rules, depth),
             Rule::Computed(other) => self.relation(object, *other, depth),
@@ -221,13 +243,11 @@ impl<'a> Check<'a> {
         if all == Truth::True || symbol == NONE {
             return all;
         }
-        for (at, restriction) in rules.restrictions.iter().enumerate() {
-            let Kind::Userset(target) = restriction.kind else { continue };
-            let first = |r: &super::super::rules::Restriction| r.kind == restriction.kind;
-            if rules.restrictions.iter().take(at).any(first) {
-                continue;
+        for (target, type_id) in &rules.usersets {
+            if !self.walk.step() {
+                return Truth::Unknown;
             }
-            let truth = self.usersets(object, (symbol, rules), target, restriction.type_id, depth);
+            let truth = self.usersets(object, (symbol, rules), *target, *type_id, depth);
             if truth == Truth::True {
                 return truth;
             }

@@ -213,6 +213,10 @@ impl Backward<'_, '_> {
             if !self.useful.get(usize::from(lead.to)).copied().unwrap_or(false) {
                 continue;
             }
+            // A relation may lead to as many others as the model has.
+            if !self.check.walk.step() {
+                return;
+            }
             let certain = certain && lead.certain;
             match lead.step {
                 Step::Computed => self.claim((object, lead.to), certain),

@@ -1,6 +1,6 @@
 //! From a model to its rules.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use smol_str::SmolStr;
 
@@ -131,11 +131,19 @@ impl Names<'_> {
             };
             Some(Restriction { type_id, kind, condition })
         });
+        let restrictions = restrictions.collect::<Option<Vec<_>>>()?;
+        let mut seen = HashSet::new();
+        let usersets = restrictions.iter().filter_map(|restriction| match restriction.kind {
+            Kind::Userset(target) => seen.insert(target).then_some((target, restriction.type_id)),
+            Kind::Object | Kind::Wildcard => None,
+        });
+        let usersets = usersets.collect();
         Some(RelationRules {
             type_id,
             name: relation.name.clone(),
             rule: self.rule(type_id, &relation.rewrite, of)?,
-            restrictions: restrictions.collect::<Option<_>>()?,
+            restrictions,
+            usersets,
             sources: Vec::new(),
             ways: Vec::new(),
             leads: Vec::new(),

@@ -69,15 +69,17 @@ fn cve_2026_34972_values_of_other_types_are_other_values() {
 #[test]
 fn cve_2026_46668_nested_lists_are_not_flattened() {
     contexts(
-        "condition c(l: list<list<int>>) { l == [[1], [2]] }",
+        "condition c(l: list<any>) { l == [[1], [2]] }",
         &[
             (r#"{"l": [[1], [2]]}"#, Allow),
             (r#"{"l": [[1, 2]]}"#, Deny),
             (r#"{"l": [[1], [2], []]}"#, Deny),
             (r#"{"l": [[12]]}"#, Deny),
             (r#"{"l": [[2], [1]]}"#, Deny),
-            (r#"{"l": [1, 2]}"#, Undetermined),
-            (r#"{"l": [[[1]], [[2]]]}"#, Undetermined),
+            (r#"{"l": [1, 2]}"#, Deny),
+            (r#"{"l": [[[1]], [[2]]]}"#, Deny),
+            (r#"{"l": [["1"], ["2"]]}"#, Deny),
+            (r#"{"l": "[[1],[2]]"}"#, Undetermined),
         ],
     );
 }

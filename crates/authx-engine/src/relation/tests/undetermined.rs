@@ -47,7 +47,7 @@ fn branch(tuples: &[String], hanging: Answer) {
 
 #[test]
 fn cve_2024_31452_a_cycle_in_a_branch_never_allows() {
-    for length in [1, 2, 3, 10, 24] {
+    for length in [1, 2, 3, 10, 23] {
         let mut tuples = vec!["document:1#x@group:0#member".to_owned()];
         tuples.extend((0..length).map(|n| format!("group:{n}#member@group:{}#member", (n + 1) % length)));
         branch(&tuples, Deny);
