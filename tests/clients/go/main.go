@@ -333,7 +333,8 @@ func models() {
 	})
 	step("a model that is not there", func() {
 		id := sdk.PtrString(nowhere)
-		_, err := fga.ReadAuthorizationModel(ctx).Options(client.ClientReadAuthorizationModelOptions{AuthorizationModelId: id}).Execute()
+		of := client.ClientReadAuthorizationModelOptions{AuthorizationModelId: id}
+		_, err := fga.ReadAuthorizationModel(ctx).Options(of).Execute()
 		invalid(err, sdk.ERRORCODE_AUTHORIZATION_MODEL_NOT_FOUND)
 		options := client.ClientCheckOptions{AuthorizationModelId: id}
 		_, err = check("user:ann", "member", "group:staff", client.ClientCheckRequest{}, options)
@@ -558,7 +559,7 @@ func reads() {
 			page := ok(fga.Read(ctx).Body(client.ClientReadRequest{}).Options(options).Execute())
 			return page.Tuples, page.ContinuationToken
 		})
-		expected := append(each(tuples, text), each([]string{"5", "6", "7", "8", "9"}, func(id string) string { return text(doc(id)) })...)
+		expected := append(each(tuples, text), each(keys{doc("5"), doc("6"), doc("7"), doc("8"), doc("9")}, text)...)
 		same(sorted(each(found, func(one sdk.Tuple) string { return text(one.Key) })), sorted(expected))
 		same(pages, 4)
 	})
