@@ -24,7 +24,9 @@ struct Backward<'a, 'c> {
     /// True: certain.
     claims: HashMap<Claim, bool, RandomState>,
     queue: Vec<Claim>,
-    found: Vec<Node>,
+    /// Takes what is certain, as it is found; says whether to go on.
+    tell: &'c mut dyn FnMut(ObjectRef) -> bool,
+    stopped: bool,
     /// Objects that were found once, and must be checked.
     doubtful: Vec<Node>,
     told: HashSet<Node, RandomState>,
@@ -47,11 +49,15 @@ pub(super) fn list(
         useful,
         claims: HashMap::default(),
         queue: Vec::new(),
-        found: Vec::new(),
+        tell: &mut *found,
+        stopped: false,
         doubtful: Vec::new(),
         told: HashSet::default(),
     };
     backward.start(relations, subject);
+    if backward.stopped {
+        return Ok(cut);
+    }
     let mut next = 0;
     while let Some(claim) = backward.queue.get(next).copied() {
         next += 1;
@@ -59,10 +65,8 @@ pub(super) fn list(
             return Err(backward.check.walk.out_of_work());
         }
         backward.follow(claim);
-        for node in std::mem::take(&mut backward.found) {
-            if backward.told.insert(node) && !found(relations.tuples.object(node)) {
-                return Ok(cut);
-            }
+        if backward.stopped {
+            return Ok(cut);
         }
     }
     // An object may be doubtful by one way and certain by another.
@@ -169,10 +173,11 @@ impl Backward<'_, '_> {
         self.claims.insert(claim, certain);
         self.queue.push(claim);
         if claim.1 == self.target {
-            if certain {
-                self.found.push(claim.0);
-            } else {
+            if !certain {
                 self.doubtful.push(claim.0);
+            } else if self.told.insert(claim.0) {
+                let object = self.check.walk.tuples.object(claim.0);
+                self.stopped = self.stopped || !(self.tell)(object);
             }
         }
     }
@@ -182,7 +187,7 @@ impl Backward<'_, '_> {
     fn tuples_of(&mut self, subject: Node, subject_relation: Symbol) {
         let tuples = self.check.walk.tuples;
         for back in tuples.backward.range(subject, subject_relation, None) {
-            if !self.check.walk.step() {
+            if self.stopped || !self.check.walk.step() {
                 return;
             }
             let (object, symbol) = (back.node(), back.minor());
@@ -214,7 +219,7 @@ impl Backward<'_, '_> {
                 continue;
             }
             // A relation may lead to as many others as the model has.
-            if !self.check.walk.step() {
+            if self.stopped || !self.check.walk.step() {
                 return;
             }
             let certain = certain && lead.certain;
@@ -224,7 +229,7 @@ impl Backward<'_, '_> {
                     let symbol = self.check.walk.bound.relation(tupleset);
                     let Some(tupleset) = self.check.walk.rules(tupleset).filter(|_| symbol != NONE) else { continue };
                     for back in tuples.backward.range(object, NONE, Some(symbol)) {
-                        if !self.check.walk.step() {
+                        if self.stopped || !self.check.walk.step() {
                             return;
                         }
                         let child = back.node();
@@ -243,7 +248,7 @@ impl Backward<'_, '_> {
                         continue;
                     };
                     for back in tuples.backward.range(object, own, Some(symbol)) {
-                        if !self.check.walk.step() {
+                        if self.stopped || !self.check.walk.step() {
                             return;
                         }
                         let other = back.node();

@@ -32,6 +32,9 @@ struct Forward<'a> {
     queue: Vec<(Node, RelationId, u32)>,
     /// Subjects in the order they were found; true: certain.
     users: Vec<SubjectRef>,
+    /// How many of them are certain, and how many are wanted.
+    sure: usize,
+    limit: usize,
     certain: HashMap<SubjectRef, bool, RandomState>,
 }
 
@@ -55,6 +58,8 @@ pub(super) fn list(
         claims: HashMap::default(),
         queue: Vec::new(),
         users: Vec::new(),
+        sure: 0,
+        limit,
         certain: HashMap::default(),
     };
     match relations.tuples.node(object) {
@@ -62,7 +67,7 @@ pub(super) fn list(
         None => forward.without_tuples(object, relation),
     }
     let mut next = 0;
-    while let Some((node, relation, depth)) = forward.queue.get(next).copied() {
+    while let Some((node, relation, depth)) = forward.queue.get(next).copied().filter(|_| !forward.full()) {
         next += 1;
         if !forward.walk.step() {
             return Err(forward.walk.out_of_work());
@@ -111,10 +116,17 @@ impl Forward<'_> {
         }
     }
 
+    /// One more than is wanted tells that there are more.
+    fn full(&self) -> bool {
+        self.sure > self.limit
+    }
+
     fn user(&mut self, user: SubjectRef, certain: bool) {
         if let Some(known) = self.certain.get_mut(&user) {
+            self.sure += usize::from(certain && !*known);
             *known |= certain;
         } else {
+            self.sure += usize::from(certain);
             self.certain.insert(user.clone(), certain);
             self.users.push(user);
         }
@@ -171,7 +183,7 @@ impl Forward<'_> {
             return;
         }
         for edge in self.walk.tuples.forward.range(node, symbol, None) {
-            if !self.walk.step() {
+            if self.full() || !self.walk.step() {
                 return;
             }
             let Some((type_id, kind)) = self.walk.kind(edge) else { continue };

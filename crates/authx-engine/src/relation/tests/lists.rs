@@ -1,6 +1,8 @@
 //! Lists of others that left something out or held too much.
 
 use super::asked::{Allow, Deny, Store, agree};
+use crate::relation::tuples::KeyParts;
+use crate::relation::{Asking, Bound, GraphLimits, ObjectRef, Relations, SubjectRef, TuplesBuilder, UserFilter};
 
 #[test]
 fn cve_2022_21646_lists_see_wildcards() {
@@ -139,4 +141,39 @@ fn cve_2024_27101_sets_around_a_power_of_two_are_exact() {
         let users = store.users("document:1 reader group#member").unwrap();
         assert_eq!(users.len(), count as usize);
     }
+}
+
+#[test]
+fn a_list_that_is_limited_ends_there() {
+    // More than the bound on work would let anybody see.
+    let count = 600_000;
+    let mut builder = TuplesBuilder::default();
+    let mut push = |object_id: &str, relation: &str, subject_id: &str| {
+        let (object_type, subject_type, subject_relation) = ("document", "user", "");
+        builder
+            .push(KeyParts { object_type, object_id, relation, subject_type, subject_id, subject_relation }, None, None)
+            .unwrap();
+    };
+    for n in 0..count {
+        let id = n.to_string();
+        push(&id, "owner", "ann");
+        push("all", "reader", &id);
+    }
+    let model = super::asked::model("document owner: [user]\ndocument reader: [user]");
+    let tuples = builder.finish().unwrap();
+    let bound = Bound::new(&model, &tuples);
+    let relations = Relations::new(&model, &tuples, &bound);
+    let context = serde_json::Map::new();
+    let asking = Asking { context: &context, now: 0, limits: GraphLimits::default() };
+    let ann = SubjectRef::parse("user:ann").unwrap();
+    let filter = UserFilter { type_name: "user".into(), relation: None };
+    let all = ObjectRef::new("document", "all");
+    for limit in [1, 10, 1_000] {
+        let objects = relations.list_objects("document", "owner", &ann, &asking, limit).unwrap();
+        assert_eq!((objects.items.len(), objects.complete), (limit, false));
+        let users = relations.list_users(&all, "reader", &filter, &asking, limit).unwrap();
+        assert_eq!((users.items.len(), users.complete), (limit, false));
+    }
+    assert!(relations.list_objects("document", "owner", &ann, &asking, usize::MAX).is_err());
+    assert!(relations.list_users(&all, "reader", &filter, &asking, usize::MAX).is_err());
 }

@@ -8,6 +8,9 @@ use super::{compile, object, outcome};
 use crate::relation::condition::syntax::MAX_EXPRESSION;
 use crate::relation::condition::{MAX_COST, Outcome};
 
+/// What nothing takes, however busy the machine: a bound on hangs, not on speed.
+const HANG: Duration = Duration::from_secs(20);
+
 const PARAMETERS: &str = "x: int, s: string, l: list<string>, m: map<any>, a: any, t: timestamp, d: duration, \
                           ip: ipaddress, b: bool, u: uint, f: double";
 
@@ -72,7 +75,7 @@ fn fails_over_budget(expression: &str, parameters: &str, context: Json) {
     let started = Instant::now();
     let expected = Outcome::Failed(format!("the evaluation takes more than {MAX_COST} steps"));
     assert_eq!(outcome(expression, parameters, context), expected, "{expression}");
-    assert!(started.elapsed() < Duration::from_millis(500), "{expression}: {:?}", started.elapsed());
+    assert!(started.elapsed() < HANG, "{expression}: {:?}", started.elapsed());
 }
 
 #[test]
@@ -241,7 +244,7 @@ fn mutated_expressions_neither_panic_nor_hang() {
             let first = condition.evaluate(&context, &Map::new(), MAX_COST);
             assert_eq!(first, condition.evaluate(&Map::new(), &context, MAX_COST), "{text}");
         }
-        assert!(started.elapsed() < Duration::from_millis(100), "{text}: {:?}", started.elapsed());
+        assert!(started.elapsed() < HANG, "{text}: {:?}", started.elapsed());
     }
     assert!(compiled > 1000, "only {compiled} compiled");
 }

