@@ -10,6 +10,7 @@ use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{AdminStore, Body, Query, ReadStore};
 use crate::api::v1::policies::{DryRunQuery, change};
+use crate::api::v1::releases::dsl;
 use crate::pap::Proposal;
 
 /// A relation model, in OpenFGA's language or in its JSON.
@@ -45,10 +46,6 @@ impl PutModelBody {
             }
         }
     }
-}
-
-pub(super) fn dsl(text: String) -> ModelSource {
-    ModelSource { syntax: ModelSyntax::Dsl, file: None, text }
 }
 
 fn text_of(model: &RelationModel) -> String {

@@ -2,6 +2,7 @@
 
 use actix_web::http::header::IF_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
+use authx_engine::relation::{ModelSource, ModelSyntax};
 use authx_engine::{Json, PolicySource, ReleaseDiff, SchemaSource, SchemaSyntax, split_policies};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +11,6 @@ use crate::api::Services;
 use crate::api::error::{ApiError, Code, ErrorItem, ProblemBody};
 use crate::api::extract::{AdminStore, Body, Query, ReadStore};
 use crate::api::paging::PageQuery;
-use crate::api::v1::models::dsl;
 use crate::pap::{Applied, ApplyRequest, PapError, Proposal};
 use crate::replica::OpenStore;
 use crate::storage::records::ReleaseRecord;
@@ -170,6 +170,11 @@ pub(super) fn cedar_text(json: Json) -> Result<String, ApiError> {
         ..ApiError::new(Code::InvalidRelease, message)
     };
     authx_engine::policy_text(json.0).map_err(invalid)
+}
+
+/// A relation model as text.
+pub(super) fn dsl(text: String) -> ModelSource {
+    ModelSource { syntax: ModelSyntax::Dsl, file: None, text }
 }
 
 impl ApplyBody {
