@@ -79,7 +79,6 @@ pub struct Checked {
     pub allowed: bool,
     /// The tuples that it follows from, if that was asked and it is allowed.
     pub path: Vec<Tuple>,
-    pub steps: u64,
 }
 
 /// A list, and whether it is all there is.
@@ -138,7 +137,7 @@ impl<'a> Relations<'a> {
         let relation = self.relation(&key.object.type_name, &key.relation)?;
         let mut check = check::Check::new(self, asking, &key.subject, Some(&key.object), explain);
         let allowed = check.run(&key.object, relation)?;
-        Ok(Checked { allowed, path: check.path(self), steps: check.steps() })
+        Ok(Checked { allowed, path: check.path(self) })
     }
 
     /// The objects of a type to which a subject has a relation, at most `limit`, in no particular order.

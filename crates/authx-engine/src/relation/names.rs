@@ -70,10 +70,7 @@ struct Packed {
 
 impl Packed {
     fn id(&self, node: Node) -> Option<&str> {
-        let at = node as usize;
-        let end = *self.ends.get(at)? as usize;
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
-        self.text.get(start..end)
+        cut(&self.text, &self.ends, node)
     }
 
     fn get(&self, type_name: Symbol, id: &str) -> Option<Node> {
@@ -93,13 +90,19 @@ impl Packed {
         self.types.push(type_name);
         let Self { text, ends, types, table, hasher } = self;
         table.insert_unique(hash, node, |node| {
-            let at = *node as usize;
-            let end = ends.get(at).map_or(0, |end| *end as usize);
-            let start = at.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end as usize);
-            hasher.hash_one((types.get(at).copied().unwrap_or(NONE), text.get(start..end).unwrap_or_default()))
+            let type_name = types.get(*node as usize).copied().unwrap_or(NONE);
+            hasher.hash_one((type_name, cut(text, ends, *node).unwrap_or_default()))
         });
         true
     }
+}
+
+/// The name of a number: what lies between the end of the one before and its own.
+fn cut<'a>(text: &'a str, ends: &[u32], node: Node) -> Option<&'a str> {
+    let at = node as usize;
+    let end = *ends.get(at)? as usize;
+    let start = at.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end as usize);
+    text.get(start..end)
 }
 
 /// Names of objects.

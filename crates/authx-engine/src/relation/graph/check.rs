@@ -71,16 +71,14 @@ impl<'a> Check<'a> {
     }
 
     pub(super) fn run_node(&mut self, node: Node, relation: RelationId) -> Result<bool, GraphError> {
+        // What failed for an object before this one says nothing of it.
+        drop(self.walk.take_failure());
         match self.relation(node, relation, 0) {
             Truth::True => Ok(true),
             Truth::False => Ok(false),
             // What only leads back to itself is denied; anything else is told.
             Truth::Unknown => self.walk.take_failure().map_or(Ok(false), Err),
         }
-    }
-
-    pub(super) fn steps(&self) -> u64 {
-        self.walk.steps()
     }
 
     pub(super) fn path(&self, relations: &Relations<'_>) -> Vec<Tuple> {
@@ -286,25 +284,28 @@ impl<'a> Check<'a> {
                 continue;
             }
             let counts = self.walk.counts(rules, object, edge, type_id, Kind::Userset(target));
-            if counts != Truth::True {
-                all = all.or(counts);
-                continue;
-            }
-            self.note(object, edge);
-            let truth = self.relation(edge.node(), target, depth + 1);
+            let truth = self.through(object, edge, counts, |check| check.relation(edge.node(), target, depth + 1));
             if truth == Truth::True {
                 return truth;
             }
-            self.unnote();
             all = all.or(truth);
         }
         all
     }
 
-    pub(super) fn unnote(&mut self) {
-        if let Some(trail) = &mut self.trail {
+    /// What a tuple gives, once it is known whether it counts: what lies beyond it.
+    fn through(&mut self, object: Node, edge: Edge, counts: Truth, beyond: impl FnOnce(&mut Self) -> Truth) -> Truth {
+        if counts != Truth::True {
+            return counts;
+        }
+        self.note(object, edge);
+        let truth = beyond(self);
+        if truth != Truth::True
+            && let Some(trail) = &mut self.trail
+        {
             trail.pop();
         }
+        truth
     }
 
     /// As [`Self::usersets`] for many of them: goes through those that the subject is in.
@@ -330,16 +331,10 @@ impl<'a> Check<'a> {
                 let packed = Packed { object, relation: symbol, subject: group, subject_relation: target_symbol };
                 let Some(edge) = tuples.find(packed) else { continue };
                 let counts = self.walk.counts(rules, object, edge, type_id, Kind::Userset(target));
-                if counts != Truth::True {
-                    all = all.or(counts);
-                    continue;
-                }
-                self.note(object, edge);
-                let truth = self.direct(group, target, target_rules);
+                let truth = self.through(object, edge, counts, |check| check.direct(group, target, target_rules));
                 if truth == Truth::True {
                     return truth;
                 }
-                self.unnote();
                 all = all.or(truth);
             }
         }
@@ -357,16 +352,10 @@ impl<'a> Check<'a> {
             let Some(type_id) = self.walk.type_of(edge.node()) else { continue };
             let Some(target) = from.target(type_id) else { continue };
             let counts = self.walk.counts(rules, object, edge, type_id, Kind::Object);
-            if counts != Truth::True {
-                all = all.or(counts);
-                continue;
-            }
-            self.note(object, edge);
-            let truth = self.relation(edge.node(), target, depth + 1);
+            let truth = self.through(object, edge, counts, |check| check.relation(edge.node(), target, depth + 1));
             if truth == Truth::True {
                 return truth;
             }
-            self.unnote();
             all = all.or(truth);
         }
         all

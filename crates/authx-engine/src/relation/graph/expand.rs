@@ -1,6 +1,7 @@
 //! One level of who has a relation to an object.
 
 use super::Relations;
+use super::walk::{Admitted, admits, kind_of};
 use crate::relation::edge::{Edge, NONE, Node};
 use crate::relation::rules::{Kind, RelationId, RelationRules, Rule};
 use crate::relation::tuple::ObjectRef;
@@ -78,26 +79,13 @@ impl Expander<'_> {
         subjects
     }
 
+    /// Whether the tuple stands in the answer; its condition is not asked.
     fn shows(&self, node: Node, rules: &RelationRules, edge: Edge, only: Option<Kind>) -> bool {
-        let context = serde_json::Map::new();
-        let limits = super::GraphLimits::default();
-        let asking = super::Asking { context: &context, now: self.now, limits };
-        let walk = super::walk::Walk::new(self.relations, &asking);
-        let Some((type_id, kind)) = walk.kind(edge).filter(|(_, kind)| only.is_none_or(|only| only == *kind)) else {
-            return false;
-        };
-        let side = edge.has_side().then(|| walk.tuples.side(node, edge)).flatten();
-        if side.is_some_and(|side| side.expires_at.is_some_and(|end| end <= self.now)) {
-            return false;
-        }
-        let condition = side.and_then(|side| side.condition.as_ref());
-        let condition = match condition {
-            None => None,
-            Some((name, _)) => match walk.model.condition_id(name) {
-                None => return false,
-                known => known,
-            },
-        };
-        rules.restrictions.iter().any(|r| r.type_id == type_id && r.kind == kind && r.condition == condition)
+        let Relations { model, tuples, bound } = self.relations;
+        let known = kind_of(model, tuples, bound, edge).filter(|(_, kind)| only.is_none_or(|only| only == *kind));
+        known.is_some_and(|(type_id, kind)| {
+            let admitted = admits(model, tuples, self.now, rules, (node, edge), type_id, kind);
+            !matches!(admitted, Admitted::No)
+        })
     }
 }

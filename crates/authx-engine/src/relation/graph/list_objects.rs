@@ -99,11 +99,10 @@ pub(super) fn list(
 
 /// A bound that was hit, beyond which nothing was seen; or a condition that failed, whose doubts were settled.
 pub(super) fn split(failure: Option<GraphError>) -> (Option<GraphError>, Option<GraphError>) {
-    let (bound, condition) = match failure {
+    match failure {
         Some(e @ (GraphError::TooMuchWork { .. } | GraphError::TooDeep { .. })) => (Some(e), None),
-        other => (None, other),
-    };
-    (bound, condition)
+        condition => (None, condition),
+    }
 }
 
 /// The object of a userset, which may have the relation by being that userset.

@@ -1,5 +1,8 @@
 //! What every question needs: the budget, and whether a tuple counts.
 
+use serde_json::{Map, Value as Json};
+use smol_str::SmolStr;
+
 use crate::relation::condition::{MAX_COST, Outcome};
 use crate::relation::edge::{Edge, NONE, Node, STAR, Symbol};
 use crate::relation::rules::{Kind, RelationId, RelationModel, RelationRules, TypeId};
@@ -114,16 +117,10 @@ impl<'a> Walk<'a> {
 
     /// What a forward edge's subject is to the model, and its type.
     pub(super) fn kind(&self, edge: Edge) -> Option<(TypeId, Kind)> {
-        let type_id = self.type_of(edge.node())?;
-        let kind = match edge.minor() {
-            NONE => Kind::Object,
-            STAR => Kind::Wildcard,
-            relation => Kind::Userset(self.model.relation_of(type_id, self.tuples.symbols.name(relation))?),
-        };
-        Some((type_id, kind))
+        kind_of(self.model, self.tuples, self.bound, edge)
     }
 
-    /// Whether a tuple counts: the model of today allows it, it has not expired, and its condition holds.
+    /// Whether a tuple counts: it is admitted, and its condition holds.
     pub(super) fn counts(
         &mut self,
         rules: &RelationRules,
@@ -132,21 +129,12 @@ impl<'a> Walk<'a> {
         type_id: TypeId,
         kind: Kind,
     ) -> Truth {
-        let mut fitting = rules.restrictions.iter().filter(|r| r.type_id == type_id && r.kind == kind);
-        if !edge.has_side() {
-            return if fitting.any(|r| r.condition.is_none()) { Truth::True } else { Truth::False };
-        }
-        let Some(side) = self.tuples.side(object, edge) else { return Truth::False };
-        if side.expires_at.is_some_and(|end| end <= self.asking.now) {
-            return Truth::False;
-        }
-        let Some((name, stored)) = &side.condition else {
-            return if fitting.any(|r| r.condition.is_none()) { Truth::True } else { Truth::False };
-        };
-        let Some(id) = self.model.condition_id(name) else { return Truth::False };
-        if !fitting.any(|r| r.condition == Some(id)) {
-            return Truth::False;
-        }
+        let (name, stored) =
+            match admits(self.model, self.tuples, self.asking.now, rules, (object, edge), type_id, kind) {
+                Admitted::No => return Truth::False,
+                Admitted::Yes => return Truth::True,
+                Admitted::If(name, stored) => (name, stored),
+            };
         let outcome =
             self.model.condition(name).map(|compiled| compiled.evaluate(self.asking.context, stored, MAX_COST));
         let (condition, tuple) = (name.to_string(), || self.tuples.tuple(object, edge).key.to_string());
@@ -164,5 +152,47 @@ impl<'a> Walk<'a> {
 
     pub(super) fn rules(&self, relation: RelationId) -> Option<&'a RelationRules> {
         self.model.rules(relation)
+    }
+}
+
+/// What a forward edge's subject is to the model, and its type.
+pub(super) fn kind_of(model: &RelationModel, tuples: &Tuples, bound: &Bound, edge: Edge) -> Option<(TypeId, Kind)> {
+    let type_id = bound.type_of(tuples.names.type_of(edge.node()))?;
+    let kind = match edge.minor() {
+        NONE => Kind::Object,
+        STAR => Kind::Wildcard,
+        relation => Kind::Userset(model.relation_of(type_id, tuples.symbols.name(relation))?),
+    };
+    Some((type_id, kind))
+}
+
+/// Whether a tuple is one that the model of today allows and that has not expired.
+pub(super) enum Admitted<'a> {
+    No,
+    Yes,
+    /// If this condition holds, with these parameters stored beside it.
+    If(&'a SmolStr, &'a Map<String, Json>),
+}
+
+pub(super) fn admits<'a>(
+    model: &RelationModel,
+    tuples: &'a Tuples,
+    now: i64,
+    rules: &RelationRules,
+    (object, edge): (Node, Edge),
+    type_id: TypeId,
+    kind: Kind,
+) -> Admitted<'a> {
+    let mut fitting = rules.restrictions.iter().filter(|r| r.type_id == type_id && r.kind == kind);
+    let side = if edge.has_side() { tuples.side(object, edge) } else { None };
+    if edge.has_side() && side.is_none_or(|side| side.expires_at.is_some_and(|end| end <= now)) {
+        return Admitted::No;
+    }
+    let Some((name, stored)) = side.and_then(|side| side.condition.as_ref()) else {
+        return if fitting.any(|r| r.condition.is_none()) { Admitted::Yes } else { Admitted::No };
+    };
+    match model.condition_id(name) {
+        Some(id) if fitting.any(|r| r.condition == Some(id)) => Admitted::If(name, stored),
+        Some(_) | None => Admitted::No,
     }
 }

@@ -177,3 +177,24 @@ fn a_list_that_is_limited_ends_there() {
     assert!(relations.list_objects("document", "owner", &ann, &asking, usize::MAX).is_err());
     assert!(relations.list_users(&all, "reader", &filter, &asking, usize::MAX).is_err());
 }
+
+#[test]
+fn what_failed_for_one_object_says_nothing_of_the_next() {
+    // `1` is settled beside a condition that fails; `2` is denied for its cycle alone.
+    let lines = "
+        document maybe: [user with c]
+        document sure: [user]
+        document blocked: [user, document#viewer]
+        document viewer: (maybe or sure) but not blocked
+        condition c(x: int) { x < 1 }";
+    let tuples = [
+        "document:1#maybe@user:ann with c",
+        "document:1#sure@user:ann",
+        "document:2#sure@user:ann",
+        "document:2#blocked@document:2#viewer",
+    ];
+    let store = Store::new(lines, tuples);
+    assert_eq!(store.check("user:ann viewer document:1"), Allow);
+    assert_eq!(store.check("user:ann viewer document:2"), Deny);
+    assert_eq!(store.objects("user:ann viewer document").unwrap(), ["1"]);
+}

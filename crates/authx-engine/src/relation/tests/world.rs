@@ -9,7 +9,7 @@ use crate::relation::model::{
 use crate::relation::tuple::{ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey};
 
 /// `SplitMix64` (Steele, Lea, Flood 2014).
-pub(super) struct Random(pub(super) u64);
+pub(in crate::relation::tests) struct Random(pub(in crate::relation::tests) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -20,7 +20,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub(in crate::relation::tests) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n as u64).unwrap()
     }
 
@@ -28,7 +28,7 @@ impl Random {
         self.below(n) == 0
     }
 
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(in crate::relation::tests) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 }

@@ -1,10 +1,10 @@
 //! Many tuples at once, packed without the detour over changes.
 
 use super::half::{Half, Index};
-use super::{TooManyNames, Tuples, plain, side};
+use super::{TooManyNames, Tuples, plain};
 use crate::relation::edge::{Edge, Node};
 use crate::relation::names::{Names, Symbols};
-use crate::relation::side::Sides;
+use crate::relation::side::{Side, Sides};
 use crate::relation::tuple::{Tuple, TupleCondition};
 
 /// Collects the tuples of a store that is loaded.
@@ -51,7 +51,7 @@ impl TuplesBuilder {
         let edge = Edge::forward(relation, subject_relation, subject, has_side);
         if has_side {
             let condition = condition.map(|condition| (condition.name, condition.context));
-            self.sides.set(object, edge, Some(crate::relation::side::Side { condition, expires_at }));
+            self.sides.set(object, edge, Some(Side { condition, expires_at }));
         }
         self.edges.push((object, edge));
         Ok(())
@@ -71,8 +71,7 @@ impl TuplesBuilder {
             subject_id: &key.subject.object.id,
             subject_relation: key.subject.relation.as_deref().unwrap_or(""),
         };
-        let side = side(tuple);
-        self.push(parts, side.and(tuple.condition.clone()), tuple.expires_at)
+        self.push(parts, tuple.condition.clone(), tuple.expires_at)
     }
 
     /// The tuples, indexed.

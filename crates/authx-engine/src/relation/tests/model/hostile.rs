@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::random::{Random, model};
+use super::random::model;
+use crate::relation::tests::world::Random;
 use crate::relation::{MAX_TEXT, model_from_json, model_to_json, parse, parse_module, print, validate};
 
 /// Reads and judges `text`, which must not take long.

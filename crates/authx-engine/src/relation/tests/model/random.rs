@@ -7,28 +7,8 @@ use crate::relation::model::{
     ConditionDefinition, Model, ParameterType, RelationDefinition, RestrictionKind, Rewrite, Source, TypeDefinition,
     TypeRestriction,
 };
+use crate::relation::tests::world::Random;
 use crate::relation::{model_from_json, model_to_http_json, model_to_json, print, validate};
-
-/// splitmix64.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(super) fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(n).unwrap()).unwrap()
-    }
-
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-}
 
 const NAMES: &[&str] =
     &["user", "doc", "type", "model", "relation", "team/x", "a.b", "a-b", "_x", "map", "but", "not", "extend", "X9"];
