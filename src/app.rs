@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use authx_engine::Limits;
+use authx_engine::relation::GraphLimits;
 use tokio_util::task::TaskTracker;
 
 use crate::api::middleware::TimeLimit;
@@ -80,6 +81,8 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         ancestors: config.limits.ancestors,
         request_entities: config.limits.request_entities,
         reached_entities: config.limits.reached_entities,
+        graph: GraphLimits { depth: config.limits.relation_depth, steps: config.limits.relation_steps },
+        ..Limits::default()
     };
     let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);
     let services = web::Data::new(Services {

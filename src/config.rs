@@ -42,6 +42,8 @@ pub struct LimitsConfig {
     pub ancestors: usize,
     pub request_entities: usize,
     pub reached_entities: usize,
+    pub relation_depth: u32,
+    pub relation_steps: u64,
     pub compilers: usize,
     pub freshness_deadline_ms: u64,
 }
@@ -96,6 +98,8 @@ impl Config {
             ("server.max_connections", self.server.max_connections as u64),
             ("limits.ancestors", self.limits.ancestors as u64),
             ("limits.reached_entities", self.limits.reached_entities as u64),
+            ("limits.relation_depth", u64::from(self.limits.relation_depth)),
+            ("limits.relation_steps", self.limits.relation_steps),
             ("limits.compilers", self.limits.compilers as u64),
         ];
         let zero: Vec<&str> = positive.into_iter().filter(|(_, value)| *value == 0).map(|(key, _)| key).collect();

@@ -5,6 +5,7 @@ mod relations;
 use std::sync::Arc;
 use std::time::Duration;
 
+use authx_engine::relation::GraphLimits;
 use authx_engine::{AccessRequest, DecideError, Evaluation, Limits, Release, decide};
 
 use crate::clock::Clock;
@@ -12,7 +13,7 @@ use crate::ids::ReleaseId;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
-pub use relations::{Answer, MAX_CONTEXTUAL_TUPLES, RelationError, RelationQuestion};
+pub use relations::{Answer, RelationError, RelationQuestion};
 
 /// How fresh the data of an answer must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +70,12 @@ impl Pdp {
         freshness_deadline: Duration,
     ) -> Self {
         Self { replica, storage, limits, clock, freshness_deadline }
+    }
+
+    /// How far one question to the relation graph may go.
+    #[must_use]
+    pub fn graph_limits(&self) -> GraphLimits {
+        self.limits.graph
     }
 
     /// Decides on the store's current snapshot; the whole request is answered from it.

@@ -41,6 +41,7 @@ pub enum Code {
     NoModel,
     LimitExceeded,
     EvaluationLimitExceeded,
+    Undetermined,
     Unsupported,
     TooManyWrites,
     Internal,
@@ -49,7 +50,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -74,6 +75,7 @@ impl Code {
         Self::NoModel,
         Self::LimitExceeded,
         Self::EvaluationLimitExceeded,
+        Self::Undetermined,
         Self::Unsupported,
         Self::TooManyWrites,
         Self::Internal,
@@ -210,6 +212,12 @@ impl Code {
                 "evaluation_limit_exceeded",
                 "The decision needs too much work",
                 "`detail` names the limit. There is no decision; asking again will not help.",
+            ),
+            Self::Undetermined => (
+                422,
+                "undetermined",
+                "What the principal or the resource is in cannot be told",
+                "`detail` names the entity and the tuple's condition that could not be evaluated. There is no decision.",
             ),
             Self::Unsupported => (422, "unsupported", "This version cannot do this", "`detail` names the field."),
             Self::TooManyWrites => {
@@ -397,6 +405,7 @@ impl From<CheckError> for ApiError {
         match error {
             CheckError::Decide(DecideError::InvalidInput { problems }) => invalid_input(&problems),
             CheckError::Decide(DecideError::Limit { message }) => Self::new(Code::EvaluationLimitExceeded, message),
+            CheckError::Decide(DecideError::Undetermined { message }) => Self::new(Code::Undetermined, message),
             CheckError::Decide(DecideError::Engine { message }) => internal(&message),
             CheckError::ForeignToken => {
                 Self::new(Code::InvalidConsistencyToken, "the consistency token is not one of this store")
@@ -415,7 +424,6 @@ impl From<RelationError> for ApiError {
             RelationError::Snapshot(error) => Self::from(error),
             RelationError::NoModel => Self::new(Code::NoModel, detail),
             RelationError::Invalid { problems } => invalid_input(&problems),
-            RelationError::TooManyTuples { .. } => Self::new(Code::LimitExceeded, detail),
             RelationError::Graph(error) => Self::from(error),
         }
     }
@@ -449,8 +457,13 @@ impl From<GraphError> for ApiError {
 /// The request's data does not fit, in one or more places.
 #[must_use]
 pub fn invalid_input(problems: &[InputProblem]) -> ApiError {
-    let over_limit = problems.iter().all(InputProblem::is_limit);
-    let code = if over_limit { Code::LimitExceeded } else { Code::InvalidInput };
+    let code = if problems.iter().any(InputProblem::is_forged) {
+        Code::InvalidData
+    } else if problems.iter().all(InputProblem::is_limit) {
+        Code::LimitExceeded
+    } else {
+        Code::InvalidInput
+    };
     let detail = problems.first().map(ToString::to_string).unwrap_or_default();
     ApiError::with(code, detail, problems.iter().map(ErrorItem::from))
 }

@@ -126,7 +126,9 @@ fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
             }
             Exit::Error
         }
-        DecideError::Limit { message } | DecideError::Engine { message } => fail(Exit::Error, &message),
+        DecideError::Limit { message } | DecideError::Undetermined { message } | DecideError::Engine { message } => {
+            fail(Exit::Error, &message)
+        }
     })
 }
 
@@ -151,14 +153,14 @@ pub(crate) fn choose(mut stores: Vec<StoreFiles>, name: Option<&str>) -> Result<
 
 /// A snapshot of a store's files.
 fn load(files: StoreFiles) -> Result<Snapshot, Exit> {
-    let release = compile(files.schema, &files.policies, &files.texts)?;
+    let release = compile(files.schema, files.model, &files.policies, &files.texts)?;
     let mut data = Data::default();
     let mut rows = Vec::new();
     for (index, input) in files.entities.iter().enumerate() {
         if input.uid.is_action() {
             continue;
         }
-        let row = read_entity(input, release.schema(), &format!("entity {index}"));
+        let row = read_entity(input, release.data_rules(), &format!("entity {index}"));
         let row =
             row.map_err(|problems| fail(Exit::Error, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
         rows.push(Arc::new(row));
@@ -182,6 +184,7 @@ fn shown(evaluation: &Evaluation) -> Value {
         "determining_policies": evaluation.determining_policies,
         "policy_errors": errors,
         "advice": evaluation.advice,
+        "missing_context": evaluation.missing_context,
         "warnings": evaluation.warnings,
         "revision": evaluation.revision,
     })

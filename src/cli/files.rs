@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use authx_engine::relation::{ModelSource, ModelSyntax};
 use authx_engine::{EntityInput, PolicySource, SchemaSource, SchemaSyntax, split_policies};
 
 /// The largest file that is read.
@@ -19,15 +20,16 @@ const MAX_NESTING: usize = 16;
 /// The name of the folder that holds one folder for each store.
 const POLICIES: &str = "policies";
 
-/// The name of the folder beside it that holds the schemas.
+/// The name of the folder beside it that holds the schemas and relation models.
 const SCHEMAS: &str = "schemas";
 
 /// Which files are a store's, by the end of their names.
-const KINDS: [(&str, Kind); 4] = [
+const KINDS: [(&str, Kind); 5] = [
     (".cedar", Kind::Policies),
     (".cedarschema", Kind::Schema(SchemaSyntax::Cedar)),
     (".cedarschema.json", Kind::Schema(SchemaSyntax::Json)),
     (".cedarentities.json", Kind::Entities),
+    (".fga", Kind::Model),
 ];
 
 /// One store as its files say it is. Files are named as the user would write their paths.
@@ -35,6 +37,7 @@ const KINDS: [(&str, Kind); 4] = [
 pub(crate) struct StoreFiles {
     pub(crate) name: String,
     pub(crate) schema: Option<SchemaSource>,
+    pub(crate) model: Option<ModelSource>,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) entities: Vec<EntityInput>,
     /// File name as shown → whole text, to show the lines that diagnostics speak of.
@@ -52,8 +55,8 @@ pub(crate) enum FilesError {
     NoPolicies { path: String },
     #[error("`{path}` holds both files and folders of stores: move the files into the folder of their store")]
     Mixed { path: String },
-    #[error("store `{store}` has more than one schema: `{first}` and `{second}`")]
-    SeveralSchemas { store: String, first: String, second: String },
+    #[error("store `{store}` has more than one {what}: `{first}` and `{second}`")]
+    Several { store: String, what: &'static str, first: String, second: String },
     #[error("`{path}` is not UTF-8 text: the first wrong byte is in line {line}")]
     NotUtf8 { path: String, line: usize },
     #[error("`{path}` is larger than {} MiB", MAX_FILE_BYTES >> 20)]
@@ -98,24 +101,23 @@ fn find_from(path: &Path, here: &Path) -> Result<Vec<StoreFiles>, FilesError> {
     Ok(stores)
 }
 
-/// One policy file, held to the schema of its store.
+/// One policy file, held to the schema and the model of its store.
 fn single_file(names: &Names<'_>, file: &Path) -> Result<StoreFiles, FilesError> {
     if Kind::of(file) != Some(Kind::Policies) {
         return Err(FilesError::Unsupported { path: names.show(file) });
     }
     let folder = file.parent().unwrap_or(file);
     let store = file.ancestors().skip(1).find(|above| above.parent().is_some_and(is_policies));
-    let mut schemas = schemas_beside(names, store.unwrap_or(folder))?;
+    let mut types = types_beside(names, store.unwrap_or(folder))?;
     for place in store.into_iter().filter(|store| *store != folder).chain([folder]) {
-        schemas.extend(listing(names, place)?.into_iter().filter_map(StoreFile::of).filter(StoreFile::is_schema));
+        types.extend(listing(names, place)?.into_iter().filter_map(StoreFile::of).filter(StoreFile::tells_types));
     }
-    // Files that stand side by side, and not as one store, may each have a schema of their own name.
-    let own = schemas.iter().position(|schema| stem(&schema.path) == stem(file));
-    if let Some(own) = own.filter(|_| store.is_none()) {
-        schemas = vec![schemas.swap_remove(own)];
+    // Files that stand side by side, and not as one store, may each have a schema and a model of their own name.
+    if store.is_none() && types.iter().any(|other| stem(&other.path) == stem(file)) {
+        types.retain(|other| stem(&other.path) == stem(file));
     }
     let name = store.map_or_else(|| stem(file), last_part);
-    let mut files = schemas;
+    let mut files = types;
     files.push(StoreFile { kind: Kind::Policies, path: file.to_path_buf() });
     read_store(names, name, file, &files)
 }
@@ -139,8 +141,8 @@ fn policies_folder(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFiles>, 
         (true, true) => Err(FilesError::NoPolicies { path: names.show(folder) }),
         (false, false) => Err(FilesError::Mixed { path: names.show(folder) }),
         (false, true) => {
-            direct.extend(schemas_beside(names, folder)?);
-            let mut schemas = direct.iter().filter(|file| file.is_schema());
+            direct.extend(types_beside(names, folder)?);
+            let mut schemas = direct.iter().filter(|file| file.tells_types());
             let given = schemas.next().map(|schema| stem(&schema.path));
             let name = given.unwrap_or_else(|| last_part(folder.parent().unwrap_or(folder)));
             Ok(vec![read_store(names, name, folder, &direct)?])
@@ -148,7 +150,7 @@ fn policies_folder(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFiles>, 
         (true, false) => stores
             .into_iter()
             .map(|(path, mut files)| {
-                files.extend(schemas_beside(names, &path)?);
+                files.extend(types_beside(names, &path)?);
                 read_store(names, last_part(&path), &path, &files)
             })
             .collect(),
@@ -164,26 +166,32 @@ fn store_folder(names: &Names<'_>, folder: &Path) -> Result<StoreFiles, FilesErr
     }
     let mut files = Vec::new();
     walk(names, folder, 0, &mut files)?;
-    files.extend(schemas_beside(names, folder)?);
+    files.extend(types_beside(names, folder)?);
     read_store(names, last_part(folder), folder, &files)
 }
 
-/// The schemas that the `schemas` folder has for a store's folder; for a `policies` folder, all that are there.
-fn schemas_beside(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFile>, FilesError> {
+/// The schemas and models that the `schemas` folder has for a store's folder; for a `policies` folder, all of them.
+fn types_beside(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFile>, FilesError> {
     let (policies, wanted) =
         if is_policies(folder) { (Some(folder), None) } else { (folder.parent(), Some(last_part(folder))) };
     let Some(schemas) = policies.and_then(Path::parent).map(|root| root.join(SCHEMAS)).filter(|path| path.is_dir())
     else {
         return Ok(Vec::new());
     };
-    let files = listing(names, &schemas)?.into_iter().filter_map(StoreFile::of).filter(StoreFile::is_schema);
+    let files = listing(names, &schemas)?.into_iter().filter_map(StoreFile::of).filter(StoreFile::tells_types);
     Ok(files.filter(|file| wanted.as_ref().is_none_or(|wanted| stem(&file.path) == *wanted)).collect())
 }
 
 /// Reads the files of one store; `place` is what the user is told when there is no policy in them.
 fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]) -> Result<StoreFiles, FilesError> {
-    let mut store =
-        StoreFiles { name, schema: None, policies: Vec::new(), entities: Vec::new(), texts: BTreeMap::new() };
+    let mut store = StoreFiles {
+        name,
+        schema: None,
+        model: None,
+        policies: Vec::new(),
+        entities: Vec::new(),
+        texts: BTreeMap::new(),
+    };
     for StoreFile { kind, path } in files {
         let file = names.show(path);
         let text = read_text(path, &file)?;
@@ -192,9 +200,16 @@ fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]
             Kind::Entities => store.entities.extend(read_entities(&file, &text)?),
             Kind::Schema(syntax) => {
                 if let Some(first) = store.schema.as_ref().and_then(|schema| schema.file.clone()) {
-                    return Err(FilesError::SeveralSchemas { store: store.name, first, second: file });
+                    return Err(FilesError::Several { store: store.name, what: "schema", first, second: file });
                 }
                 store.schema = Some(SchemaSource { syntax: *syntax, file: Some(file.clone()), text: text.clone() });
+            }
+            Kind::Model => {
+                if let Some(first) = store.model.as_ref().and_then(|model| model.file.clone()) {
+                    return Err(FilesError::Several { store: store.name, what: "relation model", first, second: file });
+                }
+                let (file, text) = (Some(file.clone()), text.clone());
+                store.model = Some(ModelSource { syntax: ModelSyntax::Dsl, file, text });
             }
         }
         store.texts.insert(file, text);
@@ -272,6 +287,7 @@ fn listing(names: &Names<'_>, folder: &Path) -> Result<Vec<PathBuf>, FilesError>
 enum Kind {
     Policies,
     Schema(SchemaSyntax),
+    Model,
     Entities,
 }
 
@@ -294,8 +310,9 @@ impl StoreFile {
         Kind::of(&path).map(|kind| Self { kind, path })
     }
 
-    fn is_schema(&self) -> bool {
-        matches!(self.kind, Kind::Schema(_))
+    /// Whether it is a schema or a relation model, which a store has one of.
+    fn tells_types(&self) -> bool {
+        matches!(self.kind, Kind::Schema(_) | Kind::Model)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use authx_engine::{CompileOptions, PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Severity};
+use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
+use authx_engine::{CompileOptions, PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Severity, Sources};
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
@@ -59,7 +61,7 @@ pub(crate) async fn run(args: Args) -> Exit {
 }
 
 async fn offline(store: StoreFiles) -> Vec<Problem> {
-    let work = tokio::task::spawn_blocking(move || pap::validate(store.schema, store.policies).problems);
+    let work = tokio::task::spawn_blocking(move || pap::validate(store.schema, store.model, store.policies).problems);
     work.await.unwrap_or_else(|_| vec![Problem::error("compiler_failed", "the compiler did not finish")])
 }
 
@@ -89,6 +91,13 @@ pub(crate) fn body(store: &StoreFiles) -> Value {
         };
         map.insert("schema".to_owned(), part);
     }
+    if let (Some(model), Some(map)) = (&store.model, body.as_object_mut()) {
+        let text = match model.syntax {
+            ModelSyntax::Dsl => json!(model.text),
+            ModelSyntax::Json => serde_json::from_str(&model.text).unwrap_or_default(),
+        };
+        map.insert("model".to_owned(), text);
+    }
     body
 }
 
@@ -114,10 +123,15 @@ pub(crate) fn problems_of(items: Option<&Value>) -> Vec<Problem> {
 /// Compiles files, or shows what is wrong with them.
 pub(crate) fn compile(
     schema: Option<SchemaSource>,
+    model: Option<ModelSource>,
     policies: &[PolicySource],
     texts: &BTreeMap<String, String>,
 ) -> Result<Release, Exit> {
-    match Release::compile("files", schema, policies, &CompileOptions::default(), None) {
+    let compiled = model.map(|model| RelationModel::read("files", model)).transpose().and_then(|read| {
+        let model = read.map(|(model, _)| Arc::new(model));
+        Release::compile("files", Sources { schema, model, policies }, &CompileOptions::default(), None)
+    });
+    match compiled {
         Ok(compiled) => Ok(compiled.release),
         Err(problems) => {
             note(render(&problems, texts, color()).trim_end());

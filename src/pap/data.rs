@@ -59,7 +59,7 @@ impl Write for DataWrite {
 impl DataWrite {
     /// The rows to put, each with its index in the body.
     fn read(&self, snapshot: &Snapshot) -> Result<Vec<(usize, Arc<EntityRow>)>, PapError> {
-        let schema = snapshot.enforced_schema();
+        let rules = snapshot.data_rules();
         let known_actions = snapshot.release().and_then(|release| release.schema());
         let mut problems: Vec<InputProblem> = Vec::new();
         let mut rows: Vec<(usize, Arc<EntityRow>)> = Vec::with_capacity(self.upsert.len());
@@ -77,13 +77,13 @@ impl DataWrite {
                     ));
                 }
             } else {
-                match read_entity(input, schema, &pointer) {
+                match read_entity(input, rules, &pointer) {
                     Ok(row) => rows.push((index, Arc::new(row))),
                     Err(found) => problems.extend(found),
                 }
             }
         }
-        if let Some(schema) = schema.filter(|_| problems.is_empty()) {
+        if let Some(schema) = rules.schema().filter(|_| problems.is_empty()) {
             problems = conformance(schema, &rows);
         }
         if problems.is_empty() { Ok(rows) } else { Err(PapError::InvalidData { problems }) }

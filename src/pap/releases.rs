@@ -8,7 +8,7 @@ use std::sync::Arc;
 use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
 use authx_engine::{
     Check, CompileOptions, Compiled, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource, SchemaSyntax,
-    Snapshot, Validation, check_link, nonconforming,
+    Snapshot, Sources, Validation, check_link, nonconforming,
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -214,8 +214,12 @@ impl Releases {
 
 /// Checks files strictly without a server.
 #[must_use]
-pub fn validate(schema: Option<SchemaSource>, policies: Vec<PolicySource>) -> ValidationReport {
-    let proposal = Proposal::Parts { schema, model: None, policies: Some(policies) };
+pub fn validate(
+    schema: Option<SchemaSource>,
+    model: Option<ModelSource>,
+    policies: Vec<PolicySource>,
+) -> ValidationReport {
+    let proposal = Proposal::Parts { schema, model, policies: Some(policies) };
     match compile(("offline", "offline"), None, proposal, true) {
         Ok(compiled) => ValidationReport { valid: true, problems: compiled.warnings },
         Err(problems) => ValidationReport { valid: false, problems },
@@ -230,44 +234,30 @@ fn compile(
 ) -> Result<Compiled, Vec<Problem>> {
     let validation = if strict { Check::Strict } else { Check::Off };
     let options = CompileOptions { validation, ..CompileOptions::default() };
-    match (proposal, base) {
-        (Proposal::Parts { schema, model, policies }, base) => {
-            let schema = schema.or_else(|| base.and_then(Release::schema).map(|schema| schema.source().clone()));
-            let policies = policies
-                .unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
-            let compiled = Release::compile(id, schema, &policies, &options, base);
-            let same = base.and_then(Release::model).filter(|old| model.as_ref().is_none_or(|new| old.source() == new));
-            match model.filter(|_| same.is_none()) {
-                None => compiled,
-                Some(model) => with_model((id, model_id), model, compiled),
-            }
+    let (schema, model, policies) = match (proposal, base) {
+        (Proposal::Parts { schema, model, policies }, _) => (schema, model, policies),
+        (Proposal::Model(model), _) => (None, Some(model), None),
+        (Proposal::Edit(edit), Some(base)) => return base.with_changes(id, &edit.put, &edit.delete, &options),
+        (Proposal::Edit(edit), None) => (None, None, Some(edit.put)),
+    };
+    let schema = schema.or_else(|| base.and_then(Release::schema).map(|schema| schema.source().clone()));
+    let policies =
+        policies.unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
+    let active = base.and_then(Release::model);
+    let model = model.filter(|new| active.is_none_or(|old| old.source() != new));
+    let (model, found) = match model.map(|model| RelationModel::read(model_id, model)) {
+        None => (active.cloned(), Vec::new()),
+        Some(Ok((model, warnings))) => (Some(Arc::new(model)), warnings),
+        Some(Err(found)) => {
+            // The author sees the problems of the other parts too; those that need the model cannot be told.
+            let rest = Sources { schema, model: active.cloned(), policies: &policies };
+            let others = Release::compile(id, rest, &options, base).err().unwrap_or_default();
+            return Err([found, others].concat());
         }
-        (Proposal::Model(model), base) => {
-            let (model, warnings) = RelationModel::read(model_id, model)?;
-            let model = Arc::new(model);
-            let release = match base {
-                Some(base) => base.with_model(id, Some(model)),
-                None => Release::of_model(id, model),
-            };
-            Ok(Compiled { release, warnings })
-        }
-        (Proposal::Edit(edit), Some(base)) => base.with_changes(id, &edit.put, &edit.delete, &options),
-        (Proposal::Edit(edit), None) => Release::compile(id, None, &edit.put, &options, None),
-    }
-}
-
-/// Adds a model to a release; the author sees the problems of both.
-fn with_model(
-    (id, model_id): (&str, &str),
-    model: ModelSource,
-    compiled: Result<Compiled, Vec<Problem>>,
-) -> Result<Compiled, Vec<Problem>> {
-    match (compiled, RelationModel::read(model_id, model)) {
-        (Ok(compiled), Ok((model, found))) => {
-            let release = compiled.release.with_model(id, Some(Arc::new(model)));
-            Ok(Compiled { release, warnings: [compiled.warnings, found].concat() })
-        }
-        (Ok(Compiled { warnings: a, .. }), Err(b)) | (Err(a), Ok((_, b)) | Err(b)) => Err([a, b].concat()),
+    };
+    match Release::compile(id, Sources { schema, model, policies: &policies }, &options, base) {
+        Ok(Compiled { release, warnings }) => Ok(Compiled { release, warnings: [warnings, found].concat() }),
+        Err(problems) => Err([problems, found].concat()),
     }
 }
 

@@ -1,19 +1,13 @@
 //! Questions about relations, answered from the store's model and tuples.
 
-use std::collections::HashSet;
-
-use authx_engine::InputProblem;
 use authx_engine::relation::{
-    Asking, Checked, Expansion, GraphError, GraphLimits, ObjectRef, RelationModel, Relations, SubjectRef, Tuple,
-    TupleKey,
+    Asking, Checked, Expansion, GraphError, ObjectRef, RelationModel, Relations, SubjectRef, Tuple, TupleKey,
 };
+use authx_engine::{InputProblem, tuple_problems};
 use serde_json::{Map, Value};
 
 use crate::pdp::{CheckError, Consistency, Pdp};
 use crate::replica::{Current, OpenStore};
-
-/// Tuples that a request may bring for itself.
-pub const MAX_CONTEXTUAL_TUPLES: usize = 100;
 
 /// Whether a subject has a relation to an object.
 #[derive(Debug, Clone)]
@@ -47,8 +41,6 @@ pub enum RelationError {
     NoModel,
     #[error("the question does not fit the model")]
     Invalid { problems: Vec<InputProblem> },
-    #[error("the request brings {count} tuples, more than {MAX_CONTEXTUAL_TUPLES}")]
-    TooManyTuples { count: usize },
     #[error(transparent)]
     Graph(#[from] GraphError),
 }
@@ -64,19 +56,15 @@ impl Pdp {
         question: &RelationQuestion,
         consistency: &Consistency,
     ) -> Result<Answer<Checked>, RelationError> {
-        let count = question.tuples.len();
-        if count > MAX_CONTEXTUAL_TUPLES {
-            return Err(RelationError::TooManyTuples { count });
-        }
         let (current, warning) = self.current(store, consistency).await?;
         let (model, relations) = active(&current)?;
         let key = &question.key;
         let mut problems = object_problems(model, &key.object, &key.relation);
         problems.extend(subject_problem(model, &key.subject));
-        problems.extend(tuple_problems(model, &question.tuples));
+        problems.extend(tuple_problems(Some(model), &question.tuples, self.limits.request_tuples));
         refuse(problems)?;
         let now = self.clock.now().as_millis();
-        let asking = Asking { context: &question.context, now, limits: GraphLimits::default() };
+        let asking = Asking { context: &question.context, now, limits: self.limits.graph };
         let relations = relations.with(&question.tuples).map_err(GraphError::from)?;
         let checked = relations.check(key, &asking, question.explain)?;
         Ok(told(&current, checked, warning))
@@ -151,18 +139,4 @@ fn subject_problem(model: &RelationModel, subject: &SubjectRef) -> Option<InputP
 
 fn unknown_relation(type_name: &str, relation: &str) -> String {
     GraphError::UnknownRelation { type_name: type_name.to_owned(), relation: relation.to_owned() }.to_string()
-}
-
-fn tuple_problems(model: &RelationModel, tuples: &[Tuple]) -> Vec<InputProblem> {
-    let mut seen = HashSet::with_capacity(tuples.len());
-    let mut problems = Vec::new();
-    for (index, tuple) in tuples.iter().enumerate() {
-        let refused = if seen.insert(&tuple.key) {
-            model.check_tuple(tuple).err().map(|problem| ("invalid_tuple", problem.to_string()))
-        } else {
-            Some(("duplicate_tuple", format!("`{}` is sent twice", tuple.key)))
-        };
-        problems.extend(refused.map(|(code, message)| problem(&format!("/tuples/{index}"), code, message)));
-    }
-    problems
 }

@@ -6,8 +6,8 @@ use authx_engine::relation::{
     KeyParts, ModelSource, ModelSyntax, RelationModel, TooManyNames, TupleCondition, TuplesBuilder,
 };
 use authx_engine::{
-    Change, Check, CompileOptions, Data, EntityInput, EntityUid, JsonObject, LinkInput, PolicyId, PolicySource,
-    Problem, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, read_entity,
+    Change, Check, CompileOptions, Data, DataRules, EntityInput, EntityUid, JsonObject, LinkInput, PolicyId,
+    PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, read_entity,
 };
 
 use crate::ids::{ModelId, ReleaseId, Timestamp};
@@ -85,9 +85,8 @@ pub async fn load_release(
         Some(id) => load_model(storage, scope, id).await?,
         None => None,
     };
-    let compiled = tokio::task::spawn_blocking(move || compile(&record, policies)).await;
-    let release = compiled.map_err(|_| LoadError::Interrupted)??;
-    Ok(Some(Arc::new(release.with_model(id.as_str(), model))))
+    let compiled = tokio::task::spawn_blocking(move || compile(&record, model, policies)).await;
+    Ok(Some(Arc::new(compiled.map_err(|_| LoadError::Interrupted)??)))
 }
 
 /// Loads and compiles one relation model of a store; it was validated when it was made.
@@ -109,15 +108,20 @@ pub async fn load_model(
     Ok(Some(Arc::new(read.await.map_err(|_| LoadError::Interrupted)??.0)))
 }
 
-fn compile(record: &ReleaseRecord, policies: Vec<PolicyRecord>) -> Result<Release, LoadError> {
+fn compile(
+    record: &ReleaseRecord,
+    model: Option<Arc<RelationModel>>,
+    policies: Vec<PolicyRecord>,
+) -> Result<Release, LoadError> {
     let schema = record.schema.as_ref().map(|schema| SchemaSource {
         syntax: if schema.syntax == "json" { SchemaSyntax::Json } else { SchemaSyntax::Cedar },
         file: None,
         text: schema.text.clone(),
     });
-    let sources: Vec<PolicySource> = policies.into_iter().map(source_of).collect();
+    let policies: Vec<PolicySource> = policies.into_iter().map(source_of).collect();
+    let sources = Sources { schema, model, policies: &policies };
     let options = CompileOptions { validation: Check::Done, ..CompileOptions::default() };
-    let compiled = Release::compile(record.id.as_str(), schema, &sources, &options, None)
+    let compiled = Release::compile(record.id.as_str(), sources, &options, None)
         .map_err(|problems| LoadError::Release { id: record.id.to_string(), problems })?;
     Ok(compiled.release)
 }
@@ -136,7 +140,7 @@ fn add_chunk(data: &mut Data, tuples: &mut TuplesBuilder, chunk: LoadChunk) -> R
     match chunk {
         LoadChunk::Entities(rows) => rows.into_iter().try_for_each(|row| {
             let input = entity_input(&row)?;
-            let read = read_entity(&input, None, "")
+            let read = read_entity(&input, DataRules::default(), "")
                 .map_err(|problems| unreadable(&row, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
             data.apply(&Change::PutEntity(Arc::new(read)));
             Ok(())

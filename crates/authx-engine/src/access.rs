@@ -67,24 +67,25 @@ enum Step {
 }
 
 impl AccessPaths {
-    /// Computes the paths of a condition.
+    /// Computes the paths of a condition; `hidden` is the entity that holds the facts of a request.
     ///
     /// # Errors
     /// When there are too many.
-    pub(crate) fn of(condition: &Expr) -> Result<Self, TooManyPaths> {
-        let mut walk = Walk { paths: Self::default(), points: 0 };
+    pub(crate) fn of(condition: &Expr, hidden: Option<&EntityUID>) -> Result<Self, TooManyPaths> {
+        let mut walk = Walk { paths: Self::default(), points: 0, hidden };
         walk.walk(condition);
         if walk.points > MAX_POINTS { Err(TooManyPaths) } else { Ok(walk.paths) }
     }
 }
 
-struct Walk {
+struct Walk<'a> {
     paths: AccessPaths,
     /// How many points were marked so far.
     points: usize,
+    hidden: Option<&'a EntityUID>,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn node(&mut self, point: &Point) -> &mut Node {
         let roots = &mut self.paths.roots;
         let at = if let Some(at) = roots.iter().position(|(root, _)| *root == point.root) {
@@ -121,6 +122,8 @@ impl Walk {
             return Reach::default();
         }
         match expr.expr_kind() {
+            // The facts of a request are no entity of a store.
+            ExprKind::Lit(Literal::EntityUID(uid)) if self.hidden == Some(uid.as_ref()) => Reach::default(),
             ExprKind::Lit(Literal::EntityUID(uid)) => Reach::point(Root::Literal(Arc::clone(uid))),
             ExprKind::Lit(Literal::Bool(_) | Literal::Long(_) | Literal::String(_))
             | ExprKind::Slot(_)
@@ -191,6 +194,8 @@ impl Walk {
         let left = self.walk(arg1);
         self.walk(arg2);
         match op {
+            // Nothing is in an empty set, whatever its ancestors.
+            BinaryOp::In if matches!(arg2.expr_kind(), ExprKind::Set(items) if items.is_empty()) => {}
             BinaryOp::In => self.mark(&left, |node| node.ancestors = true),
             BinaryOp::GetTag | BinaryOp::HasTag => {
                 let reach = left.extended(&Step::Tag);

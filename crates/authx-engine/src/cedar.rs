@@ -25,6 +25,10 @@ pub(crate) use cedar_policy_core::validator::{
     context_schema_for_action,
 };
 
+/// A schema as it is written, with places.
+pub(crate) type SchemaFragment =
+    cedar_policy_core::validator::json_schema::Fragment<cedar_policy_core::validator::RawName>;
+
 /// The extension functions that every policy may call: decimal, ipaddr, datetime and duration.
 pub(crate) fn extensions() -> &'static Extensions<'static> {
     Extensions::all_available()

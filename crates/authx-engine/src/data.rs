@@ -11,6 +11,7 @@ use crate::cedar::{EntityType, EntityUID, SchemaType, Value, ValueKind};
 use crate::entity::{EntityRow, Parent, RowEntry, RowName, Shape};
 use crate::index::Map;
 use crate::json::JsonObject;
+use crate::linking::Linking;
 use crate::policy::PolicyId;
 use crate::schema::Schema;
 use crate::uid::EntityUid;
@@ -153,17 +154,31 @@ impl Data {
     }
 }
 
+/// What entities are held to; nothing by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DataRules<'a> {
+    pub(crate) schema: Option<&'a Schema>,
+    pub(crate) linking: Option<&'a Linking>,
+}
+
+impl<'a> DataRules<'a> {
+    /// The schema that attributes and tags must conform to.
+    #[must_use]
+    pub fn schema(&self) -> Option<&'a Schema> {
+        self.schema
+    }
+}
+
 /// Reads an entity that is to be stored. With a schema, declared types guide reading and all else is refused.
 ///
 /// # Errors
 /// Every problem of the entity, each with its pointer below `pointer`.
-pub fn read_entity(
-    input: &EntityInput,
-    schema: Option<&Schema>,
-    pointer: &str,
-) -> Result<EntityRow, Vec<InputProblem>> {
+pub fn read_entity(input: &EntityInput, rules: DataRules<'_>, pointer: &str) -> Result<EntityRow, Vec<InputProblem>> {
     let mut findings = Findings::default();
-    let row = read_row(input, schema, pointer, Undeclared::Refuse, &mut findings);
+    if let Some(linking) = rules.linking {
+        findings.problems = linking.entity_problems(input, &Place::Root(pointer));
+    }
+    let row = read_row(input, rules.schema, pointer, Undeclared::Refuse, &mut findings);
     if findings.problems.is_empty() { Ok(row) } else { Err(findings.problems) }
 }
 

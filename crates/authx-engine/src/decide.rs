@@ -10,10 +10,13 @@ use crate::cedar::{
     extensions,
 };
 use crate::error::DecideError;
+use crate::facts::Facts;
 use crate::hierarchy::View;
 use crate::index::Facet;
 use crate::input::{admissible, read_input};
+use crate::linking::EntityGraph;
 use crate::policy::{Policy, PolicyId};
+use crate::relation::Asking;
 use crate::request::{AccessRequest, Limits};
 use crate::slice::{Roots, Slice};
 use crate::snapshot::{PolicyErrors, Snapshot};
@@ -42,6 +45,8 @@ pub struct Evaluation {
     pub policy_errors: Vec<PolicyError>,
     /// The `@advice` of the determining policies, in their order.
     pub advice: Vec<SmolStr>,
+    /// Parameters that conditions of tuples lacked, where that left a relation untold; sorted.
+    pub missing_context: Vec<String>,
     /// What the asker should know of the request, such as keys that were dropped.
     pub warnings: Vec<String>,
     pub revision: u64,
@@ -65,7 +70,14 @@ pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> 
         warnings.push(warning);
         return Ok(denied(snapshot, warnings));
     }
-    let view = View { data: &snapshot.data, overlay: &input.overlay, schema: release.schema() };
+    let relations = match snapshot.relations().filter(|_| release.linking().is_some()) {
+        Some(stored) => Some(stored.with(&request.tuples).map_err(|error| DecideError::limit(error.to_string()))?),
+        None => None,
+    };
+    let asking = Asking { context: &request.context.0, now: request.now, limits: limits.graph };
+    let graph = release.linking().zip(relations.as_ref());
+    let graph = graph.map(|(linking, relations)| EntityGraph { linking, relations, asking });
+    let view = View { data: &snapshot.data, overlay: &input.overlay, schema: release.schema(), graph: graph.as_ref() };
     let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
     let of_principal = view.ancestors(principal, limits.ancestors)?;
     let of_action = view.ancestors(action, limits.ancestors)?;
@@ -80,12 +92,27 @@ pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> 
         );
     }
     let ancestors = [(principal, of_principal.as_slice()), (resource, of_resource.as_slice())];
-    let outcomes = evaluate(&candidates, &view, request, input.context, ancestors, limits)?;
-    Ok(combine(snapshot, candidates, outcomes, warnings))
+    let Evaluated { outcomes, missing_context } =
+        evaluate(&candidates, &view, request, input.context, ancestors, limits)?;
+    Ok(Evaluation { missing_context, ..combine(snapshot, candidates, outcomes, warnings) })
 }
 
 /// What one candidate came to: its condition held, did not hold, or could not be evaluated.
-pub(crate) type Outcome = Result<bool, String>;
+pub(crate) type Outcome = Result<bool, Failed>;
+
+/// Why a condition could not be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) message: String,
+    /// It reached a fact that could not be told, so nobody knows what it would have said.
+    pub(crate) of_fact: bool,
+}
+
+/// What the candidates came to, in their order.
+pub(crate) struct Evaluated {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) missing_context: Vec<String>,
+}
 
 /// Evaluates the candidates' conditions; their scopes are known to match.
 pub(crate) fn evaluate<'a>(
@@ -95,18 +122,22 @@ pub(crate) fn evaluate<'a>(
     context: Arc<BTreeMap<SmolStr, Value>>,
     ancestors: [(&'a EntityUID, &'a [EntityUID]); 2],
     limits: &'a Limits,
-) -> Result<Vec<Outcome>, DecideError> {
+) -> Result<Evaluated, DecideError> {
     if candidates.iter().all(|policy| policy.body.condition.is_none()) {
-        return Ok(candidates.iter().map(|_| Ok(true)).collect());
+        return Ok(Evaluated { outcomes: candidates.iter().map(|_| Ok(true)).collect(), missing_context: Vec::new() });
     }
     let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
+    let mut facts = None;
     let entities = {
         let roots = Roots { principal, action, resource, context: &context };
         let mut slice = Slice::new(view, limits, ancestors);
         for policy in candidates {
             slice.add(&policy.body.access, &roots)?;
+            if let Some(graph) = view.graph.filter(|_| !policy.body.facts.is_empty()) {
+                facts.get_or_insert_with(|| Facts::new(graph, view)).add(&policy.body.facts, &roots);
+            }
         }
-        slice.build()?
+        slice.build(facts.as_ref().map(Facts::entity))?
     };
     let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
     let request =
@@ -117,12 +148,20 @@ pub(crate) fn evaluate<'a>(
         let Some(condition) = &policy.body.condition else { return Ok(Ok(true)) };
         match evaluator.interpret(condition, &no_slots) {
             Ok(Value { value: ValueKind::Lit(Literal::Bool(holds)), .. }) => Ok(Ok(holds)),
-            Ok(value) => Ok(Err(format!("type error: expected bool, got `{value}`"))),
+            Ok(value) => {
+                Ok(Err(Failed { message: format!("type error: expected bool, got `{value}`"), of_fact: false }))
+            }
             Err(EvaluationError::RecursionLimit(error)) => Err(DecideError::limit(error.to_string())),
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => {
+                let message = error.to_string();
+                let failure = facts.as_ref().and_then(|facts| facts.failure(&message));
+                Ok(Err(Failed { of_fact: failure.is_some(), message: failure.unwrap_or(message) }))
+            }
         }
     };
-    candidates.iter().map(outcome).collect()
+    let outcomes: Result<Vec<Outcome>, DecideError> = candidates.iter().map(outcome).collect();
+    let missing_context = facts.as_ref().map(Facts::missing_context).unwrap_or_default();
+    Ok(Evaluated { outcomes: outcomes?, missing_context })
 }
 
 /// Deny by default; a forbid that matched denies; else a permit that matched allows.
@@ -137,10 +176,11 @@ pub(crate) fn combine(
     for (policy, outcome) in candidates.into_iter().zip(outcomes) {
         let matched = match outcome {
             Ok(matched) => matched,
-            Err(message) => {
+            Err(Failed { message, of_fact }) => {
                 policy_errors.push(PolicyError { policy: policy.id.clone(), message });
-                // Its scope matched, so nobody can say that it does not forbid this.
-                policy.body.forbids && snapshot.settings.policy_errors == PolicyErrors::Deny
+                // Its scope matched, so nobody can say that it does not forbid this. Cedar skips it all the same, but
+                // Cedar knows no facts that fail.
+                policy.body.forbids && (of_fact || snapshot.settings.policy_errors == PolicyErrors::Deny)
             }
         };
         if matched {
@@ -166,6 +206,7 @@ fn denied(snapshot: &Snapshot, warnings: Vec<String>) -> Evaluation {
         determining_policies: Vec::new(),
         policy_errors: Vec::new(),
         advice: Vec::new(),
+        missing_context: Vec::new(),
         warnings,
         revision: snapshot.revision,
         release: snapshot.release.as_ref().map(|release| SmolStr::new(release.id())),

@@ -12,6 +12,9 @@ pub enum DecideError {
     /// A bound was reached before there was an answer.
     #[error("{message}")]
     Limit { message: String },
+    /// The relation graph could not tell what the principal, the resource or another entity is in.
+    #[error("{message}")]
+    Undetermined { message: String },
     /// The evaluator refused what it should accept.
     #[error("the evaluator failed: {message}")]
     Engine { message: String },
@@ -25,6 +28,11 @@ impl DecideError {
 
 impl From<HierarchyError> for DecideError {
     fn from(error: HierarchyError) -> Self {
-        Self::limit(error.to_string())
+        let message = error.to_string();
+        match error {
+            HierarchyError::TooManyAncestors { .. } | HierarchyError::Cycle { .. } => Self::limit(message),
+            HierarchyError::Undetermined { reason, .. } if reason.is_bound() => Self::limit(message),
+            HierarchyError::Undetermined { .. } => Self::Undetermined { message },
+        }
     }
 }

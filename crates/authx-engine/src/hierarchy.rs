@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::cedar::EntityUID;
 use crate::data::Data;
 use crate::entity::EntityRow;
+use crate::linking::EntityGraph;
+use crate::relation::GraphError;
 use crate::schema::Schema;
 
 /// The entities that one request sees: its own laid over the stored ones.
@@ -13,6 +15,8 @@ pub(crate) struct View<'a> {
     pub(crate) data: &'a Data,
     pub(crate) overlay: &'a [(EntityUID, Arc<EntityRow>)],
     pub(crate) schema: Option<&'a Schema>,
+    /// The relations that types are linked to; `None` when none is.
+    pub(crate) graph: Option<&'a EntityGraph<'a>>,
 }
 
 /// Why a walk was given up.
@@ -22,6 +26,8 @@ pub enum HierarchyError {
     TooManyAncestors { uid: String, limit: usize },
     #[error("`{uid}` is its own ancestor")]
     Cycle { uid: String },
+    #[error("what `{uid}` is in cannot be told: {reason}")]
+    Undetermined { uid: String, reason: GraphError },
 }
 
 impl<'a> View<'a> {
@@ -54,7 +60,9 @@ impl<'a> View<'a> {
     ) -> Result<(), HierarchyError> {
         let mut push = |parent: EntityUID| {
             if parent == *from {
-                return Err(HierarchyError::Cycle { uid: from.to_string() });
+                // What tuples say may lead back; what is stored as parents must not.
+                let cycle = || HierarchyError::Cycle { uid: from.to_string() };
+                return if self.graph.is_some() { Ok(()) } else { Err(cycle()) };
             }
             let known = if found.len() < 32 { found.contains(&parent) } else { large.contains(&parent) };
             if known {
@@ -77,7 +85,21 @@ impl<'a> View<'a> {
             let action = self.schema.and_then(|schema| schema.actions.get(of));
             return action.into_iter().flat_map(|action| &action.ancestors).cloned().try_for_each(push);
         }
-        self.row(of).into_iter().flat_map(|row| row.parent_uids()).try_for_each(&mut push)
+        let rows = self.row(of).into_iter().flat_map(|row| row.parent_uids());
+        let Some(graph) = self.graph.filter(|graph| graph.linking.has(of.entity_type())) else {
+            return rows.into_iter().try_for_each(&mut push);
+        };
+        // Between linked types only tuples count.
+        rows.into_iter().filter(|parent| !graph.linking.has(parent.entity_type())).try_for_each(&mut push)?;
+        let mut pushed = Ok(());
+        let asked = graph.parents(of, &mut |parent| {
+            if pushed.is_ok() {
+                pushed = push(parent);
+            }
+            pushed.is_ok()
+        });
+        pushed?;
+        asked.map_err(|reason| HierarchyError::Undetermined { uid: of.to_string(), reason })
     }
 }
 
@@ -86,6 +108,6 @@ impl<'a> View<'a> {
 /// # Errors
 /// When they are.
 pub fn check_hierarchy(data: &Data, row: &EntityRow, limit: usize) -> Result<(), HierarchyError> {
-    let view = View { data, overlay: &[], schema: None };
+    let view = View { data, overlay: &[], schema: None, graph: None };
     view.ancestors(&row.uid().0, limit).map(|_| ())
 }

@@ -1,6 +1,6 @@
 //! A request's own data: its context and its entities, read by the schema and laid over what is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -9,10 +9,12 @@ use crate::cedar::{EntityUID, SchemaType, Value};
 use crate::data::{EntityInput, attribute_map, read_row, row_from};
 use crate::entity::{EntityRow, Parent};
 use crate::error::DecideError;
+use crate::linking::uid_problem;
+use crate::relation::{RelationModel, Tuple};
 use crate::request::{AccessRequest, Limits};
 use crate::schema::{ActionInfo, Schema};
 use crate::snapshot::{RequestAttributes, Snapshot};
-use crate::value::{Findings, Place, Reader, Undeclared};
+use crate::value::{Findings, InputProblem, Place, Reader, Undeclared};
 
 /// What a request brings.
 pub(crate) struct Input {
@@ -27,8 +29,18 @@ pub(crate) struct Input {
 /// # Errors
 /// Every value that is malformed or of the wrong type, or a limit.
 pub(crate) fn read_input(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> Result<Input, DecideError> {
-    let schema = snapshot.enforced_schema();
+    let (schema, linking) = (snapshot.enforced_schema(), snapshot.linking());
     let mut findings = Findings::default();
+    if linking.is_some() {
+        for (uid, side) in
+            [(&request.principal, "/principal"), (&request.action, "/action"), (&request.resource, "/resource")]
+        {
+            findings.problems.extend(uid_problem(&uid.0, &Place::Root(side)));
+        }
+    }
+    findings.problems.extend(linking.into_iter().flat_map(|linking| linking.context_problems(&request.context.0)));
+    let model = snapshot.release.as_ref().and_then(|release| release.model());
+    findings.problems.extend(tuple_problems(model.map(AsRef::as_ref), &request.tuples, limits.request_tuples));
     let action = schema.map(|schema| schema.actions.get(&request.action.0));
     let context = match action {
         // An action that the schema lacks is denied; what its context would hold nobody knows.
@@ -59,6 +71,31 @@ pub(crate) fn read_input(snapshot: &Snapshot, request: &AccessRequest, limits: &
     let dropped = |pointer: String| format!("`{pointer}` is not declared by the schema and was dropped");
     let warnings = findings.undeclared.into_iter().map(dropped).collect();
     Ok(Input { context: Arc::new(context), overlay, warnings })
+}
+
+/// What is wrong with tuples that a request brings for itself.
+#[must_use]
+pub fn tuple_problems(model: Option<&RelationModel>, tuples: &[Tuple], limit: usize) -> Vec<InputProblem> {
+    let at = |pointer: String, code, message| InputProblem { pointer, code, message };
+    let Some(model) = model else {
+        let none = || at("/tuples".to_owned(), "no_relation_model", "the store has no relation model".to_owned());
+        return if tuples.is_empty() { Vec::new() } else { vec![none()] };
+    };
+    if tuples.len() > limit {
+        let message = format!("the request brings {} tuples, more than {limit}", tuples.len());
+        return vec![at("/tuples".to_owned(), "too_many_tuples", message)];
+    }
+    let mut seen = HashSet::with_capacity(tuples.len());
+    let mut problems = Vec::new();
+    for (index, tuple) in tuples.iter().enumerate() {
+        let refused = if seen.insert(&tuple.key) {
+            model.check_tuple(tuple).err().map(|problem| ("invalid_tuple", problem.to_string()))
+        } else {
+            Some(("duplicate_tuple", format!("`{}` is sent twice", tuple.key)))
+        };
+        problems.extend(refused.map(|(code, message)| at(format!("/tuples/{index}"), code, message)));
+    }
+    problems
 }
 
 fn read_context(
@@ -92,6 +129,9 @@ fn read_sent(
 ) -> Option<EntityRow> {
     let uid = &input.uid.0;
     let place = Place::Root(pointer);
+    if let Some(linking) = snapshot.linking() {
+        findings.problems.extend(linking.entity_problems(input, &place));
+    }
     if uid.is_action() {
         check_action(snapshot, input, &place, findings);
         return None;

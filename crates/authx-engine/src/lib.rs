@@ -15,6 +15,7 @@ mod cedar;
 mod condition;
 mod expansion;
 mod index;
+mod linking;
 mod parse;
 mod policy;
 mod release;
@@ -45,24 +46,26 @@ mod hierarchy;
 
 mod slice;
 
+mod facts;
+
 mod decide;
 
 #[cfg(test)]
 mod tests;
 
 pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
-pub use data::{Change, Data, EntityInput, LinkInput, MAX_PARENTS, read_entity};
+pub use data::{Change, Data, DataRules, EntityInput, LinkInput, MAX_PARENTS, read_entity};
 pub use decide::{Decision, Evaluation, PolicyError, decide};
 pub use entity::EntityRow;
 pub use error::DecideError;
 pub use hierarchy::{HierarchyError, check_hierarchy};
-pub use input::action_as_declared;
+pub use input::{action_as_declared, tuple_problems};
 pub use json::{Json, JsonObject, MAX_DEPTH};
 pub use links::check_link;
 pub use policy::{Policy, PolicyId, is_policy_id, policy_json, policy_text};
 pub use problem::{Problem, Severity};
-pub use release::{Check, CompileOptions, Compiled, Release, ReleaseDiff};
-pub use request::{AccessRequest, Limits};
+pub use release::{Check, CompileOptions, Compiled, Release, ReleaseDiff, Sources};
+pub use request::{AccessRequest, Limits, MAX_REQUEST_TUPLES};
 pub use scan::{PolicySource, TextLimits, split_policies};
 pub use schema::{Schema, SchemaSource, SchemaSyntax};
 pub use snapshot::{PolicyErrors, RequestAttributes, Settings, Snapshot, Validation};

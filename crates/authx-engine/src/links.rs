@@ -92,7 +92,7 @@ pub fn check_link(release: &Release, id: &str, link: &LinkInput, strict: bool) -
     if let Err(message) = bind(&id, link, template) {
         return fail("invalid_link", message);
     }
-    match release.schema().filter(|_| strict) {
+    match release.effective_schema().filter(|_| strict) {
         Some(schema) => on_large_stack(|| validate(schema, &id, link, template)),
         None => Ok(()),
     }

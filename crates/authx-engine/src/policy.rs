@@ -6,10 +6,12 @@ use sha2::{Digest as _, Sha256};
 use smol_str::SmolStr;
 
 use crate::access::{AccessPaths, MAX_POINTS};
-use crate::cedar::{Effect, Expr, ExprKind, Literal, Template};
+use crate::cedar::{Effect, Expr, ExprKind, Literal};
 use crate::condition::{self, MAX_PREPARED_DEPTH};
 use crate::json::MAX_DEPTH;
-use crate::problem::Problem;
+use crate::linking::{Fact, Linking, Refused, compile_facts};
+use crate::parse::Parsed;
+use crate::problem::{Problem, Span};
 use crate::scan::{PolicySource, TextLimits};
 use crate::scope::Scope;
 use crate::stack::on_large_stack;
@@ -24,6 +26,8 @@ pub(crate) struct Body {
     /// Absent when the policy has no condition, or `when { true }`.
     pub(crate) condition: Option<Expr>,
     pub(crate) access: AccessPaths,
+    /// What the condition asks of the relation graph.
+    pub(crate) facts: Vec<Fact>,
     /// The text of the `@advice` annotation.
     pub(crate) advice: Option<SmolStr>,
 }
@@ -69,8 +73,13 @@ pub fn is_policy_id(id: &str) -> bool {
 }
 
 /// Compiles a policy that was parsed.
-pub(crate) fn compile(source: &PolicySource, parsed: &Template, limits: &TextLimits) -> Result<Policy, Vec<Problem>> {
-    let origin = source.origin();
+pub(crate) fn compile(
+    source: &PolicySource,
+    parsed: &Parsed,
+    limits: &TextLimits,
+    linking: Option<&Linking>,
+) -> Result<Policy, Vec<Problem>> {
+    let (origin, base, parsed) = (source.origin(), parsed.base, parsed.template.as_ref());
     let named = source.id.as_deref();
     let annotation = |key: &str| {
         let value = parsed.annotations().find(|(name, _)| AsRef::<str>::as_ref(name) == key).map(|(_, value)| value);
@@ -87,8 +96,20 @@ pub(crate) fn compile(source: &PolicySource, parsed: &Template, limits: &TextLim
     let fail = |code, message: String| {
         vec![Problem::error(code, message).with_policy(id.as_str()).at(&origin, source.whole())]
     };
-    let mut prepared = None;
-    let mut access = AccessPaths::default();
+    let refused = |refused: Refused| {
+        let span = refused.span.map(|span| Span { offset: span.offset.saturating_sub(base), ..span });
+        let problem = Problem::error(refused.code, refused.message).with_policy(id.as_str());
+        let problem = problem.at(&origin, span.unwrap_or(source.whole()));
+        vec![match refused.hint {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        }]
+    };
+    let scope = Scope::of(parsed);
+    if let Some(linking) = linking {
+        linking.check_scope(&scope).map_err(refused)?;
+    }
+    let (mut prepared, mut access, mut facts) = (None, AccessPaths::default(), Vec::new());
     if let Some(expr) = parsed.non_scope_constraints() {
         if condition::depth(expr) > limits.depth {
             return Err(fail(
@@ -96,20 +117,22 @@ pub(crate) fn compile(source: &PolicySource, parsed: &Template, limits: &TextLim
                 format!("the condition is nested more than {} deep", limits.depth),
             ));
         }
-        let expr = condition::prepare(expr);
+        let compiled = linking.map(|linking| compile_facts(expr, linking)).transpose().map_err(refused)?;
+        let expr = condition::prepare(compiled.as_ref().map_or(expr, |compiled| &compiled.condition));
+        facts = compiled.map(|compiled| compiled.facts).unwrap_or_default();
         if condition::depth(&expr) > MAX_PREPARED_DEPTH {
             let message =
                 format!("the condition is nested more than {MAX_PREPARED_DEPTH} deep, chains of && and || apart");
             return Err(fail("expression_too_deep", message));
         }
-        access = AccessPaths::of(&expr).map_err(|_| {
+        access = AccessPaths::of(&expr, linking.map(Linking::hidden)).map_err(|_| {
             fail("expression_too_complex", format!("the condition can reach entities by more than {MAX_POINTS} paths"))
         })?;
         prepared = Some(expr).filter(|expr| !matches!(expr.expr_kind(), ExprKind::Lit(Literal::Bool(true))));
     }
-    let body =
-        Body { forbids: parsed.effect() == Effect::Forbid, condition: prepared, access, advice: annotation("advice") };
-    Ok(Policy { id, scope: Scope::of(parsed), body: Arc::new(body), source: Arc::new(source.clone()) })
+    let (forbids, advice) = (parsed.effect() == Effect::Forbid, annotation("advice"));
+    let body = Body { forbids, condition: prepared, access, facts, advice };
+    Ok(Policy { id, scope, body: Arc::new(body), source: Arc::new(source.clone()) })
 }
 
 pub(crate) fn invalid_id(id: &str) -> Problem {

@@ -43,6 +43,7 @@ mod tests;
 pub use codes::CODES;
 pub use condition::{CompiledCondition, MAX_COST, Outcome};
 pub use from_json::model_from_json;
+pub(crate) use graph::Targets;
 pub use graph::{
     Asking, Bound, Checked, Ended, Expansion, FoundUser, GraphError, GraphLimits, Leaf, Listed, Relations, UserFilter,
 };
@@ -54,6 +55,7 @@ pub use model::{
 pub use modules::{Module, combine};
 pub use parse::{MAX_TEXT, parse, parse_module};
 pub use print::print;
+pub(crate) use rules::{Kind, RelationId, Rule};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
 pub use tuple::{
     MAX_OBJECT_BYTES, MAX_SUBJECT_BYTES, ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey, TupleTextError,

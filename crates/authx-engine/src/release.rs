@@ -12,7 +12,9 @@ use imbl::ordmap::DiffItem;
 use smol_str::SmolStr;
 
 use crate::cedar::{PolicySet, Template};
+use crate::data::DataRules;
 use crate::index::ScopeIndex;
+use crate::linking::{Linked, Linking};
 use crate::parse::{Parsed, parse_all};
 use crate::policy::{Policy, PolicyId, compile};
 use crate::problem::{Problem, Span};
@@ -61,12 +63,46 @@ pub struct Compiled {
 #[derive(Debug, Clone)]
 pub struct Release {
     id: SmolStr,
-    schema: Option<Arc<Schema>>,
-    model: Option<Arc<RelationModel>>,
+    frame: Frame,
     policies: OrdMap<PolicyId, Arc<Policy>>,
     /// The static policies; templates decide nothing by themselves.
     pub(crate) index: ScopeIndex,
     validated: bool,
+}
+
+/// What policies are compiled and validated against.
+#[derive(Debug, Clone, Default)]
+struct Frame {
+    schema: Option<Arc<Schema>>,
+    model: Option<Arc<RelationModel>>,
+    linked: Option<Arc<Linked>>,
+}
+
+impl Frame {
+    fn linking(&self) -> Option<&Linking> {
+        self.linked.as_ref().map(|linked| &linked.linking)
+    }
+
+    /// The schema that policies are validated against.
+    fn effective(&self) -> Option<&Schema> {
+        self.linked.as_ref().map(|linked| &linked.effective).or(self.schema.as_deref())
+    }
+
+    /// Whether a policy that stands in this frame stands in the other.
+    fn same(&self, other: &Self) -> bool {
+        fn shared<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+            a.map(Arc::as_ptr) == b.map(Arc::as_ptr)
+        }
+        shared(self.schema.as_ref(), other.schema.as_ref()) && shared(self.linked.as_ref(), other.linked.as_ref())
+    }
+}
+
+/// What a release is made of, as its author wrote it.
+#[derive(Debug, Clone, Default)]
+pub struct Sources<'a> {
+    pub schema: Option<SchemaSource>,
+    pub model: Option<Arc<RelationModel>>,
+    pub policies: &'a [PolicySource],
 }
 
 /// What differs between two releases.
@@ -86,7 +122,7 @@ impl ReleaseDiff {
     }
 }
 
-type SchemaOutcome = Result<(Option<Arc<Schema>>, Vec<Problem>), Vec<Problem>>;
+type FrameOutcome = Result<(Frame, Vec<Problem>), Vec<Problem>>;
 type Outcome = Result<(Arc<Policy>, Vec<Problem>), Vec<Problem>>;
 
 impl Release {
@@ -96,26 +132,27 @@ impl Release {
     /// Every problem of the set, warnings included.
     pub fn compile(
         id: &str,
-        schema: Option<SchemaSource>,
-        policies: &[PolicySource],
+        sources: Sources<'_>,
         options: &CompileOptions,
         base: Option<&Self>,
     ) -> Result<Compiled, Vec<Problem>> {
+        let Sources { schema, model, policies } = sources;
         let mut problems = Vec::new();
-        let schema = match Self::compile_schema(schema, options, base) {
-            Ok((schema, warnings)) => {
+        let frame = match Self::compile_frame(schema, model, options, base) {
+            Ok((frame, warnings)) => {
                 problems.extend(warnings);
-                schema
+                frame
             }
             Err(found) => {
                 // Policies are still parsed, so that the author sees their errors too.
                 let options = CompileOptions { validation: Check::Off, ..*options };
+                let parsed = compile_all(policies, &Frame::default(), &options);
                 problems.extend(found);
-                problems.extend(compile_all(policies, None, &options).into_iter().filter_map(Result::err).flatten());
+                problems.extend(parsed.into_iter().filter_map(Result::err).flatten());
                 return Err(problems);
             }
         };
-        let lender = base.filter(|base| base.lends_to(schema.as_ref(), options.validation));
+        let lender = base.filter(|base| base.lends_to(&frame, options.validation));
         let by_text: HashMap<&str, &Arc<Policy>> =
             lender.into_iter().flat_map(|base| base.policies.values()).map(|p| (p.source.text.as_str(), p)).collect();
         let lent = |source: &PolicySource| {
@@ -129,7 +166,7 @@ impl Release {
         let reused: Vec<Option<Arc<Policy>>> = policies.iter().map(lent).collect();
         let fresh: Vec<&PolicySource> =
             policies.iter().zip(&reused).filter(|(_, reused)| reused.is_none()).map(|(source, _)| source).collect();
-        let mut outcomes = compile_all(&fresh, schema.as_deref(), options).into_iter();
+        let mut outcomes = compile_all(&fresh, &frame, options).into_iter();
         let mut set: Vec<Arc<Policy>> = Vec::with_capacity(policies.len());
         for reused in reused {
             match reused.map_or_else(|| outcomes.next().unwrap_or_else(|| Err(Vec::new())), |p| Ok((p, Vec::new()))) {
@@ -144,8 +181,7 @@ impl Release {
             Some(base) => base.retained(&set),
             None => Self {
                 id: SmolStr::default(),
-                schema: None,
-                model: None,
+                frame: Frame::default(),
                 policies: OrdMap::new(),
                 index: ScopeIndex::default(),
                 validated: false,
@@ -153,8 +189,7 @@ impl Release {
         };
         release.id = SmolStr::new(id);
         release.validated = options.validation != Check::Off;
-        release.schema = schema;
-        release.model = base.and_then(|base| base.model.clone());
+        release.frame = frame;
         let mut first: HashMap<PolicyId, &Arc<Policy>> = HashMap::with_capacity(set.len());
         for policy in &set {
             if let Some(other) = first.insert(policy.id.clone(), policy) {
@@ -185,7 +220,7 @@ impl Release {
         for id in removed {
             release.take(id);
         }
-        for outcome in compile_all(put, self.schema.as_deref(), options) {
+        for outcome in compile_all(put, &self.frame, options) {
             match outcome {
                 Ok((policy, warnings)) => {
                     release.put(&policy);
@@ -197,28 +232,9 @@ impl Release {
         finish(release, problems)
     }
 
-    /// This release under another name and with another relation model.
-    #[must_use]
-    pub fn with_model(&self, id: &str, model: Option<Arc<RelationModel>>) -> Self {
-        Self { id: SmolStr::new(id), model, ..self.clone() }
-    }
-
-    /// A release of nothing but a relation model.
-    #[must_use]
-    pub fn of_model(id: &str, model: Arc<RelationModel>) -> Self {
-        Self {
-            id: SmolStr::new(id),
-            schema: None,
-            model: Some(model),
-            policies: OrdMap::new(),
-            index: ScopeIndex::default(),
-            validated: true,
-        }
-    }
-
     #[must_use]
     pub fn model(&self) -> Option<&Arc<RelationModel>> {
-        self.model.as_ref()
+        self.frame.model.as_ref()
     }
 
     /// Its name: a ULID that the caller chose.
@@ -229,7 +245,24 @@ impl Release {
 
     #[must_use]
     pub fn schema(&self) -> Option<&Schema> {
-        self.schema.as_deref()
+        self.frame.schema.as_deref()
+    }
+
+    /// The schema that policies are validated against: the author's, with what follows from links to the model.
+    #[must_use]
+    pub fn effective_schema(&self) -> Option<&Schema> {
+        self.frame.effective()
+    }
+
+    /// What data is held to by a store that validates.
+    #[must_use]
+    pub fn data_rules(&self) -> DataRules<'_> {
+        DataRules { schema: self.schema(), linking: self.linking() }
+    }
+
+    /// How types are linked to the relation model; `None` when none is.
+    pub(crate) fn linking(&self) -> Option<&Linking> {
+        self.frame.linking()
     }
 
     #[must_use]
@@ -261,8 +294,8 @@ impl Release {
         let text = |schema: &Option<Arc<Schema>>| schema.as_ref().map(|s| (s.source().syntax, s.source().text.clone()));
         let model = |model: &Option<Arc<RelationModel>>| model.as_ref().map(|m| m.id().to_owned());
         let mut diff = ReleaseDiff {
-            schema_changed: text(&self.schema) != text(&other.schema),
-            model_changed: model(&self.model) != model(&other.model),
+            schema_changed: text(&self.frame.schema) != text(&other.frame.schema),
+            model_changed: model(&self.frame.model) != model(&other.frame.model),
             ..ReleaseDiff::default()
         };
         for item in self.policies.diff(&other.policies) {
@@ -275,24 +308,39 @@ impl Release {
         diff
     }
 
-    fn compile_schema(source: Option<SchemaSource>, options: &CompileOptions, base: Option<&Self>) -> SchemaOutcome {
-        let Some(source) = source else { return Ok((None, Vec::new())) };
-        if let Some(same) = base.and_then(|base| base.schema.as_ref()).filter(|schema| *schema.source() == source) {
-            return Ok((Some(Arc::clone(same)), Vec::new()));
+    fn compile_frame(
+        source: Option<SchemaSource>,
+        model: Option<Arc<RelationModel>>,
+        options: &CompileOptions,
+        base: Option<&Self>,
+    ) -> FrameOutcome {
+        let Some(source) = source else { return Ok((Frame { model, ..Frame::default() }, Vec::new())) };
+        let same = base.filter(|base| base.schema().is_some_and(|schema| *schema.source() == source));
+        if let Some(base) =
+            same.filter(|base| base.frame.model.as_ref().map(Arc::as_ptr) == model.as_ref().map(Arc::as_ptr))
+        {
+            return Ok((base.frame.clone(), Vec::new()));
         }
         let limits = options.limits;
-        let (schema, warnings) = on_large_stack(move || Schema::compile(source, &limits))?;
-        Ok((Some(Arc::new(schema)), warnings))
+        let (schema, warnings) = match same.and_then(|base| base.frame.schema.clone()) {
+            Some(schema) => (schema, Vec::new()),
+            None => {
+                let (schema, warnings) = on_large_stack(|| Schema::compile(source, &limits))?;
+                (Arc::new(schema), warnings)
+            }
+        };
+        let linked = on_large_stack(|| Linked::new(&schema, model.as_deref(), &limits))?;
+        Ok((Frame { schema: Some(schema), model, linked: linked.map(Arc::new) }, warnings))
     }
 
-    /// Whether a policy of this release may stand unchanged in one with `schema`.
-    fn lends_to(&self, schema: Option<&Arc<Schema>>, check: Check) -> bool {
-        let same_schema = match (self.schema.as_ref(), schema) {
-            (None, None) => true,
-            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        check != Check::Strict || (same_schema && (self.validated || schema.is_none()))
+    /// Whether a policy of this release may stand unchanged in another frame.
+    fn lends_to(&self, frame: &Frame, check: Check) -> bool {
+        let unlinked = self.frame.linked.is_none() && frame.linked.is_none();
+        let validated = self.validated || frame.schema.is_none();
+        match check {
+            Check::Strict => self.frame.same(frame) && validated,
+            Check::Off | Check::Done => unlinked || self.frame.same(frame),
+        }
     }
 
     fn mostly_holds(&self, set: &[Arc<Policy>]) -> bool {
@@ -372,7 +420,7 @@ fn duplicate(policy: &Policy, first: &Policy) -> Problem {
 /// Compiles in order, on as many threads as are worth it, each with a large stack.
 fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
     sources: &[S],
-    schema: Option<&Schema>,
+    frame: &Frame,
     options: &CompileOptions,
 ) -> Vec<Outcome> {
     if sources.is_empty() {
@@ -383,7 +431,7 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
     let compile_chunk = |chunk: &[S]| {
         let sources: Vec<&PolicySource> = chunk.iter().map(std::borrow::Borrow::borrow).collect();
         let parsed = parse_all(&sources, &options.limits);
-        let each = sources.iter().zip(parsed).map(|(source, parsed)| compile_one(source, parsed?, schema, options));
+        let each = sources.iter().zip(parsed).map(|(source, parsed)| compile_one(source, parsed?, frame, options));
         each.collect::<Vec<_>>()
     };
     let failed = |chunk: &[S]| chunk.iter().map(|_| Err(vec![compiler_failed()])).collect::<Vec<_>>();
@@ -408,10 +456,10 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
     })
 }
 
-fn compile_one(source: &PolicySource, parsed: Parsed, schema: Option<&Schema>, options: &CompileOptions) -> Outcome {
-    let policy = compile(source, &parsed.template, &options.limits)?;
+fn compile_one(source: &PolicySource, parsed: Parsed, frame: &Frame, options: &CompileOptions) -> Outcome {
+    let policy = compile(source, &parsed, &options.limits, frame.linking())?;
     let mut problems = Vec::new();
-    if let (Check::Strict, Some(schema)) = (options.validation, schema) {
+    if let (Check::Strict, Some(schema)) = (options.validation, frame.effective()) {
         problems = validate(&policy, parsed, schema);
         if problems.iter().any(Problem::is_error) {
             return Err(problems);

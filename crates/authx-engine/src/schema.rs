@@ -7,11 +7,12 @@ use smol_str::SmolStr;
 
 use crate::cedar::{
     CoreSchema, Dereference, DescribesEntityType as _, Entity, EntitySchemaConformanceChecker, EntityType,
-    EntityTypeDescription, EntityUID, SchemaType, ValidationMode, Validator, ValidatorSchema,
+    EntityTypeDescription, EntityUID, SchemaFragment, SchemaType, ValidationMode, Validator, ValidatorSchema,
     context_schema_for_action, extensions, fuzzy_search_limited,
 };
 use crate::cedar::{Eid, PolicySet, entities_context_type};
 use crate::expansion::check_expansion;
+use crate::linking::{DeclaredLink, declared_links, declared_name};
 use crate::problem::{Origin, Problem, Span, first_label, message_of};
 use crate::scan::{TextLimits, check_text};
 
@@ -37,6 +38,8 @@ pub struct Schema {
     validator: Validator,
     pub(crate) actions: HashMap<EntityUID, ActionInfo>,
     pub(crate) types: HashMap<EntityType, TypeInfo>,
+    /// The types that it links to a relation model.
+    pub(crate) declared: Vec<DeclaredLink>,
 }
 
 /// What the schema says of one action.
@@ -79,9 +82,11 @@ impl Schema {
         let origin = Origin { file: file.as_deref(), line: 1, column: 1, text: &source.text };
         let whole = Span { offset: 0, length: 0 };
         check_text(&origin, "schema", limits.schema_bytes, limits.nesting).map_err(|p| vec![p])?;
-        if let Some(message) = json_form(&source).and_then(|json| check_expansion(&json).err()) {
+        let json = json_form(&source);
+        if let Some(message) = json.as_ref().and_then(|json| check_expansion(json).err()) {
             return Err(vec![Problem::error("schema_too_large", message).at(&origin, whole)]);
         }
+        let declared = json.as_ref().map(declared_links).unwrap_or_default();
         let fail = |error: &dyn miette::Diagnostic| {
             let place = |d: &dyn miette::Diagnostic| first_label(d).unwrap_or(whole);
             let mut problems: Vec<Problem> = Vec::new();
@@ -114,12 +119,49 @@ impl Schema {
         let actions = compile_actions(&schema)
             .map_err(|message| vec![Problem::error("schema_invalid", message).at(&origin, whole)])?;
         let types = compile_types(&schema);
-        Ok((Self { source, validator: Validator::new(schema), actions, types }, warnings))
+        Ok((Self { source, validator: Validator::new(schema), actions, types, declared }, warnings))
     }
 
     #[must_use]
     pub fn source(&self) -> &SchemaSource {
         &self.source
+    }
+
+    /// The schema in Cedar's JSON form.
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        json_form(&self.source)
+    }
+
+    /// The schema in Cedar's own syntax.
+    ///
+    /// # Errors
+    /// When it has no such form.
+    pub fn to_cedar(&self) -> Result<String, String> {
+        if self.source.syntax == SchemaSyntax::Cedar {
+            return Ok(self.source.text.clone());
+        }
+        let json = self.json().ok_or("the schema cannot be read")?;
+        let fragment = cedar_policy::SchemaFragment::from_json_value(json).map_err(|error| error.to_string())?;
+        fragment.to_cedarschema().map_err(|error| error.to_string())
+    }
+
+    /// A problem where an entity type is declared, or else at the schema's beginning.
+    pub(crate) fn problem_at(&self, type_name: &str, code: &'static str, message: String) -> Problem {
+        let origin = Origin { file: self.source.file.as_deref(), line: 1, column: 1, text: &self.source.text };
+        Problem::error(code, message).at(&origin, self.place_of(type_name).unwrap_or(Span { offset: 0, length: 0 }))
+    }
+
+    fn place_of(&self, type_name: &str) -> Option<Span> {
+        if self.source.syntax == SchemaSyntax::Json {
+            return None;
+        }
+        let (fragment, _) = SchemaFragment::from_cedarschema_str(&self.source.text, extensions()).ok()?;
+        fragment.0.iter().find_map(|(namespace, definition)| {
+            let namespace = namespace.as_ref().map(ToString::to_string).unwrap_or_default();
+            let mut types = definition.entity_types.iter();
+            let (_, found) = types.find(|(name, _)| declared_name(&namespace, &name.to_string()) == type_name)?;
+            found.loc.as_ref().map(|loc| Span { offset: loc.span.offset(), length: loc.span.len() })
+        })
     }
 
     pub(crate) fn validate(&self, policies: &PolicySet) -> (Vec<Found>, Vec<Found>) {

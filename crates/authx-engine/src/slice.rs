@@ -123,9 +123,10 @@ impl<'a> Slice<'a> {
         Ok(())
     }
 
-    /// Builds the entities.
-    pub(crate) fn build(self) -> Result<Entities, DecideError> {
-        let mut built: Vec<Entity> = Vec::with_capacity(self.wanted.len());
+    /// Builds the entities, and adds the one that holds the facts of the request.
+    pub(crate) fn build(self, facts: Option<Entity>) -> Result<Entities, DecideError> {
+        let mut built: Vec<Entity> = Vec::with_capacity(self.wanted.len() + 1);
+        built.extend(facts);
         for wanted in &self.wanted {
             if wanted.uid.is_action() {
                 let action = self.view.schema.and_then(|schema| schema.actions.get(&wanted.uid));
@@ -139,7 +140,6 @@ impl<'a> Slice<'a> {
     }
 
     fn entity(&self, wanted: &Wanted<'a>) -> Result<Option<Entity>, DecideError> {
-        let Some(row) = wanted.row else { return Ok(None) };
         let mut ancestors = HashSet::new();
         if wanted.ancestors {
             let known = self.known_ancestors.iter().find(|(uid, _)| **uid == wanted.uid);
@@ -148,6 +148,12 @@ impl<'a> Slice<'a> {
                 None => ancestors.extend(self.view.ancestors(&wanted.uid, self.limits.ancestors)?),
             }
         }
+        let Some(row) = wanted.row else {
+            // Tuples alone can make an entity a member; it still has no attributes.
+            let known = self.view.graph.is_some() && !ancestors.is_empty();
+            let bare = Entity::new_with_attr_partial_value(wanted.uid.clone(), [], HashSet::new(), ancestors, []);
+            return Ok(known.then_some(bare));
+        };
         let attributes =
             wanted.attributes.iter().filter_map(|name| Some(((*name).clone(), partial(row.attribute(name)?))));
         let tags = row.tags.iter().filter(|_| wanted.tags).flat_map(|tags| tags.iter());

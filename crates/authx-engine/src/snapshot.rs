@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Change, Data};
+use crate::data::{Change, Data, DataRules};
+use crate::linking::Linking;
 use crate::links::LinkSet;
 use crate::relation::{Bound, Relations, Tuples};
 use crate::release::Release;
@@ -147,6 +148,16 @@ impl Snapshot {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// What data that is written is held to.
+    #[must_use]
+    pub fn data_rules(&self) -> DataRules<'_> {
+        DataRules { schema: self.enforced_schema(), linking: self.linking() }
+    }
+
+    pub(crate) fn linking(&self) -> Option<&Linking> {
+        self.release.as_ref()?.linking()
     }
 
     /// The schema that data and requests are held to: none when the store's validation is off.

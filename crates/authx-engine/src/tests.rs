@@ -9,5 +9,6 @@
 
 mod compiling;
 mod differential;
+mod linking;
 mod semantics;
 mod world;

@@ -28,10 +28,16 @@ pub struct InputProblem {
 pub const MAX_SET_MEMBERS: usize = 10_000;
 
 impl InputProblem {
+    /// Whether the value is well-formed but says what only tuples may say.
+    #[must_use]
+    pub fn is_forged(&self) -> bool {
+        matches!(self.code, "reserved_name" | "linked_parent")
+    }
+
     /// Whether the value is well-formed but over a limit.
     #[must_use]
     pub fn is_limit(&self) -> bool {
-        matches!(self.code, "set_too_large" | "too_many_parents")
+        matches!(self.code, "set_too_large" | "too_many_parents" | "too_many_tuples")
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use authx_engine::{
-    AccessRequest, Change, Check, CompileOptions, Data, Decision, EntityInput, EntityUid, JsonObject, Limits,
-    PolicyErrors, PolicySource, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Validation,
+    AccessRequest, Change, Check, CompileOptions, Data, DataRules, Decision, EntityInput, EntityUid, JsonObject,
+    Limits, PolicyErrors, PolicySource, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, Validation,
     action_as_declared, check_entities, decide, read_entity, split_policies,
 };
 use serde::Deserialize;
@@ -66,7 +66,12 @@ fn play(cases: &[Case]) -> (usize, usize, Vec<String>) {
         let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: case.schema.clone() };
         let compile = |validation| {
             let options = CompileOptions { validation, threads: 1, ..CompileOptions::default() };
-            Release::compile("01", Some(schema.clone()), &positional(case), &options, None)
+            Release::compile(
+                "01",
+                Sources { schema: Some(schema.clone()), policies: &positional(case), ..Sources::default() },
+                &options,
+                None,
+            )
         };
         let strict = compile(Check::Strict);
         if strict.is_ok() == case.should_validate {
@@ -80,15 +85,15 @@ fn play(cases: &[Case]) -> (usize, usize, Vec<String>) {
             Err(_) => (compile(Check::Off).unwrap().release, Validation::Off),
         };
         let settings = Settings { validation, policy_errors: PolicyErrors::Cedar, ..Settings::default() };
-        let enforced = (validation == Validation::Strict).then(|| release.schema().unwrap());
+        let rules = if validation == Validation::Strict { release.data_rules() } else { DataRules::default() };
         let mut data = Data::default();
         for input in &case.entities {
             if input.uid.is_action() {
                 assert!(action_as_declared(release.schema(), input), "{}: {}", case.name, input.uid);
                 continue;
             }
-            let row = Arc::new(read_entity(input, enforced, "").unwrap_or_else(|e| panic!("{}: {e:?}", case.name)));
-            if let Some(schema) = enforced {
+            let row = Arc::new(read_entity(input, rules, "").unwrap_or_else(|e| panic!("{}: {e:?}", case.name)));
+            if let Some(schema) = rules.schema() {
                 assert_eq!(check_entities(schema, [(0, &*row)].into_iter()), [], "{}", case.name);
             }
             data.apply(&Change::PutEntity(row));

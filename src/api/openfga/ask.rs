@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponseBuilder;
-use authx_engine::JsonObject;
 use authx_engine::relation::{
     Asking, Bound, GraphError, GraphLimits, RelationModel, Relations, SubjectRef, Tuple, TupleKey,
 };
+use authx_engine::{JsonObject, MAX_REQUEST_TUPLES};
 
 use super::error::{FgaCode, FgaError, invalid_tuple};
 use super::wire::TupleKeyBody;
@@ -15,9 +15,6 @@ use crate::api::extract::StoreAccess;
 use crate::ids::ModelId;
 use crate::replica::{Current, OpenStore, load_model};
 
-/// Contextual tuples of one question.
-const MAX_CONTEXTUAL: usize = 100;
-
 /// A store at one revision under one model.
 #[derive(Clone)]
 pub(super) struct Asked {
@@ -25,6 +22,7 @@ pub(super) struct Asked {
     pub(super) model: Arc<RelationModel>,
     current: Arc<Current>,
     now: i64,
+    limits: GraphLimits,
 }
 
 impl Asked {
@@ -51,7 +49,8 @@ impl Asked {
             }
             Some(id) => model(services, &store, id).await?,
         };
-        Ok(Self { store, model, current, now: services.clock.now().as_millis() })
+        let (now, limits) = (services.clock.now().as_millis(), services.pdp.graph_limits());
+        Ok(Self { store, model, current, now, limits })
     }
 
     /// Asks with the contextual tuples and the context of a request.
@@ -73,14 +72,14 @@ impl Asked {
         };
         let relations = relations.with(contextual).map_err(GraphError::from)?;
         let none = JsonObject::default();
-        let asking = Asking { context: &context.unwrap_or(&none).0, now: self.now, limits: GraphLimits::default() };
+        let asking = Asking { context: &context.unwrap_or(&none).0, now: self.now, limits: self.limits };
         Ok(question(&relations, &asking)?)
     }
 
     /// Contextual tuples, each of which the model must allow.
     pub(super) fn contextual(&self, bodies: &[TupleKeyBody]) -> Result<Vec<Tuple>, FgaError> {
-        if bodies.len() > MAX_CONTEXTUAL {
-            let text = format!("a request has at most {MAX_CONTEXTUAL} contextual tuples, not {}", bodies.len());
+        if bodies.len() > MAX_REQUEST_TUPLES {
+            let text = format!("a request has at most {MAX_REQUEST_TUPLES} contextual tuples, not {}", bodies.len());
             return Err(FgaError::invalid(text));
         }
         let read = |body: &TupleKeyBody| {

@@ -161,6 +161,7 @@ impl From<ApiError> for FgaError {
             | Code::InvalidLink
             | Code::DataNonconforming
             | Code::LimitExceeded
+            | Code::Undetermined
             | Code::Unsupported => FgaCode::ValidationError,
         };
         let message = if code == FgaCode::StoreNotFound {

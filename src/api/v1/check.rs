@@ -2,13 +2,15 @@
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
-use authx_engine::{AccessRequest, ActionUid, Decision, EntityInput, EntityUid, Evaluation, Json, JsonObject};
+use authx_engine::{AccessRequest, ActionUid, Decision, EntityInput, EntityUid, Evaluation, JsonObject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Body, CheckStore};
+use crate::api::v1::relations::contextual;
+use crate::api::v1::tuples::TupleBody;
 use crate::pdp::{Consistency, Decided};
 
 /// May this principal do this action on this resource?
@@ -35,10 +37,11 @@ pub struct CheckBody {
     /// Another release of the store to decide by.
     #[serde(default)]
     release: Option<String>,
-    /// Relations are not part of this version: an answer without them would be a guess.
+    /// Tuples that hold for this request only, at most 100: `document:roadmap#viewer@user:alice`, or an object as in
+    /// `write`.
     #[serde(default)]
-    #[schema(ignore)]
-    tuples: Option<Json>,
+    #[schema(max_items = 100)]
+    tuples: Vec<TupleBody>,
     #[serde(default)]
     #[schema(ignore)]
     explain: Option<bool>,
@@ -82,6 +85,9 @@ pub struct CheckReply<'a> {
     policy_errors: Vec<PolicyErrorBody<'a>>,
     #[schema(value_type = Vec<String>)]
     advice: Vec<&'a str>,
+    /// Parameters that conditions of tuples lacked, where that left a relation untold.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    missing_context: &'a [String],
     warnings: &'a [String],
     revision: u64,
     release: Option<&'a str>,
@@ -117,18 +123,14 @@ impl ConsistencyBody {
 
 impl CheckBody {
     fn parse(self) -> Result<(AccessRequest, Consistency, Option<String>), ApiError> {
-        let unsupported =
-            |field: &str| Err(ApiError::new(Code::Unsupported, format!("`{field}` is not part of this version")));
-        if self.tuples.is_some_and(|tuples| tuples.0.as_array().is_none_or(|list| !list.is_empty())) {
-            return unsupported("tuples");
-        }
         if self.explain == Some(true) {
-            return unsupported("explain");
+            return Err(ApiError::new(Code::Unsupported, "`explain` is not part of this version"));
         }
         let consistency = self.consistency.map_or(Ok(Consistency::MinimizeLatency), ConsistencyBody::parse)?;
         let request = AccessRequest {
             context: self.context,
             entities: self.entities,
+            tuples: contextual(self.tuples)?,
             ..AccessRequest::new(self.principal, self.action.0, self.resource)
         };
         Ok((request, consistency, self.release))
@@ -158,7 +160,16 @@ pub async fn check(
 
 fn reply(decided: &Decided) -> HttpResponse {
     let Decided { evaluation, decision_id, token } = decided;
-    let Evaluation { decision, determining_policies, policy_errors, advice, warnings, revision, release } = evaluation;
+    let Evaluation {
+        decision,
+        determining_policies,
+        policy_errors,
+        advice,
+        missing_context,
+        warnings,
+        revision,
+        release,
+    } = evaluation;
     let mut buffer = [0; ulid::ULID_LEN];
     let reply = CheckReply {
         decision: match decision {
@@ -172,6 +183,7 @@ fn reply(decided: &Decided) -> HttpResponse {
             .map(|e| PolicyErrorBody { policy: &e.policy, message: &e.message })
             .collect(),
         advice: advice.iter().map(AsRef::as_ref).collect(),
+        missing_context,
         warnings,
         revision: *revision,
         release: release.as_deref(),

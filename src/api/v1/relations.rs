@@ -2,17 +2,17 @@
 
 use actix_web::{HttpResponse, web};
 use authx_engine::relation::{Expansion, Leaf, Tuple, TupleKey};
-use authx_engine::{InputProblem, JsonObject};
+use authx_engine::{InputProblem, JsonObject, MAX_REQUEST_TUPLES};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::Services;
-use crate::api::error::{ApiError, ProblemBody, invalid_input};
+use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
 use crate::api::extract::{Body, CheckStore, ReadStore};
 use crate::api::v1::check::ConsistencyBody;
 use crate::api::v1::tuples::{TupleBody, object, parse_all, relation, subject};
 use crate::keys::Permission;
-use crate::pdp::{Answer, Consistency, MAX_CONTEXTUAL_TUPLES, RelationError, RelationQuestion};
+use crate::pdp::{Answer, Consistency, RelationQuestion};
 
 /// Has this subject this relation to this object?
 #[derive(Debug, Deserialize, ToSchema)]
@@ -110,11 +110,6 @@ pub struct ExpansionDifference {
 impl RelationCheckBody {
     fn parse(self) -> Result<(RelationQuestion, Consistency), ApiError> {
         let consistency = consistency(self.consistency)?;
-        // Before they are read: what is over the limit is not worth the work.
-        let count = self.tuples.len();
-        if count > MAX_CONTEXTUAL_TUPLES {
-            return Err(RelationError::TooManyTuples { count }.into());
-        }
         let (object, relation, subject) = (
             object(&self.object, "/object"),
             relation(&self.relation, "/relation").map(Into::into),
@@ -127,9 +122,19 @@ impl RelationCheckBody {
                 return Err(invalid_input(&problems));
             }
         };
-        let tuples: Vec<Tuple> = parse_all(self.tuples, "/tuples", TupleBody::parse)?;
+        let tuples = contextual(self.tuples)?;
         Ok((RelationQuestion { key, context: self.context.0, tuples, explain: self.explain }, consistency))
     }
+}
+
+/// Reads the tuples that a request brings for itself, unless they are too many to be worth the work.
+pub(super) fn contextual(tuples: Vec<TupleBody>) -> Result<Vec<Tuple>, ApiError> {
+    let count = tuples.len();
+    if count > MAX_REQUEST_TUPLES {
+        let message = format!("the request brings {count} tuples, more than {MAX_REQUEST_TUPLES}");
+        return Err(ApiError::new(Code::LimitExceeded, message));
+    }
+    parse_all(tuples, "/tuples", TupleBody::parse)
 }
 
 fn consistency(body: Option<ConsistencyBody>) -> Result<Consistency, ApiError> {

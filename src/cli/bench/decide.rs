@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authx_engine::{
-    AccessRequest, Change, Check, CompileOptions, Data, EntityInput, EntityUid, Limits, PolicySource, Release,
-    SchemaSource, SchemaSyntax, Settings, Snapshot, Validation, decide, parse_action, read_entity,
+    AccessRequest, Change, Check, CompileOptions, Data, DataRules, EntityInput, EntityUid, Limits, PolicySource,
+    Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, Validation, decide, parse_action, read_entity,
 };
 use cedar_policy::{Authorizer, Context, Entities, PolicySet};
 use serde_json::json;
@@ -116,12 +116,13 @@ fn snapshot(policies: &[String]) -> Result<Snapshot, String> {
     let sources: Vec<PolicySource> =
         policies.iter().enumerate().map(|(n, text)| PolicySource::single(Some(format!("p{n}")), text)).collect();
     let options = CompileOptions { validation: Check::Done, ..CompileOptions::default() };
-    let compiled = Release::compile("bench", Some(schema), &sources, &options, None)
-        .map_err(|problems| problems.first().map(|p| p.message.clone()).unwrap_or_default())?;
+    let compiled =
+        Release::compile("bench", Sources { schema: Some(schema), model: None, policies: &sources }, &options, None)
+            .map_err(|problems| problems.first().map(|p| p.message.clone()).unwrap_or_default())?;
     let inputs: Vec<EntityInput> = serde_json::from_value(entities()).map_err(|error| error.to_string())?;
     let mut data = Data::default();
     for input in inputs {
-        let row = read_entity(&input, None, "").map_err(|problems| format!("{problems:?}"))?;
+        let row = read_entity(&input, DataRules::default(), "").map_err(|problems| format!("{problems:?}"))?;
         data.apply(&Change::PutEntity(Arc::new(row)));
     }
     let settings = Settings { validation: Validation::Strict, ..Settings::default() };

@@ -7,6 +7,7 @@
 mod bound;
 mod check;
 mod closure;
+mod direct;
 mod expand;
 mod list_objects;
 mod list_users;
@@ -14,11 +15,12 @@ mod walk;
 
 use serde_json::{Map, Value as Json};
 
-use super::rules::RelationModel;
+use super::rules::{RelationId, RelationModel};
 use super::tuple::{ObjectRef, SubjectRef, Tuple, TupleKey};
 use super::tuples::{TooManyNames, Tuples};
 pub use bound::Bound;
 pub use expand::{Expansion, Leaf};
+pub(crate) use list_objects::Targets;
 pub use list_users::{FoundUser, UserFilter};
 
 /// How far a question may go.
@@ -53,6 +55,20 @@ pub enum GraphError {
     UnknownRelation { type_name: String, relation: String },
     #[error(transparent)]
     TooManyNames(#[from] TooManyNames),
+}
+
+impl GraphError {
+    /// Whether a bound was hit; a larger one might give an answer.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        match self {
+            Self::TooDeep { .. } | Self::TooMuchWork { .. } | Self::TooManyNames(_) => true,
+            Self::MissingParameters { .. }
+            | Self::ConditionFailed { .. }
+            | Self::UnknownType(_)
+            | Self::UnknownRelation { .. } => false,
+        }
+    }
 }
 
 /// What holds for one request only.
@@ -121,7 +137,7 @@ impl<'a> Relations<'a> {
         Ok(Self { model: self.model, tuples, bound })
     }
 
-    fn relation(&self, type_name: &str, relation: &str) -> Result<super::rules::RelationId, GraphError> {
+    fn relation(&self, type_name: &str, relation: &str) -> Result<RelationId, GraphError> {
         if !self.model.has_type(type_name) {
             return Err(GraphError::UnknownType(type_name.to_owned()));
         }
@@ -176,7 +192,28 @@ impl<'a> Relations<'a> {
         found: &mut dyn FnMut(ObjectRef) -> bool,
     ) -> Result<Ended, GraphError> {
         let relation = self.relation(type_name, relation)?;
-        list_objects::list(self, relation, subject, asking, found)
+        self.each_target(&Targets::new(self.model, vec![relation]), subject, asking, found)
+    }
+
+    /// The objects to which a subject has one of several relations, each once, as it is found.
+    pub(crate) fn each_target(
+        &self,
+        targets: &Targets,
+        subject: &SubjectRef,
+        asking: &Asking<'_>,
+        found: &mut dyn FnMut(ObjectRef) -> bool,
+    ) -> Result<Ended, GraphError> {
+        list_objects::list(self, targets, subject, asking, found)
+    }
+
+    /// The objects that tuples name as subjects of a relation that is direct or computed.
+    pub(crate) fn direct_subjects(
+        &self,
+        object: &ObjectRef,
+        relation: RelationId,
+        asking: &Asking<'_>,
+    ) -> Result<Vec<ObjectRef>, GraphError> {
+        direct::subjects(self, object, relation, asking)
     }
 
     /// The subjects of one kind that have a relation to an object, at most `limit`.

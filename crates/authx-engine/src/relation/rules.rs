@@ -3,7 +3,7 @@
 mod compile;
 mod paths;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use smol_str::SmolStr;
 
@@ -203,6 +203,23 @@ impl RelationModel {
     #[must_use]
     pub fn has_type(&self, name: &str) -> bool {
         self.type_ids.contains_key(name)
+    }
+
+    pub(crate) fn type_name(&self, type_id: TypeId) -> Option<&SmolStr> {
+        self.model.types.get(usize::from(type_id)).map(|ty| &ty.name)
+    }
+
+    /// The names of a type's relations.
+    pub(crate) fn relations_of(&self, type_name: &str) -> impl Iterator<Item = &SmolStr> {
+        let rules = self.type_id(type_name).and_then(|id| self.types.get(usize::from(id)));
+        rules.into_iter().flat_map(|rules| rules.relations.keys())
+    }
+
+    /// The types whose objects a tuple may name as subjects, each or all.
+    pub(crate) fn subject_types(&self) -> BTreeSet<SmolStr> {
+        let restrictions = self.relations.iter().flat_map(|rules| &rules.restrictions);
+        let plain = restrictions.filter(|restriction| !matches!(restriction.kind, Kind::Userset(_)));
+        plain.filter_map(|restriction| self.type_name(restriction.type_id)).cloned().collect()
     }
 
     /// Whether the type has a relation of this name.

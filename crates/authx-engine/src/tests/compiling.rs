@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::world::{self, Dice};
 use crate::parse::parse_all;
 use crate::{
-    Check, CompileOptions, PolicySource, Problem, Release, SchemaSource, SchemaSyntax, TextLimits, split_policies,
+    Check, CompileOptions, PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Sources, TextLimits,
+    split_policies,
 };
 
 const SCHEMA: &str =
@@ -17,8 +18,13 @@ fn schema(text: &str) -> SchemaSource {
 
 fn compile(text: &str, base: Option<&Release>) -> Result<Release, Vec<Problem>> {
     let sources = split_policies(Some("f.cedar"), text);
-    Release::compile("r", Some(schema(SCHEMA)), &sources, &CompileOptions::default(), base)
-        .map(|compiled| compiled.release)
+    Release::compile(
+        "r",
+        Sources { schema: Some(schema(SCHEMA)), policies: &sources, ..Sources::default() },
+        &CompileOptions::default(),
+        base,
+    )
+    .map(|compiled| compiled.release)
 }
 
 /// (code, line, column) of every problem.
@@ -52,7 +58,13 @@ fn problems_stand_where_the_author_wrote_them() {
 #[test]
 fn schemas_are_refused_with_their_place() {
     let broken = |text: &str| {
-        Release::compile("r", Some(schema(text)), &[], &CompileOptions::default(), None).map(|c| c.release)
+        Release::compile(
+            "r",
+            Sources { schema: Some(schema(text)), policies: &[], ..Sources::default() },
+            &CompileOptions::default(),
+            None,
+        )
+        .map(|c| c.release)
     };
     assert_eq!(places(broken("entity User;\nentity Doc in [Folder];")), at("schema_invalid", 2, 16));
     assert_eq!(places(broken("entity User\nentity Doc;"))[0].0, "schema_invalid");
@@ -64,7 +76,12 @@ fn schemas_are_refused_with_their_place() {
 #[test]
 fn schemas_that_explode_are_refused() {
     let code = |text: &str| {
-        let found = Release::compile("r", Some(schema(text)), &[], &CompileOptions::default(), None);
+        let found = Release::compile(
+            "r",
+            Sources { schema: Some(schema(text)), policies: &[], ..Sources::default() },
+            &CompileOptions::default(),
+            None,
+        );
         found.err().and_then(|problems| problems.into_iter().next()).map(|p| p.code.into_owned())
     };
     let doubling = (1..40).fold(String::new(), |all, n| format!("{all}type T{n} = {{ a: T{0}, b: T{0} }};\n", n - 1));
@@ -127,11 +144,17 @@ fn unchanged_policies_are_shared() {
 fn a_policy_that_was_not_validated_is_lent_to_no_strict_release() {
     let text = "permit(principal, action, resource) when { resource.nothing };";
     let off = CompileOptions { validation: Check::Off, ..CompileOptions::default() };
-    let loose = Release::compile("r", Some(schema(SCHEMA)), &split_policies(None, text), &off, None).unwrap().release;
+    let loose = Release::compile(
+        "r",
+        Sources { schema: Some(schema(SCHEMA)), policies: &split_policies(None, text), ..Sources::default() },
+        &off,
+        None,
+    )
+    .unwrap()
+    .release;
     let strict = Release::compile(
         "r",
-        Some(schema(SCHEMA)),
-        &split_policies(None, text),
+        Sources { schema: Some(schema(SCHEMA)), policies: &split_policies(None, text), ..Sources::default() },
         &CompileOptions::default(),
         Some(&loose),
     );

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::world::{self, Dice};
 use crate::access::{AccessPaths, Node};
-use crate::decide::{Evaluation, combine, decide, evaluate};
+use crate::decide::{Evaluated, Evaluation, combine, decide, evaluate};
 use crate::error::DecideError;
 use crate::hierarchy::View;
 use crate::index::Facet;
@@ -18,8 +18,8 @@ use crate::policy::{Body, Policy};
 use crate::scan::PolicySource;
 use crate::schema::{SchemaSource, SchemaSyntax};
 use crate::{
-    AccessRequest, Change, Check, CompileOptions, Data, Decision, EntityInput, EntityUid, JsonObject, Limits,
-    LinkInput, PolicyErrors, PolicyId, Release, Settings, Snapshot, Validation, read_entity,
+    AccessRequest, Change, Check, CompileOptions, Data, DataRules, Decision, EntityInput, EntityUid, JsonObject,
+    Limits, LinkInput, PolicyErrors, PolicyId, Release, Settings, Snapshot, Sources, Validation, read_entity,
 };
 
 const SETS: u64 = 16_000;
@@ -59,7 +59,7 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
     let limits = Limits::default();
     let input = read_input(snapshot, request, &limits)?;
     let release = snapshot.release.as_deref().unwrap();
-    let view = View { data: &snapshot.data, overlay: &input.overlay, schema: release.schema() };
+    let view = View { data: &snapshot.data, overlay: &input.overlay, schema: release.schema(), graph: None };
     let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
     let known = |uid, forgotten: bool| if forgotten { Ok(Vec::new()) } else { view.ancestors(uid, limits.ancestors) };
     let of_principal = known(principal, bug == Bug::IndexKeyWithoutAncestors)?;
@@ -82,7 +82,7 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
     }
     let distorted: Vec<Policy> = found.iter().map(|policy| distort(bug, policy)).collect();
     let candidates: Vec<&Policy> = distorted.iter().collect();
-    let outcomes = evaluate(
+    let Evaluated { outcomes, .. } = evaluate(
         &candidates,
         &view,
         request,
@@ -116,6 +116,7 @@ fn distort(bug: Bug, policy: &Policy) -> Policy {
         forbids: body.forbids,
         condition: body.condition.clone(),
         access: AccessPaths { roots },
+        facts: policy.body.facts.clone(),
         advice: body.advice.clone(),
     };
     Policy {
@@ -167,7 +168,7 @@ fn world(dice: &mut Dice) -> World {
     }
     for row in &rows {
         let input: EntityInput = serde_json::from_value(row.clone()).unwrap();
-        data.apply(&Change::PutEntity(Arc::new(read_entity(&input, None, "").unwrap())));
+        data.apply(&Change::PutEntity(Arc::new(read_entity(&input, DataRules::default(), "").unwrap())));
     }
     let actions = world::ACTIONS.iter().map(|(name, groups)| {
         let parents: Vec<_> = groups.iter().map(|group| json!({"type": "Action", "id": group})).collect();
@@ -179,10 +180,19 @@ fn world(dice: &mut Dice) -> World {
     let options = CompileOptions { validation: Check::Off, threads: 1, ..CompileOptions::default() };
     // The schema is the same for every world: it is compiled once and lent.
     thread_local! {
-        static EMPTY: Release = Release::compile("0", Some(SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: world::SCHEMA.to_owned() }), &[], &CompileOptions::default(), None).unwrap().release;
+        static EMPTY: Release = Release::compile("0", Sources { schema: Some(SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: world::SCHEMA.to_owned() }), policies: &[], ..Sources::default() }, &CompileOptions::default(), None).unwrap().release;
     }
-    let release =
-        EMPTY.with(|empty| Release::compile("r", Some(schema), &sources, &options, Some(empty))).unwrap().release;
+    let release = EMPTY
+        .with(|empty| {
+            Release::compile(
+                "r",
+                Sources { schema: Some(schema), policies: &sources, ..Sources::default() },
+                &options,
+                Some(empty),
+            )
+        })
+        .unwrap()
+        .release;
     let policy_errors = if dice.chance(50) { PolicyErrors::Deny } else { PolicyErrors::Cedar };
     let settings = Settings { validation: Validation::Off, policy_errors, ..Settings::default() };
     World { snapshot: Snapshot::new(Some(Arc::new(release)), Arc::new(data), settings, 1), oracle, entities }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    AccessRequest, Change, Check, CompileOptions, Data, DecideError, Decision, EntityInput, Evaluation, Limits,
-    PolicyErrors, Release, RequestAttributes, SchemaSource, SchemaSyntax, Settings, Snapshot, Validation, decide,
-    parse_action, read_entity, split_policies,
+    AccessRequest, Change, Check, CompileOptions, Data, DataRules, DecideError, Decision, EntityInput, Evaluation,
+    Limits, PolicyErrors, Release, RequestAttributes, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources,
+    Validation, decide, parse_action, read_entity, split_policies,
 };
 
 const SCHEMA: &str = r#"
@@ -38,8 +38,14 @@ impl Store {
         let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: self.schema.to_owned() };
         let validation = if self.settings.validation == Validation::Strict { Check::Strict } else { Check::Off };
         let options = CompileOptions { validation, ..CompileOptions::default() };
-        let release =
-            Release::compile("r", Some(schema), &split_policies(None, self.policies), &options, None).unwrap().release;
+        let release = Release::compile(
+            "r",
+            Sources { schema: Some(schema), policies: &split_policies(None, self.policies), ..Sources::default() },
+            &options,
+            None,
+        )
+        .unwrap()
+        .release;
         let mut data = Data::default();
         for entity in [
             json!({"uid": "User:ann", "attrs": {"level": 5}, "parents": ["Team:core"], "tags": {"site": "oslo"}}),
@@ -47,7 +53,7 @@ impl Store {
             json!({"uid": "Doc:plan", "attrs": {"owner": {"__entity": {"type": "User", "id": "ann"}}}}),
         ] {
             let input: EntityInput = serde_json::from_value(entity).unwrap();
-            data.apply(&Change::PutEntity(Arc::new(read_entity(&input, None, "").unwrap())));
+            data.apply(&Change::PutEntity(Arc::new(read_entity(&input, DataRules::default(), "").unwrap())));
         }
         Snapshot::new(Some(Arc::new(release)), Arc::new(data), self.settings, 7)
     }
@@ -206,7 +212,7 @@ fn too_many_ancestors_fail_the_request() {
         .map(|i| {
             let input = json!({"uid": format!("Team:{i}"), "parents": [format!("Team:{}", i + 1)]});
             let input: EntityInput = serde_json::from_value(input).unwrap();
-            Change::PutEntity(Arc::new(read_entity(&input, None, "").unwrap()))
+            Change::PutEntity(Arc::new(read_entity(&input, DataRules::default(), "").unwrap()))
         })
         .collect();
     snapshot = snapshot.with_changes(&chain);

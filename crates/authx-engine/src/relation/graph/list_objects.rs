@@ -16,37 +16,56 @@ use crate::relation::tuple::{ObjectRef, SubjectRef};
 /// What the subject has, as far as is known.
 type Claim = (Node, RelationId);
 
+/// Relations whose objects are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    relations: Vec<RelationId>,
+    /// By relation: whether a target can follow from it.
+    useful: Vec<bool>,
+}
+
+impl Targets {
+    pub(crate) fn new(model: &RelationModel, relations: Vec<RelationId>) -> Self {
+        let useful = useful(model, &relations);
+        Self { relations, useful }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.relations.is_empty()
+    }
+
+    fn is_useful(&self, relation: RelationId) -> bool {
+        self.useful.get(usize::from(relation)).copied().unwrap_or(false)
+    }
+}
+
 struct Backward<'a, 'c> {
     check: &'c mut Check<'a>,
-    target: RelationId,
-    /// By relation: whether it can lead to the target.
-    useful: Vec<bool>,
+    targets: &'c Targets,
     /// True: certain.
     claims: HashMap<Claim, bool, RandomState>,
     queue: Vec<Claim>,
     /// Takes what is certain, as it is found; says whether to go on.
     tell: &'c mut dyn FnMut(ObjectRef) -> bool,
     stopped: bool,
-    /// Objects that were found once, and must be checked.
-    doubtful: Vec<Node>,
+    /// Claims that were found once, and must be checked.
+    doubtful: Vec<Claim>,
     told: HashSet<Node, RandomState>,
 }
 
-/// Lists; `found` says whether to go on.
+/// Lists the objects to which the subject has one of the targets; `found` says whether to go on.
 pub(super) fn list(
     relations: &Relations<'_>,
-    target: RelationId,
+    targets: &Targets,
     subject: &SubjectRef,
     asking: &Asking<'_>,
     found: &mut dyn FnMut(ObjectRef) -> bool,
 ) -> Result<Ended, GraphError> {
     let cut = Ended { complete: false, failed: None };
     let mut check = Check::new(relations, asking, subject, None, false);
-    let useful = useful(relations.model, target);
     let mut backward = Backward {
         check: &mut check,
-        target,
-        useful,
+        targets,
         claims: HashMap::default(),
         queue: Vec::new(),
         tell: &mut *found,
@@ -74,7 +93,7 @@ pub(super) fn list(
     let (mut failure, failed) = split(check.walk.take_failure());
     let mut verify = Check::new(relations, asking, subject, None, false);
     verify.walk.spend(spent);
-    for node in doubtful {
+    for (node, target) in doubtful {
         if told.contains(&node) {
             continue;
         }
@@ -85,9 +104,11 @@ pub(super) fn list(
         }
     }
     // A subject that no tuple names still has what is its own.
-    if let Some(own) = own_object(relations, target, subject).filter(|own| relations.tuples.node(own).is_none()) {
+    for target in &targets.relations {
+        let own = own_object(relations, *target, subject).filter(|own| relations.tuples.node(own).is_none());
+        let Some(own) = own else { continue };
         let mut own_check = Check::new(relations, asking, subject, Some(&own), false);
-        if own_check.run(&own, target)? && !found(own) {
+        if own_check.run(&own, *target)? && !found(own) {
             return Ok(cut);
         }
     }
@@ -112,10 +133,10 @@ fn own_object(relations: &Relations<'_>, target: RelationId, subject: &SubjectRe
     (subject.relation.is_some() && rules.type_id == type_id).then(|| subject.object.clone())
 }
 
-/// The relations from which the target can follow.
-fn useful(model: &RelationModel, target: RelationId) -> Vec<bool> {
+/// The relations from which one of the targets can follow.
+fn useful(model: &RelationModel, targets: &[RelationId]) -> Vec<bool> {
     let mut useful = vec![false; model.relations.len()];
-    let mut queue = vec![target];
+    let mut queue = targets.to_vec();
     while let Some(relation) = queue.pop() {
         let Some(seen) = useful.get_mut(usize::from(relation)) else { continue };
         if std::mem::replace(seen, true) {
@@ -162,7 +183,7 @@ impl Backward<'_, '_> {
     }
 
     fn claim(&mut self, claim: Claim, certain: bool) {
-        if !self.useful.get(usize::from(claim.1)).copied().unwrap_or(false) {
+        if !self.targets.is_useful(claim.1) {
             return;
         }
         let known = self.claims.get(&claim).copied();
@@ -171,9 +192,9 @@ impl Backward<'_, '_> {
         }
         self.claims.insert(claim, certain);
         self.queue.push(claim);
-        if claim.1 == self.target {
+        if self.targets.relations.contains(&claim.1) {
             if !certain {
-                self.doubtful.push(claim.0);
+                self.doubtful.push(claim);
             } else if self.told.insert(claim.0) {
                 let object = self.check.walk.tuples.object(claim.0);
                 self.stopped = self.stopped || !(self.tell)(object);
@@ -198,7 +219,7 @@ impl Backward<'_, '_> {
     }
 
     fn by_tuple(&mut self, object: Node, relation: RelationId, edge: Edge) {
-        if !self.useful.get(usize::from(relation)).copied().unwrap_or(false) {
+        if !self.targets.is_useful(relation) {
             return;
         }
         let Some(rules) = self.check.walk.rules(relation) else { return };
@@ -214,7 +235,7 @@ impl Backward<'_, '_> {
         let Some(rules) = self.check.walk.rules(relation) else { return };
         let tuples = self.check.walk.tuples;
         for lead in &rules.leads {
-            if !self.useful.get(usize::from(lead.to)).copied().unwrap_or(false) {
+            if !self.targets.is_useful(lead.to) {
                 continue;
             }
             // A relation may lead to as many others as the model has.

@@ -1,0 +1,289 @@
+//! Linking: which types of the schema are which types of the relation model.
+//!
+//! A link is written into the schema: `@rebac` or `@rebac("document")` on an entity type, `@members("member")` on one
+//! whose members a relation tells, `@parents("parent")` on one whose containers a relation tells. From schema and model
+//! follows the effective schema, which policies are validated against. Without a linked type nothing here applies.
+
+mod declared;
+mod effective;
+mod facts;
+mod graph;
+mod ids;
+mod reserved;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use smol_str::SmolStr;
+
+use crate::cedar::{Eid, EntityType, EntityUID, FromNormalizedStr as _, Name};
+use crate::problem::Problem;
+use crate::relation::{Kind, RelationId, RelationModel, Rule, Targets};
+use crate::scan::TextLimits;
+use crate::schema::{Schema, SchemaSource, SchemaSyntax};
+use crate::scope::{Scope, Side, Target};
+
+pub(crate) use declared::{DeclaredLink, declared_links, declared_name};
+pub(crate) use facts::{Fact, Path, Refused, Step, compile as compile_facts};
+pub(crate) use graph::{EntityGraph, GraphFailure};
+pub(crate) use reserved::{is_reserved_type, uid_problem};
+
+/// The links of a schema to a model, and the schema that follows from both.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub(crate) linking: Linking,
+    pub(crate) effective: Schema,
+}
+
+/// Linked types, by either name.
+#[derive(Debug)]
+pub(crate) struct Linking {
+    types: HashMap<EntityType, LinkedType>,
+    by_model: HashMap<SmolStr, EntityType>,
+    /// The relations that tell members.
+    members: Targets,
+    /// Relations of linked types, with the types that have them.
+    relations: BTreeMap<SmolStr, Vec<SmolStr>>,
+    /// By declared name: what the effective schema adds to a type's parents.
+    parents: BTreeMap<String, BTreeSet<String>>,
+    /// The types of the model that may be subjects.
+    subjects: BTreeSet<SmolStr>,
+    hidden: EntityUID,
+}
+
+/// An entity type that is a type of the model.
+#[derive(Debug)]
+struct LinkedType {
+    model_type: SmolStr,
+    /// The relation whose subjects are its containers.
+    containers: Option<RelationId>,
+}
+
+/// What the effective schema adds to one type.
+pub(crate) struct Additions<'a> {
+    pub(crate) relations: Vec<&'a str>,
+    pub(crate) parents: Vec<String>,
+}
+
+impl Linked {
+    /// Links a schema to a model; `None` when the schema has no linked type.
+    ///
+    /// # Errors
+    /// Every link that has no meaning, and what makes the effective schema impossible.
+    pub(crate) fn new(
+        schema: &Schema,
+        model: Option<&RelationModel>,
+        limits: &TextLimits,
+    ) -> Result<Option<Self>, Vec<Problem>> {
+        if schema.declared.is_empty() {
+            return Ok(None);
+        }
+        let at = |name: &str, message: String| schema.problem_at(name, "invalid_link", message);
+        let Some(model) = model else {
+            let first = schema.declared.first().map(|link| link.name.as_str()).unwrap_or_default();
+            let message = format!("`{first}` is linked to a relation model, and the release has none");
+            return Err(vec![at(first, message).with_hint("apply the model together with the schema")]);
+        };
+        let linking = Linking::new(&schema.declared, model)
+            .map_err(|found| found.into_iter().map(|(name, message)| at(&name, message)).collect::<Vec<_>>())?;
+        let json = schema.json().unwrap_or_default();
+        if let Some(reserved) = declared::reserved_name(&json) {
+            let message = format!("`{reserved}` is reserved where types are linked to a relation model");
+            return Err(vec![schema.problem_at(&reserved, "reserved_name", message)]);
+        }
+        let text = effective::effective(json, &linking)
+            .map_err(|found| vec![at(&found.type_name, format!("`{}`: {}", found.type_name, found.message))])?
+            .to_string();
+        let source = SchemaSource { syntax: SchemaSyntax::Json, file: schema.source().file.clone(), text };
+        let (effective, _) = Schema::compile(source, limits)?;
+        Ok(Some(Self { linking, effective }))
+    }
+}
+
+impl Linking {
+    fn new(declared: &[DeclaredLink], model: &RelationModel) -> Result<Self, Vec<(String, String)>> {
+        let mut problems = Vec::new();
+        let mut linked: Vec<(&DeclaredLink, EntityType, SmolStr)> = Vec::new();
+        let mut by_model: HashMap<SmolStr, EntityType> = HashMap::new();
+        for link in declared {
+            match link.resolved(model) {
+                Ok((ty, model_type)) => {
+                    if let Some(other) = by_model.insert(model_type.clone(), ty.clone()) {
+                        let message = format!("`{}` and `{other}` are both linked to `{model_type}`", link.name);
+                        problems.push((link.name.clone(), message));
+                    }
+                    linked.push((link, ty, model_type));
+                }
+                Err(message) => problems.push((link.name.clone(), message)),
+            }
+        }
+        let mut types = HashMap::new();
+        let mut parents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut members = Vec::new();
+        let mut relations: BTreeMap<SmolStr, Vec<SmolStr>> = BTreeMap::new();
+        for (link, ty, model_type) in &linked {
+            let find = |relation: &str| {
+                let unknown =
+                    || format!("`{}`: type `{model_type}` of the model has no relation `{relation}`", link.name);
+                model.relation(model_type, relation).ok_or_else(unknown)
+            };
+            let mut containers = None;
+            let told: Result<(), String> = (|| {
+                if let Some(name) = &link.members {
+                    let relation = find(name)?;
+                    let who = member_types(model, relation).map_err(|why| format!("@members(\"{name}\"): {why}"))?;
+                    for member in who.iter().filter_map(|member| by_model.get(member)) {
+                        parents.entry(member.to_string()).or_default().insert(link.name.clone());
+                    }
+                    members.push(relation);
+                }
+                if let Some(name) = &link.parents {
+                    let relation = find(name)?;
+                    let what =
+                        container_types(model, relation).map_err(|why| format!("@parents(\"{name}\"): {why}"))?;
+                    for container in what.iter().filter_map(|container| by_model.get(container)) {
+                        parents.entry(link.name.clone()).or_default().insert(container.to_string());
+                    }
+                    containers = Some(relation);
+                }
+                Ok(())
+            })();
+            problems.extend(told.err().map(|message| (link.name.clone(), message)));
+            for relation in model.relations_of(model_type) {
+                relations.entry(relation.clone()).or_default().push(model_type.clone());
+            }
+            types.insert(ty.clone(), LinkedType { model_type: model_type.clone(), containers });
+        }
+        let Ok(hidden) = Name::from_normalized_str("AuthX::Facts") else {
+            return Err(vec![(String::new(), "the name of facts cannot be read".to_owned())]);
+        };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            types,
+            by_model,
+            members: Targets::new(model, members),
+            relations,
+            parents,
+            subjects: model.subject_types(),
+            hidden: EntityUID::from_components(hidden.into(), Eid::new("of this request"), None),
+        })
+    }
+
+    /// Whether a type is linked.
+    pub(crate) fn has(&self, ty: &EntityType) -> bool {
+        self.types.contains_key(ty)
+    }
+
+    /// The entity whose attributes are the facts of a request.
+    pub(crate) fn hidden(&self) -> &EntityUID {
+        &self.hidden
+    }
+
+    /// Whether a head names only what policies may name.
+    ///
+    /// # Errors
+    /// The name that they may not.
+    pub(crate) fn check_scope(&self, scope: &Scope) -> Result<(), Refused> {
+        for side in [&scope.principal, &scope.resource] {
+            let of_type = match side {
+                Side::Is(ty) | Side::IsIn(ty, _) => Some(ty),
+                Side::Any | Side::Eq(_) | Side::In(_) => None,
+            };
+            let of_target = match side.target() {
+                Some(Target::Literal(uid)) => Some(uid.entity_type()),
+                Some(Target::Slot) | None => None,
+            };
+            for ty in of_type.into_iter().chain(of_target) {
+                if is_reserved_type(ty) {
+                    return Err(Refused::reserved(&ty.to_string(), None));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn has_relation(&self, relation: &str) -> bool {
+        self.relations.contains_key(relation)
+    }
+
+    fn relations_told(&self) -> String {
+        let told = self.relations.iter().map(|(relation, types)| format!("{relation} ({})", types.join(", ")));
+        format!("there are: {}", told.collect::<Vec<_>>().join(", "))
+    }
+
+    /// What the effective schema adds to a type; nothing to one that is not linked.
+    fn additions(&self, name: &str) -> Option<Additions<'_>> {
+        let ty = EntityType::from(Name::from_normalized_str(name).ok()?);
+        let linked = self.types.get(&ty)?;
+        let has = |types: &Vec<SmolStr>| types.contains(&linked.model_type);
+        let relations = self.relations.iter().filter(|(_, types)| has(types)).map(|(name, _)| name.as_str());
+        let mut parents: Vec<String> = self.parents.get(name).into_iter().flatten().cloned().collect();
+        if self.subjects.contains(&linked.model_type) {
+            parents.push(format!("{}::Userset", facts::NAMESPACE));
+        }
+        Some(Additions { relations: relations.collect(), parents })
+    }
+}
+
+/// The types of which a relation has members, with those of the usersets that it names.
+fn member_types(model: &RelationModel, relation: RelationId) -> Result<BTreeSet<SmolStr>, String> {
+    let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![relation]);
+    while let Some(relation) = open.pop() {
+        if !seen.insert(relation) {
+            continue;
+        }
+        open.extend(direct_or_computed(model, relation)?);
+        let Some(rules) = model.rules(relation) else { continue };
+        for restriction in &rules.restrictions {
+            if restriction.condition.is_some() {
+                return Err(format!("relation `{}` has a condition, which membership cannot have", rules.name));
+            }
+            match restriction.kind {
+                Kind::Object | Kind::Wildcard => found.extend(model.type_name(restriction.type_id).cloned()),
+                Kind::Userset(of) => open.push(of),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The types of which a relation has containers.
+fn container_types(model: &RelationModel, relation: RelationId) -> Result<BTreeSet<SmolStr>, String> {
+    let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![relation]);
+    while let Some(relation) = open.pop() {
+        if !seen.insert(relation) {
+            continue;
+        }
+        open.extend(direct_or_computed(model, relation)?);
+        let Some(rules) = model.rules(relation) else { continue };
+        for restriction in &rules.restrictions {
+            if restriction.kind != Kind::Object {
+                return Err(format!("relation `{}` takes usersets or wildcards, which contain nothing", rules.name));
+            }
+            found.extend(model.type_name(restriction.type_id).cloned());
+        }
+    }
+    Ok(found)
+}
+
+/// The relations that one is computed from; an error when it comes about in any other way but by its tuples.
+fn direct_or_computed(model: &RelationModel, relation: RelationId) -> Result<Vec<RelationId>, String> {
+    fn collect(rule: &Rule, into: &mut Vec<RelationId>) -> bool {
+        match rule {
+            Rule::This => true,
+            Rule::Computed(other) => {
+                into.push(*other);
+                true
+            }
+            Rule::Union(rules) => rules.iter().all(|rule| collect(rule, into)),
+            Rule::From(_) | Rule::Intersection(_) | Rule::Difference(..) => false,
+        }
+    }
+    let Some(rules) = model.rules(relation) else { return Ok(Vec::new()) };
+    let mut computed = Vec::new();
+    if collect(&rules.rule, &mut computed) {
+        return Ok(computed);
+    }
+    Err(format!("relation `{}` has `from`, `and` or `but not`; it must be direct or computed", rules.name))
+}
