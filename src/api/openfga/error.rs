@@ -230,6 +230,7 @@ impl From<GraphError> for FgaError {
                 FgaCode::ResolutionTooComplex,
                 "Authorization Model resolution required too many rewrite rules to be resolved. Check your authorization model for infinite recursion or too much nesting",
             ),
+            GraphError::TooManyLeaves { .. } => Self::new(FgaCode::ResolutionTooComplex, error.to_string()),
             GraphError::MissingParameters { condition, tuple, parameters } => Self::invalid(format!(
                 "failed to evaluate relationship condition: '{condition}' - tuple '{tuple}' is missing context parameters '[{}]'",
                 parameters.join(" ")

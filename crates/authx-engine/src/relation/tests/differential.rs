@@ -10,7 +10,7 @@ use crate::relation::{
     Asking, Bound, GraphError, GraphLimits, RelationModel, Relations, Tuples, TuplesBuilder, UserFilter,
 };
 
-const FREE: GraphLimits = GraphLimits { depth: 10_000, steps: 20_000 };
+const FREE: GraphLimits = GraphLimits { depth: 10_000, steps: 20_000, leaves: 1_000 };
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -149,7 +149,7 @@ fn checked(
         }
     }
     // With tight bounds an answer is the right one or none.
-    for limits in [GraphLimits { depth: 2, steps: 20_000 }, GraphLimits { depth: 100, steps: 6 }] {
+    for limits in [GraphLimits { depth: 2, ..FREE }, GraphLimits { steps: 6, ..FREE }] {
         if let Ok(checked) = relations.check(key, &Asking { limits, ..*asking }, false)
             && !expected.admits(Ok(checked.allowed))
         {

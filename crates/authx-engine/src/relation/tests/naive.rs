@@ -176,7 +176,7 @@ impl<'a> Naive<'a> {
         }
         let Some(condition) = &tuple.condition else { return True };
         let definition = self.model.conditions.iter().find(|c| c.name == condition.name).unwrap();
-        match CompiledCondition::compile(definition).unwrap().evaluate(self.context, &condition.context, MAX_COST) {
+        match CompiledCondition::compile(definition).unwrap().evaluate(self.context, &condition.context, MAX_COST).outcome {
             Outcome::True => True,
             Outcome::False => False,
             Outcome::Missing(_) | Outcome::Failed(_) => self.failing,
