@@ -81,7 +81,11 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         ancestors: config.limits.ancestors,
         request_entities: config.limits.request_entities,
         reached_entities: config.limits.reached_entities,
-        graph: GraphLimits { depth: config.limits.relation_depth, steps: config.limits.relation_steps },
+        graph: GraphLimits {
+            depth: config.limits.relation_depth,
+            steps: config.limits.relation_steps,
+            ..GraphLimits::default()
+        },
         ..Limits::default()
     };
     let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);

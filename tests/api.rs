@@ -14,6 +14,8 @@ mod support;
 mod authentication;
 #[path = "api/bad_input.rs"]
 mod bad_input;
+#[path = "api/batch.rs"]
+mod batch;
 #[path = "api/command_line.rs"]
 mod command_line;
 #[path = "api/conventions.rs"]
@@ -24,6 +26,8 @@ mod entities;
 mod isolation;
 #[path = "api/openfga.rs"]
 mod openfga;
+#[path = "api/openfga_refusals.rs"]
+mod openfga_refusals;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/paging.rs"]

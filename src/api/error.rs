@@ -442,7 +442,7 @@ impl From<GraphError> for ApiError {
             Self::with(Code::InvalidInput, message.clone(), [item])
         };
         match error {
-            GraphError::TooDeep { .. } | GraphError::TooMuchWork { .. } => {
+            GraphError::TooDeep { .. } | GraphError::TooMuchWork { .. } | GraphError::TooManyLeaves { .. } => {
                 Self::new(Code::EvaluationLimitExceeded, message)
             }
             GraphError::MissingParameters { .. } => found(Some("/context"), "missing_context"),

@@ -9,10 +9,11 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpResponse, ResponseError as _, web};
 use metrics::Histogram;
 
 use crate::api::error::{ApiError, Code};
+use crate::api::openfga::error::{FgaError, is_path};
 use crate::clock::Clock;
 
 /// How long a request may take, body included.
@@ -29,11 +30,12 @@ pub async fn track(
     let started = Instant::now();
     let limit = request.app_data::<web::Data<TimeLimit>>().map_or(Duration::from_secs(30), |limit| limit.0);
     let id = request_id(&request);
+    let of_openfga = is_path(request.path());
     let answered = tokio::time::timeout(limit, next.call(request)).await;
     let mut response = match answered {
         Ok(Ok(response)) => response.map_into_boxed_body(),
         Ok(Err(error)) => return Err(error),
-        Err(_) => return Err(timed_out(&id)),
+        Err(_) => return Err(timed_out(&id, of_openfga)),
     };
     if let Some(error) = response.response().error().and_then(|error| error.as_error::<ApiError>()) {
         let text = id.to_str().map(str::to_owned).ok();
@@ -46,8 +48,13 @@ pub async fn track(
 }
 
 /// The answer to a request that took too long, which is given without the request itself.
-fn timed_out(id: &HeaderValue) -> Error {
+fn timed_out(id: &HeaderValue, of_openfga: bool) -> Error {
     let error = ApiError::new(Code::RequestTimeout, "");
+    if of_openfga {
+        let mut response = FgaError::from(error).error_response();
+        response.headers_mut().insert(REQUEST_ID.clone(), id.clone());
+        return InternalError::from_response("", response).into();
+    }
     let mut response = HttpResponse::build(error.code.status());
     response.insert_header((REQUEST_ID.clone(), id.clone())).content_type("application/problem+json");
     let response = response.json(error.body(id.to_str().map(str::to_owned).ok()));

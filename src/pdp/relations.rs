@@ -84,7 +84,8 @@ impl Pdp {
         let (current, warning) = self.current(store, consistency).await?;
         let (model, relations) = active(&current)?;
         refuse(object_problems(model, object, relation))?;
-        let expansion = relations.expand(object, relation, self.clock.now().as_millis())?;
+        let asking = Asking { context: &Map::new(), now: self.clock.now().as_millis(), limits: GraphLimits::default() };
+        let expansion = relations.expand(object, relation, &asking)?;
         Ok(told(&current, expansion, warning))
     }
 }

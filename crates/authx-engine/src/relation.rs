@@ -41,7 +41,7 @@ mod graph;
 mod tests;
 
 pub use codes::CODES;
-pub use condition::{CompiledCondition, MAX_COST, Outcome};
+pub use condition::{CompiledCondition, Evaluated, MAX_COST, Outcome};
 pub use from_json::model_from_json;
 pub(crate) use graph::Targets;
 pub use graph::{

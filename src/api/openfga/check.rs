@@ -132,7 +132,7 @@ pub async fn expand(
         return Err(FgaError::invalid(format!("relation '{}#{relation}' not found", of.type_name)));
     }
     let contextual = asked.contextual(&TupleKeys::list(body.contextual_tuples))?;
-    let root = asked.ask(&contextual, None, |relations, asking| relations.expand(&of, &relation, asking.now))?;
+    let root = asked.ask(&contextual, None, |relations, asking| relations.expand(&of, &relation, asking))?;
     let mut response = HttpResponse::Ok();
     asked.headers(&mut response);
     Ok(response.json(json!({"tree": {"root": node(&root)}})))

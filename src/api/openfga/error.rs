@@ -231,6 +231,7 @@ impl From<GraphError> for FgaError {
                 FgaCode::ResolutionTooComplex,
                 "Authorization Model resolution required too many rewrite rules to be resolved. Check your authorization model for infinite recursion or too much nesting",
             ),
+            GraphError::TooManyLeaves { .. } => Self::new(FgaCode::ResolutionTooComplex, error.to_string()),
             GraphError::MissingParameters { condition, tuple, parameters } => Self::invalid(format!(
                 "failed to evaluate relationship condition: '{condition}' - tuple '{tuple}' is missing context parameters '[{}]'",
                 parameters.join(" ")
@@ -277,7 +278,33 @@ where
     }
 }
 
+/// Whether errors of a path are told in OpenFGA's words.
+#[must_use]
+pub fn is_path(path: &str) -> bool {
+    path.strip_prefix("/stores").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// A path that OpenFGA does not have.
 pub async fn undefined() -> Result<HttpResponse, FgaError> {
     Err(FgaError::new(FgaCode::UndefinedEndpoint, "Not Found"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no test provokes over HTTP: it takes thousands of writes at once, or a fault.
+    #[test]
+    fn rare_errors_have_their_codes_and_tell_no_details() {
+        for (error, code, status) in [
+            (FgaError::from(PapError::Busy), "throttled_timeout_error", 422),
+            (FgaError::from(PapError::OutcomeUnknown), "deadline_exceeded", 500),
+            (FgaError::from(ApiError::new(Code::StorageUnavailable, "")), "deadline_exceeded", 500),
+            (FgaError::from(PapError::Interrupted), "internal_error", 500),
+            (FgaError::from(ApiError::new(Code::Internal, "a secret")), "internal_error", 500),
+        ] {
+            assert_eq!((error.code.row().1, error.status_code().as_u16()), (code, status), "{error}");
+            assert!(!error.message.is_empty() && !error.message.contains("secret"), "{error}");
+        }
+    }
 }

@@ -64,6 +64,13 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// An outcome and what it cost, in steps of an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    pub outcome: Outcome,
+    pub cost: u64,
+}
+
 impl CompiledCondition {
     /// Parses the expression and checks its names and types.
     ///
@@ -117,25 +124,27 @@ impl CompiledCondition {
         request_context: &Map<String, Json>,
         tuple_context: &Map<String, Json>,
         max_cost: u64,
-    ) -> Outcome {
-        match self.decide(request_context, tuple_context, Meter::new(max_cost)) {
-            Ok(outcome) => outcome,
-            Err(Fault::OverBudget) => Outcome::Failed(format!("the evaluation takes more than {max_cost} steps")),
-            Err(Fault::Failed(message)) => Outcome::Failed(message),
-        }
+    ) -> Evaluated {
+        let mut meter = Meter::new(max_cost);
+        let (outcome, left) = match self.decide(request_context, tuple_context, &mut meter) {
+            Ok(outcome) => (outcome, meter.left()),
+            Err(Fault::OverBudget) => (Outcome::Failed(format!("the evaluation takes more than {max_cost} steps")), 0),
+            Err(Fault::Failed(message)) => (Outcome::Failed(message), meter.left()),
+        };
+        Evaluated { outcome, cost: max_cost - left }
     }
 
     fn decide(
         &self,
         request_context: &Map<String, Json>,
         tuple_context: &Map<String, Json>,
-        mut meter: Meter,
+        meter: &mut Meter,
     ) -> Result<Outcome, Fault> {
         let mut values = Vec::with_capacity(self.parameters.len());
         let mut missing = Vec::new();
         for (name, kind) in &self.parameters {
             match tuple_context.get(name.as_str()).or_else(|| request_context.get(name.as_str())) {
-                Some(json) => values.push(parameter(name, json, kind, &mut meter)?),
+                Some(json) => values.push(parameter(name, json, kind, meter)?),
                 None => missing.push(name.clone()),
             }
         }

@@ -28,13 +28,15 @@ pub use list_users::{FoundUser, UserFilter};
 pub struct GraphLimits {
     /// Steps from one object to another on the way to an answer.
     pub depth: u32,
-    /// Tuples and relations looked at.
+    /// Tuples, relations and operands looked at; ten steps of a condition are one.
     pub steps: u64,
+    /// Parts of an expansion, and subjects in them.
+    pub leaves: u64,
 }
 
 impl Default for GraphLimits {
     fn default() -> Self {
-        Self { depth: 25, steps: 500_000 }
+        Self { depth: 25, steps: 500_000, leaves: 100_000 }
     }
 }
 
@@ -45,6 +47,8 @@ pub enum GraphError {
     TooDeep { limit: u32 },
     #[error("the question takes more than {limit} steps of work")]
     TooMuchWork { limit: u64 },
+    #[error("the expansion has more than {limit} parts and subjects: list the users instead")]
+    TooManyLeaves { limit: u64 },
     #[error("condition `{condition}` of tuple `{tuple}` misses context parameters: {}", parameters.join(", "))]
     MissingParameters { condition: String, tuple: String, parameters: Vec<String> },
     #[error("condition `{condition}` of tuple `{tuple}` failed: {problem}")]
@@ -235,9 +239,9 @@ impl<'a> Relations<'a> {
     /// One level of who has a relation to an object: the rewrite with the tuples in it, unevaluated.
     ///
     /// # Errors
-    /// When the model lacks the type or the relation.
-    pub fn expand(&self, object: &ObjectRef, relation: &str, now: i64) -> Result<Expansion, GraphError> {
+    /// When the model lacks the type or the relation, or the expansion is too large.
+    pub fn expand(&self, object: &ObjectRef, relation: &str, asking: &Asking<'_>) -> Result<Expansion, GraphError> {
         let relation = self.relation(&object.type_name, relation)?;
-        Ok(expand::expand(self, object, relation, now))
+        expand::expand(self, object, relation, asking)
     }
 }

@@ -57,6 +57,7 @@ pub(crate) struct RelationRules {
     pub(crate) type_id: TypeId,
     pub(crate) name: SmolStr,
     pub(crate) rule: Rule,
+    /// In order, so that one is found among thousands.
     pub(crate) restrictions: Vec<Restriction>,
     /// The usersets among the restrictions, each once whatever its conditions.
     pub(crate) usersets: Vec<(RelationId, TypeId)>,
@@ -65,6 +66,8 @@ pub(crate) struct RelationRules {
     /// Where a subject of this relation may be named: every operand of an intersection, because what comes from one may
     /// be everyone and is named by another.
     pub(crate) ways: Vec<Source>,
+    /// Whether a tuple of its own is a source, and a certain one.
+    pub(crate) this: Option<bool>,
     /// Where a subject of this relation leads: the relations that have it among their sources.
     pub(crate) leads: Vec<Lead>,
     /// Only tuples with plain objects and wildcards: no question about it asks another.
@@ -86,7 +89,7 @@ pub(crate) enum Rule {
 }
 
 /// `computed from tupleset`, by the type of the object that the tupleset names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct From {
     pub(crate) tupleset: RelationId,
     pub(crate) computed: SmolStr,
@@ -99,15 +102,28 @@ impl From {
     }
 }
 
+impl RelationRules {
+    /// Whether such a subject may stand in a tuple, with whatever condition.
+    pub(crate) fn allows(&self, type_id: TypeId, kind: Kind) -> bool {
+        let from = self.restrictions.partition_point(|r| (r.type_id, r.kind) < (type_id, kind));
+        self.restrictions.get(from).is_some_and(|r| r.type_id == type_id && r.kind == kind)
+    }
+
+    /// Whether such a subject may stand in a tuple with this condition, or with none.
+    pub(crate) fn admits(&self, type_id: TypeId, kind: Kind, condition: Option<ConditionId>) -> bool {
+        self.restrictions.binary_search(&Restriction { type_id, kind, condition }).is_ok()
+    }
+}
+
 /// What may stand as the subject of a tuple.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Restriction {
     pub(crate) type_id: TypeId,
     pub(crate) kind: Kind,
     pub(crate) condition: Option<ConditionId>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Object,
     Wildcard,
@@ -121,7 +137,7 @@ pub(crate) struct Source {
     pub(crate) certain: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Way {
     This,
     Computed(RelationId),

@@ -12,4 +12,5 @@ mod scenarios;
 mod storage;
 mod tuple_text;
 mod undetermined;
+mod work;
 mod world;

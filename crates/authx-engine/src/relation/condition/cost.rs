@@ -24,6 +24,10 @@ impl Meter {
         Self { left: budget }
     }
 
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Called before the work, so that nothing large is made first.
     pub(super) fn spend(&mut self, cost: usize) -> Result<(), Fault> {
         let cost = u64::try_from(cost).unwrap_or(u64::MAX);

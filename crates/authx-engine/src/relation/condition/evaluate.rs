@@ -17,7 +17,7 @@ use super::value::{ListValue, MapValue, Text, Value, equal};
 pub(super) struct Run<'a, 'r> {
     pub(super) parameters: &'r [Value<'a>],
     pub(super) locals: Vec<Value<'a>>,
-    pub(super) meter: Meter,
+    pub(super) meter: &'r mut Meter,
 }
 
 impl<'a> Run<'a, '_> {
@@ -61,7 +61,7 @@ impl<'a> Run<'a, '_> {
             Node::Map(entries) => self.map(entries),
             Node::Call(function, arguments) => {
                 let arguments: Result<Vec<_>, Fault> = arguments.iter().map(|item| self.value(item)).collect();
-                call(*function, &arguments?, &mut self.meter)
+                call(*function, &arguments?, self.meter)
             }
             Node::Matches(text, pattern) => match self.value(text)? {
                 Value::String(text) => {
@@ -92,15 +92,15 @@ impl<'a> Run<'a, '_> {
             order(&left, &right, op, meter).map(|ordering| Value::Bool(wanted(ordering)))
         };
         match op {
-            BinaryOp::Equal => equal(&left, &right, &mut self.meter).map(Value::Bool),
-            BinaryOp::NotEqual => equal(&left, &right, &mut self.meter).map(|equal| Value::Bool(!equal)),
-            BinaryOp::Less => ordered(Ordering::is_lt, &mut self.meter),
-            BinaryOp::LessOrEqual => ordered(Ordering::is_le, &mut self.meter),
-            BinaryOp::Greater => ordered(Ordering::is_gt, &mut self.meter),
-            BinaryOp::GreaterOrEqual => ordered(Ordering::is_ge, &mut self.meter),
+            BinaryOp::Equal => equal(&left, &right, self.meter).map(Value::Bool),
+            BinaryOp::NotEqual => equal(&left, &right, self.meter).map(|equal| Value::Bool(!equal)),
+            BinaryOp::Less => ordered(Ordering::is_lt, self.meter),
+            BinaryOp::LessOrEqual => ordered(Ordering::is_le, self.meter),
+            BinaryOp::Greater => ordered(Ordering::is_gt, self.meter),
+            BinaryOp::GreaterOrEqual => ordered(Ordering::is_ge, self.meter),
             BinaryOp::In => self.contains(&right, &left).map(Value::Bool),
             BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder => {
-                arithmetic(op, &left, &right, &mut self.meter)
+                arithmetic(op, &left, &right, self.meter)
             }
         }
     }
@@ -110,21 +110,21 @@ impl<'a> Run<'a, '_> {
             Value::List(items) => {
                 for index in 0..items.len() {
                     if let Some(item) = items.get(index)
-                        && equal(&item?, wanted, &mut self.meter)?
+                        && equal(&item?, wanted, self.meter)?
                     {
                         return Ok(true);
                     }
                 }
                 Ok(false)
             }
-            Value::Map(map) => Ok(map.get(wanted, &mut self.meter)?.is_some()),
+            Value::Map(map) => Ok(map.get(wanted, self.meter)?.is_some()),
             other => Err(Fault::failed(format!("`in` does not take {}", other.type_name()))),
         }
     }
 
     fn field(&mut self, inner: &Value<'a>, field: &'a str) -> Result<Option<Value<'a>>, Fault> {
         match inner {
-            Value::Map(map) => map.get(&Value::String(Text::Borrowed(field)), &mut self.meter),
+            Value::Map(map) => map.get(&Value::String(Text::Borrowed(field)), self.meter),
             other => Err(Fault::failed(format!("{} has no field `{field}`", other.type_name()))),
         }
     }
@@ -146,7 +146,7 @@ impl<'a> Run<'a, '_> {
                     Err(Fault::failed(format!("the index is outside of the list, which has {length} items")))
                 })
             }
-            Value::Map(map) => map.get(&index, &mut self.meter)?.ok_or_else(|| match &index {
+            Value::Map(map) => map.get(&index, self.meter)?.ok_or_else(|| match &index {
                 Value::String(key) => no_key(key),
                 _ => Fault::failed("the map has no such key"),
             }),
@@ -162,7 +162,7 @@ impl<'a> Run<'a, '_> {
                 return Err(Fault::failed(format!("{} cannot be a key", key.type_name())));
             }
             for (other, _) in &entries {
-                if equal(other, &key, &mut self.meter)? {
+                if equal(other, &key, self.meter)? {
                     return Err(Fault::failed("a map has the same key twice"));
                 }
             }

@@ -57,7 +57,7 @@ fn object(json: Json) -> Map<String, Json> {
 /// The outcome with everything in the request's context.
 fn outcome(expression: &str, parameters: &str, context: Json) -> Outcome {
     let condition = compile(expression, parameters).unwrap_or_else(|problems| unreachable!("{problems:?}"));
-    condition.evaluate(&object(context), &Map::new(), MAX_COST)
+    condition.evaluate(&object(context), &Map::new(), MAX_COST).outcome
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl<'a> Check<'a> {
             Rule::Union(operands) => {
                 let mut all = Truth::False;
                 for operand in operands {
-                    let truth = self.rule(object, relation, rules, operand, depth);
+                    let truth = self.operand(object, relation, rules, operand, depth);
                     if truth == Truth::True {
                         return truth;
                     }
@@ -186,7 +186,7 @@ impl<'a> Check<'a> {
             Rule::Intersection(operands) => {
                 let mut all = if operands.is_empty() { Truth::False } else { Truth::True };
                 for operand in operands {
-                    all = all.and(self.rule(object, relation, rules, operand, depth));
+                    all = all.and(self.operand(object, relation, rules, operand, depth));
                     if all == Truth::False {
                         return all;
                     }
@@ -194,16 +194,28 @@ impl<'a> Check<'a> {
                 all
             }
             Rule::Difference(base, subtract) => {
-                let base = self.rule(object, relation, rules, base, depth);
+                let base = self.operand(object, relation, rules, base, depth);
                 if base == Truth::False {
                     return base;
                 }
                 let before = self.trail.as_ref().map(Vec::len);
-                let subtract = self.rule(object, relation, rules, subtract, depth);
+                let subtract = self.operand(object, relation, rules, subtract, depth);
                 self.forget(before);
                 base.and(subtract.not())
             }
         }
+    }
+
+    /// One of many: a relation may have as many operands as its model is long, so each is counted.
+    fn operand(
+        &mut self,
+        object: Node,
+        relation: RelationId,
+        rules: &'a RelationRules,
+        rule: &'a Rule,
+        depth: u32,
+    ) -> Truth {
+        if self.walk.step() { self.rule(object, relation, rules, rule, depth) } else { Truth::Unknown }
     }
 
     /// The tuples that name the subject itself, or everyone of its type.
@@ -218,7 +230,7 @@ impl<'a> Check<'a> {
         let wildcard = self.subject.wildcard.map(|node| (node, STAR, Kind::Wildcard));
         for (subject, subject_relation, kind) in [Some(exact), wildcard].into_iter().flatten() {
             // Most relations do not allow everyone: no need to look.
-            if !rules.restrictions.iter().any(|r| r.type_id == type_id && r.kind == kind) {
+            if !rules.allows(type_id, kind) {
                 continue;
             }
             let Some(edge) = self.walk.tuples.find(Packed { object, relation: symbol, subject, subject_relation })

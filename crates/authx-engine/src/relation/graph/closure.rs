@@ -68,6 +68,9 @@ impl<'a> Check<'a> {
             Rule::Union(operands) => {
                 let mut all = Truth::False;
                 for operand in operands {
+                    if !self.walk.step() {
+                        return Truth::Unknown;
+                    }
                     let truth = self.here(node, relation, rules, operand, reached);
                     if truth == Truth::True {
                         return truth;
@@ -105,8 +108,8 @@ impl<'a> Check<'a> {
         reached: &mut Reached,
     ) -> Truth {
         let mut all = Truth::False;
-        let to_itself = rules.restrictions.iter().any(|r| r.kind == kind);
         let own_type = self.walk.rules(relation).map(|rules| rules.type_id);
+        let to_itself = own_type.is_some_and(|own_type| rules.allows(own_type, kind));
         if symbol == NONE || !to_itself {
             return all;
         }

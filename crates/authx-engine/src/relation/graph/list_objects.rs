@@ -108,6 +108,7 @@ pub(super) fn list(
         let own = own_object(relations, *target, subject).filter(|own| relations.tuples.node(own).is_none());
         let Some(own) = own else { continue };
         let mut own_check = Check::new(relations, asking, subject, Some(&own), false);
+        own_check.walk.spend(verify.walk.steps());
         if own_check.run(&own, *target)? && !found(own) {
             return Ok(cut);
         }
@@ -145,10 +146,7 @@ fn useful(model: &RelationModel, targets: &[RelationId]) -> Vec<bool> {
         let Some(rules) = model.rules(relation) else { continue };
         for source in &rules.sources {
             match &source.way {
-                Way::This => queue.extend(rules.restrictions.iter().filter_map(|r| match r.kind {
-                    Kind::Userset(from) => Some(from),
-                    Kind::Object | Kind::Wildcard => None,
-                })),
+                Way::This => queue.extend(rules.usersets.iter().map(|(from, _)| *from)),
                 Way::Computed(from) => queue.push(*from),
                 Way::From(from) => queue.extend(from.targets.iter().map(|(_, relation)| *relation)),
             }
@@ -223,8 +221,7 @@ impl Backward<'_, '_> {
             return;
         }
         let Some(rules) = self.check.walk.rules(relation) else { return };
-        let this = rules.sources.iter().filter(|source| source.way == Way::This).map(|source| source.certain);
-        let Some(this) = this.reduce(|a, b| a || b) else { return };
+        let Some(this) = rules.this else { return };
         let Some((type_id, kind)) = self.check.walk.kind(edge) else { return };
         let counts = self.check.walk.counts(rules, object, edge, type_id, kind);
         self.claim_if(counts, (object, relation), this);

@@ -4,7 +4,7 @@
 //! exclusion are checked before they count.
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use smol_str::SmolStr;
 
 use super::check::Check;
@@ -75,6 +75,7 @@ pub(super) fn list(
         forward.follow(node, relation, depth);
     }
     let (mut failure, failed) = split(forward.walk.take_failure());
+    let mut spent = forward.walk.steps();
     let mut items = Vec::new();
     for user in forward.users {
         if items.len() >= limit {
@@ -84,12 +85,15 @@ pub(super) fn list(
             items.push(user);
             continue;
         }
+        // All these checks are one question.
         let mut check = Check::new(relations, asking, &user, Some(object), false);
+        check.walk.spend(spent);
         match check.run(object, relation) {
             Ok(true) => items.push(user),
             Ok(false) => {}
             Err(error) => failure = Some(error),
         }
+        spent = check.walk.steps();
     }
     match failure {
         Some(error) => Err(error),
@@ -134,10 +138,9 @@ impl Forward<'_> {
 
     /// An object that no tuple names has no subjects but its own usersets, by computed relations.
     fn without_tuples(&mut self, object: &ObjectRef, relation: RelationId) {
-        let (mut queue, mut seen) = (vec![relation], Vec::new());
-        while let Some(relation) = queue.pop() {
-            let Some(rules) = self.walk.rules(relation).filter(|_| !seen.contains(&relation)) else { continue };
-            seen.push(relation);
+        let (mut queue, mut seen) = (vec![relation], HashSet::<RelationId, RandomState>::default());
+        while let Some(relation) = queue.pop().filter(|_| self.walk.step()) {
+            let Some(rules) = self.walk.rules(relation).filter(|_| seen.insert(relation)) else { continue };
             if self.filter == (rules.type_id, Some(relation)) {
                 self.user(SubjectRef { object: object.clone(), relation: Some(rules.name.clone()) }, false);
             }
@@ -152,6 +155,10 @@ impl Forward<'_> {
         let certain = self.claims.get(&(node, relation)).copied().unwrap_or(false);
         let Some(rules) = self.walk.rules(relation) else { return };
         for source in &rules.ways {
+            // Most ways may lead to where another did before.
+            if !self.walk.step() {
+                return;
+            }
             let certain = certain && source.certain;
             match &source.way {
                 Way::This => self.tuples_of(node, relation, rules, depth, certain),

@@ -49,6 +49,9 @@ impl Truth {
     }
 }
 
+/// Steps of an evaluation that are one step of a question.
+const EVALUATION_STEPS: u64 = 10;
+
 /// One question on its way.
 pub(super) struct Walk<'a> {
     pub(super) model: &'a RelationModel,
@@ -117,7 +120,13 @@ impl<'a> Walk<'a> {
 
     /// What a forward edge's subject is to the model, and its type.
     pub(super) fn kind(&self, edge: Edge) -> Option<(TypeId, Kind)> {
-        kind_of(self.model, self.tuples, self.bound, edge)
+        let type_id = self.type_of(edge.node())?;
+        let kind = match edge.minor() {
+            NONE => Kind::Object,
+            STAR => Kind::Wildcard,
+            relation => Kind::Userset(self.model.relation_of(type_id, self.tuples.symbols.name(relation))?),
+        };
+        Some((type_id, kind))
     }
 
     /// Whether a tuple counts: it is admitted, and its condition holds.
@@ -135,10 +144,12 @@ impl<'a> Walk<'a> {
                 Admitted::Yes => return Truth::True,
                 Admitted::If(name, stored) => (name, stored),
             };
-        let outcome =
+        let evaluated =
             self.model.condition(name).map(|compiled| compiled.evaluate(self.asking.context, stored, MAX_COST));
+        // A question may come to as many conditions as there are tuples: their work is the question's.
+        self.spend(evaluated.as_ref().map_or(0, |evaluated| evaluated.cost) / EVALUATION_STEPS);
         let (condition, tuple) = (name.to_string(), || self.tuples.tuple(object, edge).key.to_string());
-        let reason = match outcome {
+        let reason = match evaluated.map(|evaluated| evaluated.outcome) {
             Some(Outcome::True) => return Truth::True,
             Some(Outcome::False) | None => return Truth::False,
             Some(Outcome::Missing(parameters)) => {
@@ -153,17 +164,6 @@ impl<'a> Walk<'a> {
     pub(super) fn rules(&self, relation: RelationId) -> Option<&'a RelationRules> {
         self.model.rules(relation)
     }
-}
-
-/// What a forward edge's subject is to the model, and its type.
-pub(super) fn kind_of(model: &RelationModel, tuples: &Tuples, bound: &Bound, edge: Edge) -> Option<(TypeId, Kind)> {
-    let type_id = bound.type_of(tuples.names.type_of(edge.node()))?;
-    let kind = match edge.minor() {
-        NONE => Kind::Object,
-        STAR => Kind::Wildcard,
-        relation => Kind::Userset(model.relation_of(type_id, tuples.symbols.name(relation))?),
-    };
-    Some((type_id, kind))
 }
 
 /// Whether a tuple is one that the model of today allows and that has not expired.
@@ -183,16 +183,15 @@ pub(super) fn admits<'a>(
     type_id: TypeId,
     kind: Kind,
 ) -> Admitted<'a> {
-    let mut fitting = rules.restrictions.iter().filter(|r| r.type_id == type_id && r.kind == kind);
     let side = if edge.has_side() { tuples.side(object, edge) } else { None };
     if edge.has_side() && side.is_none_or(|side| side.expires_at.is_some_and(|end| end <= now)) {
         return Admitted::No;
     }
     let Some((name, stored)) = side.and_then(|side| side.condition.as_ref()) else {
-        return if fitting.any(|r| r.condition.is_none()) { Admitted::Yes } else { Admitted::No };
+        return if rules.admits(type_id, kind, None) { Admitted::Yes } else { Admitted::No };
     };
     match model.condition_id(name) {
-        Some(id) if fitting.any(|r| r.condition == Some(id)) => Admitted::If(name, stored),
+        Some(id) if rules.admits(type_id, kind, Some(id)) => Admitted::If(name, stored),
         Some(_) | None => Admitted::No,
     }
 }

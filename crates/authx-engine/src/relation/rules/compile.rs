@@ -131,13 +131,14 @@ impl Names<'_> {
             };
             Some(Restriction { type_id, kind, condition })
         });
-        let restrictions = restrictions.collect::<Option<Vec<_>>>()?;
+        let mut restrictions = restrictions.collect::<Option<Vec<_>>>()?;
         let mut seen = HashSet::new();
         let usersets = restrictions.iter().filter_map(|restriction| match restriction.kind {
             Kind::Userset(target) => seen.insert(target).then_some((target, restriction.type_id)),
             Kind::Object | Kind::Wildcard => None,
         });
         let usersets = usersets.collect();
+        restrictions.sort_unstable();
         Some(RelationRules {
             type_id,
             name: relation.name.clone(),
@@ -146,6 +147,7 @@ impl Names<'_> {
             usersets,
             sources: Vec::new(),
             ways: Vec::new(),
+            this: None,
             leads: Vec::new(),
             leaf: false,
             recursive: false,

@@ -1,5 +1,7 @@
 //! Who depends on whom in a model, so that the graph can be walked from either end.
 
+use std::collections::HashMap;
+
 use super::{Kind, Lead, RelationId, RelationRules, Rule, Source, Step, Way};
 
 /// Fills in sources, leads, leaves and recursion.
@@ -8,7 +10,8 @@ pub(super) fn find(relations: &mut [RelationRules]) {
         let (mut sources, mut ways) = (Vec::new(), Vec::new());
         collect(&rules.rule, true, 1, &mut sources);
         collect(&rules.rule, true, usize::MAX, &mut ways);
-        (rules.sources, rules.ways) = (sources, ways);
+        (rules.sources, rules.ways) = (distinct(sources), distinct(ways));
+        rules.this = rules.sources.iter().find(|source| source.way == Way::This).map(|source| source.certain);
         rules.leaf = rules.rule == Rule::This && rules.restrictions.iter().all(|r| !matches!(r.kind, Kind::Userset(_)));
     }
     let leaves: Vec<bool> =
@@ -41,6 +44,20 @@ fn collect(rule: &Rule, certain: bool, operands: usize, sources: &mut Vec<Source
     }
 }
 
+/// Each way once: a rewrite may name one thousands of times, each with thousands of restrictions.
+fn distinct(sources: Vec<Source>) -> Vec<Source> {
+    let mut distinct: Vec<Source> = Vec::new();
+    let mut places: HashMap<Way, usize> = HashMap::new();
+    for source in sources {
+        let place = *places.entry(source.way.clone()).or_insert(distinct.len());
+        match distinct.get_mut(place) {
+            Some(known) => known.certain |= source.certain,
+            None => distinct.push(source),
+        }
+    }
+    distinct
+}
+
 /// The leads into one relation, each with the relation that it starts from.
 fn found(at: usize, rules: &RelationRules) -> Vec<(RelationId, Lead)> {
     let to = RelationId::try_from(at).unwrap_or(RelationId::MAX);
@@ -49,11 +66,7 @@ fn found(at: usize, rules: &RelationRules) -> Vec<(RelationId, Lead)> {
         let certain = source.certain;
         match &source.way {
             Way::This => {
-                for restriction in &rules.restrictions {
-                    if let Kind::Userset(from) = restriction.kind {
-                        leads.push((from, Lead { to, step: Step::Userset, certain }));
-                    }
-                }
+                leads.extend(rules.usersets.iter().map(|(from, _)| (*from, Lead { to, step: Step::Userset, certain })));
             }
             Way::Computed(from) => leads.push((*from, Lead { to, step: Step::Computed, certain })),
             Way::From(from) => {

@@ -3,6 +3,8 @@
 //! No order of evaluation, no early end, no bound. A claim starts as `Unknown` and can only become more
 //! definite. A relation that is a union of leaves and of itself starts as `False`: its closure is all there is.
 
+mod expand;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
@@ -159,7 +161,8 @@ impl<'a> Naive<'a> {
         self.rows.get(&(object.clone(), relation.clone())).map_or(&[], Vec::as_slice)
     }
 
-    fn counts(&self, tuple: &Tuple, of: &RelationDefinition) -> Truth {
+    /// Whether the model of today allows the tuple, and it has not expired.
+    fn stands(&self, tuple: &Tuple, of: &RelationDefinition) -> bool {
         let subject = &tuple.key.subject;
         let condition = tuple.condition.as_ref().map(|condition| condition.name.clone());
         let fits = |restriction: &TypeRestriction| {
@@ -171,12 +174,20 @@ impl<'a> Naive<'a> {
                     RestrictionKind::Userset(relation) => subject.relation.as_ref() == Some(relation),
                 }
         };
-        if !of.restrictions.iter().any(fits) || tuple.expires_at.is_some_and(|end| end <= self.now) {
+        of.restrictions.iter().any(fits) && tuple.expires_at.is_none_or(|end| end > self.now)
+    }
+
+    fn counts(&self, tuple: &Tuple, of: &RelationDefinition) -> Truth {
+        if !self.stands(tuple, of) {
             return False;
         }
         let Some(condition) = &tuple.condition else { return True };
         let definition = self.model.conditions.iter().find(|c| c.name == condition.name).unwrap();
-        match CompiledCondition::compile(definition).unwrap().evaluate(self.context, &condition.context, MAX_COST) {
+        match CompiledCondition::compile(definition)
+            .unwrap()
+            .evaluate(self.context, &condition.context, MAX_COST)
+            .outcome
+        {
             Outcome::True => True,
             Outcome::False => False,
             Outcome::Missing(_) | Outcome::Failed(_) => self.failing,

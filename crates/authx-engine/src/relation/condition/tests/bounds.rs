@@ -242,6 +242,7 @@ fn mutated_expressions_neither_panic_nor_hang() {
         if let Ok(condition) = compile(&text, PARAMETERS) {
             compiled += 1;
             let first = condition.evaluate(&context, &Map::new(), MAX_COST);
+            assert!(first.cost <= MAX_COST, "{text}: {first:?}");
             assert_eq!(first, condition.evaluate(&Map::new(), &context, MAX_COST), "{text}");
         }
         assert!(started.elapsed() < HANG, "{text}: {:?}", started.elapsed());

@@ -14,7 +14,7 @@ fn actual(expression: &str, parameters: &str, context: &str) -> String {
         }
     };
     let context: Json = serde_json::from_str(if context.is_empty() { "{}" } else { context }).unwrap_or_default();
-    match condition.evaluate(&object(context), &Map::new(), MAX_COST) {
+    match condition.evaluate(&object(context), &Map::new(), MAX_COST).outcome {
         Outcome::True => "true".to_owned(),
         Outcome::False => "false".to_owned(),
         Outcome::Missing(names) => format!("missing {}", names.join(" ")),
