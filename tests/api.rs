@@ -20,6 +20,8 @@ mod command_line;
 mod conventions;
 #[path = "api/entities.rs"]
 mod entities;
+#[path = "api/import.rs"]
+mod import;
 #[path = "api/isolation.rs"]
 mod isolation;
 #[path = "api/openfga.rs"]

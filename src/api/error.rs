@@ -484,7 +484,13 @@ impl From<PapError> for ApiError {
             PapError::Contended => Self::new(Code::Contended, detail),
             PapError::NotFound { what, name } => Self::not_found(what, &name),
             PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),
-            PapError::TupleExists { .. } | PapError::TupleDiffers { .. } => Self::new(Code::TupleExists, detail),
+            PapError::TupleExists { at, .. } => {
+                Self::with(Code::TupleExists, detail, conflicts(&at, "the tuple is there already"))
+            }
+            PapError::TupleDiffers { at, .. } => {
+                let message = "the tuple is there already with another condition or expiry";
+                Self::with(Code::TupleExists, detail, conflicts(&at, message))
+            }
             PapError::TupleMissing { .. } => Self::new(Code::TupleMissing, detail),
             PapError::LimitExceeded { .. } => Self::new(Code::LimitExceeded, detail),
             PapError::Busy => Self::new(Code::TooManyWrites, detail),
@@ -498,6 +504,17 @@ impl From<PapError> for ApiError {
             PapError::Interrupted => internal(&"the work was interrupted"),
         }
     }
+}
+
+/// The tuples of a write that stand against what is stored.
+fn conflicts(at: &[usize], message: &str) -> Vec<ErrorItem> {
+    let item = |index: &usize| ErrorItem {
+        pointer: Some(format!("/tuples/write/{index}")),
+        code: "tuple_exists".to_owned(),
+        message: message.to_owned(),
+        ..ErrorItem::default()
+    };
+    at.iter().map(item).collect()
 }
 
 fn count(problems: &[Problem]) -> String {

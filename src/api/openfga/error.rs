@@ -185,7 +185,7 @@ const EXISTED: &str = "tuple to be written already existed or the tuple to be de
 impl From<PapError> for FgaError {
     fn from(error: PapError) -> Self {
         match error {
-            PapError::TupleExists { key } => {
+            PapError::TupleExists { key, .. } => {
                 let text = format!("cannot write a tuple which already exists: {}: {EXISTED}", parts(&key));
                 Self::new(FgaCode::WriteFailed, text)
             }
@@ -193,7 +193,7 @@ impl From<PapError> for FgaError {
                 let text = format!("cannot delete a tuple which does not exist: {}: {EXISTED}", parts(&key));
                 Self::new(FgaCode::WriteFailed, text)
             }
-            PapError::TupleDiffers { key } => {
+            PapError::TupleDiffers { key, .. } => {
                 let text = format!(
                     "attempted to write a tuple which already exists with a different condition: {}",
                     parts(&key)

@@ -78,7 +78,7 @@ pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row, ReadError>> + Send>;
 pub(crate) fn read_tuples(path: &Path, format: Option<Format>) -> Result<Rows, ReadError> {
     let file = path.display().to_string();
     if file == "-" {
-        return Ok(rows_of(BufReader::new(io::stdin()), "stdin", format.unwrap_or(Format::Text)));
+        return Ok(rows_of(BufReader::new(io::stdin()), &file, format.unwrap_or(Format::Text)));
     }
     let refused = |reason: &str| ReadError::File { file: file.clone(), reason: reason.to_owned() };
     let expected = "its name tells no format: expected .tuples, .csv, .json, .yaml or .ndjson, or --format";
