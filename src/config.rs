@@ -44,6 +44,7 @@ pub struct LimitsConfig {
     pub reached_entities: usize,
     pub compilers: usize,
     pub freshness_deadline_ms: u64,
+    pub followers: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

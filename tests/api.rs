@@ -14,6 +14,8 @@ mod support;
 mod authentication;
 #[path = "api/bad_input.rs"]
 mod bad_input;
+#[path = "api/changes.rs"]
+mod changes;
 #[path = "api/command_line.rs"]
 mod command_line;
 #[path = "api/conventions.rs"]

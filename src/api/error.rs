@@ -43,13 +43,14 @@ pub enum Code {
     EvaluationLimitExceeded,
     Unsupported,
     TooManyWrites,
+    TooManyFollowers,
     Internal,
     StorageUnavailable,
     ConsistencyTimeout,
 }
 
 impl Code {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -76,6 +77,7 @@ impl Code {
         Self::EvaluationLimitExceeded,
         Self::Unsupported,
         Self::TooManyWrites,
+        Self::TooManyFollowers,
         Self::Internal,
         Self::StorageUnavailable,
         Self::ConsistencyTimeout,
@@ -215,6 +217,12 @@ impl Code {
             Self::TooManyWrites => {
                 (429, "too_many_writes", "Too many writes wait for this store", "Wait as long as `Retry-After` says.")
             }
+            Self::TooManyFollowers => (
+                429,
+                "too_many_followers",
+                "Too many requests of the tenant wait for changes",
+                "`limits.followers` bounds long polls and streams. Close some, or ask without `wait`.",
+            ),
             Self::Internal => {
                 (500, "internal", "The server failed", "It is logged under the request's id. There is no decision.")
             }
@@ -337,7 +345,8 @@ impl ResponseError for ApiError {
         if self.code == Code::Unauthenticated {
             response.insert_header(("WWW-Authenticate", "Bearer"));
         }
-        if matches!(self.code, Code::TooManyWrites | Code::StorageUnavailable | Code::ConsistencyTimeout) {
+        let later = [Code::TooManyWrites, Code::TooManyFollowers, Code::StorageUnavailable, Code::ConsistencyTimeout];
+        if later.contains(&self.code) {
             response.insert_header(("Retry-After", "1"));
         }
         // The request's id is filled in by the middleware that knows it.

@@ -21,7 +21,7 @@ use chunks::{Chunk, ChunkError, Place};
 use progress::Progress;
 use send::{Refusal, Sender, Written};
 
-/// Chunks in flight: while the server stores one it plans the next. More did not write faster.
+/// Chunks in flight: the next is there when the server has stored one. A fifth faster than one at a time.
 const IN_FLIGHT: usize = 3;
 
 #[derive(Debug, clap::Args)]
