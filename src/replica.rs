@@ -106,11 +106,16 @@ impl OpenStore {
         self.current.load()
     }
 
-    /// Waits until what is published has this revision.
+    /// Waits until what is published has this revision, or the store is closed.
     pub async fn reached(&self, revision: Revision) -> Arc<Current> {
         // The sender is the store's own, so the wait cannot fail.
         let _ = self.revision.subscribe().wait_for(|now| *now >= revision).await;
         self.current()
+    }
+
+    /// Ends every wait: the store is there no more.
+    fn close(&self) {
+        self.revision.send_replace(Revision(u64::MAX));
     }
 
     #[must_use]
@@ -252,6 +257,7 @@ impl Replica {
 
     /// Forgets a deleted store.
     pub fn close(&self, scope: &StoreScope) {
+        let closed = self.find(scope.tenant(), scope.store().as_str());
         self.tenants.rcu(|tenants| {
             let mut tenants = imbl::HashMap::clone(tenants);
             if let Some(stores) = tenants.get_mut(scope.tenant()) {
@@ -260,5 +266,8 @@ impl Replica {
             }
             tenants
         });
+        if let Some(store) = closed {
+            store.close();
+        }
     }
 }

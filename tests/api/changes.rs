@@ -240,9 +240,17 @@ fn a_key_or_a_store_that_ends_takes_its_streams_with_it() {
     let mut stream = Stream::open(&server, &asked, &[("authorization", &key)]);
     assert!(stream.status.contains(" 200 "), "{}", stream.status);
     admin.delete(&path).expect(204);
-    // Told when the stream shows that it is alive at the latest.
     let last = stream.next().unwrap();
     assert_eq!((last.name.as_str(), &last.data["code"]), ("error", &json!("not_found")));
+    // So is a wait.
+    let path = store(&admin, "others", &json!({}));
+    let waiting = {
+        let (admin, asked) = (admin.clone(), format!("{path}/changes?wait=25"));
+        std::thread::spawn(move || admin.get(&asked))
+    };
+    std::thread::sleep(Duration::from_millis(200));
+    admin.delete(&path).expect(204);
+    waiting.join().unwrap().expect_problem(404, "not_found");
     let refused = Stream::open(&server, &format!("{path}/changes"), &[]);
     assert!(refused.status.contains(" 401 "), "{}", refused.status);
 }

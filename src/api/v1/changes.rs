@@ -5,7 +5,7 @@ mod stream;
 
 use std::time::Duration;
 
-use actix_web::{FromRequest as _, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
@@ -108,11 +108,12 @@ pub async fn list(
     if rows.is_empty() && !wait.is_zero() {
         let _follower = services.followers.enter(*access.0.tenant.tenant())?;
         let until = Instant::now() + wait;
-        while rows.is_empty() && matches!(tokio::time::timeout_at(until, feed.arrival()).await, Ok(true)) {
+        let mut more = true;
+        while rows.is_empty() && more {
+            more = matches!(tokio::time::timeout_at(until, feed.arrival()).await, Ok(true));
+            feed.allowed(&request).await?;
             rows = feed.read().await?;
         }
-        // The key or the store may have ended meanwhile.
-        ReadStore::extract(&request).await?;
     }
     let current = access.0.store.current();
     Ok(HttpResponse::Ok().json(ChangeList {

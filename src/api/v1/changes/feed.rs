@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use actix_web::web;
+use actix_web::{FromRequest as _, HttpRequest, web};
 use authx_engine::relation::is_type_name;
 
 use super::ChangesQuery;
 use crate::api::Services;
-use crate::api::error::{ApiError, invalid_input};
-use crate::api::extract::StoreAccess;
+use crate::api::error::{ApiError, Code, invalid_input};
+use crate::api::extract::{ReadStore, StoreAccess};
 use crate::api::paging::PageQuery;
 use crate::api::v1::tuples::{foreign_token, malformed, time};
 use crate::ids::{Revision, Timestamp};
@@ -97,9 +97,13 @@ impl Feed {
         self.services.replica.tokens().cursor(&self.parts(), &place)
     }
 
-    /// Whether it is this store that the changes are of.
-    pub(super) fn is_of(&self, store: &OpenStore) -> bool {
-        self.store.scope() == store.scope()
+    /// Whether the request may still read: the key or the store may have ended while it waited.
+    pub(super) async fn allowed(&self, request: &HttpRequest) -> Result<(), ApiError> {
+        let access = ReadStore::extract(request).await?;
+        if access.0.store.scope() == self.store.scope() {
+            return Ok(());
+        }
+        Err(ApiError::new(Code::NotFound, "the store of this request is there no more"))
     }
 
     fn parts(&self) -> Vec<&str> {

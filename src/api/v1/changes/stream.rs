@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
-use actix_web::{FromRequest as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::ChangeReply;
 use super::feed::Feed;
-use crate::api::error::{ApiError, Code};
-use crate::api::extract::ReadStore;
+use crate::api::error::ApiError;
 use crate::api::followers::Follower;
 use crate::storage::records::TupleChange;
 
@@ -43,7 +42,7 @@ impl Stream {
     /// Waits for what is to be sent; nothing when the server ends.
     async fn next(mut self) -> Next {
         loop {
-            let rows = match self.allowed().await {
+            let rows = match self.feed.allowed(&self.request).await {
                 Ok(()) => self.feed.read().await,
                 Err(error) => Err(error),
             };
@@ -65,15 +64,6 @@ impl Stream {
                 }
             }
         }
-    }
-
-    /// A key that ended, or a store that is gone, ends the stream too.
-    async fn allowed(&self) -> Result<(), ApiError> {
-        let access = ReadStore::extract(&self.request).await?;
-        if self.feed.is_of(&access.0.store) {
-            return Ok(());
-        }
-        Err(ApiError::new(Code::NotFound, "the store of this stream is there no more"))
     }
 }
 
