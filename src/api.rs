@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod extract;
+pub mod followers;
 pub mod middleware;
 pub mod openapi;
 pub mod openfga;
@@ -19,6 +20,7 @@ use crate::pdp::Pdp;
 use crate::replica::Replica;
 use crate::storage::Storage;
 
+pub use followers::Followers;
 pub use middleware::track;
 pub use openapi::document;
 pub use routes::configure;
@@ -33,6 +35,7 @@ pub struct Services {
     pub releases: Releases,
     pub administration: Administration,
     pub storage: Storage,
+    pub followers: Arc<Followers>,
     pub clock: Clock,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

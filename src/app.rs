@@ -14,7 +14,7 @@ use authx_engine::relation::GraphLimits;
 use tokio_util::task::TaskTracker;
 
 use crate::api::middleware::TimeLimit;
-use crate::api::{Services, configure, track};
+use crate::api::{Followers, Services, configure, track};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Identity;
@@ -98,6 +98,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         replica,
         writers,
         storage: storage.clone(),
+        followers: Arc::new(Followers::new(config.limits.followers)),
         clock,
         metrics,
     });
@@ -133,6 +134,7 @@ async fn run(
 ) -> Result<(), AppError> {
     let server = &config.server;
     let time_limit = web::Data::new(TimeLimit(Duration::from_secs(server.request_timeout_seconds)));
+    let followers = Arc::clone(&services.followers);
     let build = move || {
         App::new().app_data(services.clone()).app_data(time_limit.clone()).wrap(from_fn(track)).configure(configure)
     };
@@ -163,5 +165,23 @@ async fn run(
         let _ = writeln!(out, "{}", note.replace("{address}", &address.to_string()));
     }
     drop(out);
-    running.await.map_err(io("the server stopped".to_owned()))
+    let mut running = std::pin::pin!(running);
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = told_to_end() => {
+            // Who waits for changes would hold up the end, which waits for running requests.
+            followers.close();
+            running.await
+        }
+    };
+    ended.map_err(io("the server stopped".to_owned()))
+}
+
+/// Waits for SIGTERM, which the HTTP server handles for itself.
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut told) => drop(told.recv().await),
+        Err(_) => std::future::pending().await,
+    }
 }

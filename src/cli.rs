@@ -5,8 +5,11 @@ mod bench;
 mod check;
 mod client;
 mod files;
+mod grant;
+mod import;
 mod report;
 mod serve;
+mod tuples;
 mod validate;
 
 use std::process::ExitCode;
@@ -64,6 +67,12 @@ enum Command {
     Apply(apply::Args),
     /// Validate policies and schema
     Validate(validate::Args),
+    /// Give a subject a relation to an object
+    Grant(grant::GrantArgs),
+    /// Take a subject's relation to an object away
+    Revoke(grant::RevokeArgs),
+    /// Write the tuples of files, however many
+    Import(import::Args),
     /// Print openapi.yaml
     Openapi,
     /// Print a page of the documentation that is made from the code
@@ -140,6 +149,9 @@ async fn run(command: Command) -> Exit {
         Command::Check(args) => check::run(args).await,
         Command::Apply(args) => apply::run(args).await,
         Command::Validate(args) => validate::run(args).await,
+        Command::Grant(args) => grant::grant(args).await,
+        Command::Revoke(args) => grant::revoke(args).await,
+        Command::Import(args) => import::run(args).await,
         Command::Openapi => print(&crate::api::document()),
         Command::Reference { page } => print(&match page {
             ReferencePage::Errors => crate::api::error::reference(),

@@ -46,6 +46,7 @@ pub struct LimitsConfig {
     pub relation_steps: u64,
     pub compilers: usize,
     pub freshness_deadline_ms: u64,
+    pub followers: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

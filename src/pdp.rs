@@ -126,16 +126,7 @@ impl Pdp {
             let warning = "the consistency token is from before the store was restored; the answer is fully consistent";
             return Ok((current, Some(warning.to_owned())));
         }
-        let arrived = async {
-            loop {
-                let current = store.current();
-                if current.revision() >= fresh.revision {
-                    return current;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        match tokio::time::timeout(self.freshness_deadline, arrived).await {
+        match tokio::time::timeout(self.freshness_deadline, store.reached(fresh.revision)).await {
             Ok(current) => Ok((current, None)),
             Err(_) => Err(CheckError::NotFreshEnough { wanted: fresh.revision.0 }),
         }

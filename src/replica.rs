@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use authx_engine::relation::RelationModel;
 use authx_engine::{Release, Snapshot};
+use tokio::sync::watch;
 
 use crate::ids::{Revision, StoreId, TenantId};
 use crate::scope::StoreScope;
@@ -46,6 +47,8 @@ pub struct OpenStore {
     scope: StoreScope,
     record: ArcSwap<StoreRecord>,
     current: ArcSwap<Current>,
+    /// The revision of `current`, for those who wait for one.
+    revision: watch::Sender<Revision>,
     /// The release that was made last, active or not: storage keeps the next one as its difference.
     newest: ArcSwapOption<Release>,
     /// Releases that were asked for by name, most recent first.
@@ -72,6 +75,7 @@ impl OpenStore {
         Self {
             scope,
             record: ArcSwap::from_pointee(record),
+            revision: watch::Sender::new(current.revision()),
             current: ArcSwap::from_pointee(current),
             newest: ArcSwapOption::new(newest),
             named: parking_lot::Mutex::new(Vec::new()),
@@ -100,6 +104,18 @@ impl OpenStore {
     #[must_use]
     pub fn peek(&self) -> arc_swap::Guard<Arc<Current>> {
         self.current.load()
+    }
+
+    /// Waits until what is published has this revision, or the store is closed.
+    pub async fn reached(&self, revision: Revision) -> Arc<Current> {
+        // The sender is the store's own, so the wait cannot fail.
+        let _ = self.revision.subscribe().wait_for(|now| *now >= revision).await;
+        self.current()
+    }
+
+    /// Ends every wait: the store is there no more.
+    fn close(&self) {
+        self.revision.send_replace(Revision(u64::MAX));
     }
 
     #[must_use]
@@ -140,8 +156,11 @@ impl OpenStore {
     /// Shows a committed state to readers.
     pub fn publish(&self, snapshot: Snapshot, newest: Option<Arc<Release>>, tokens: &Tokens) {
         let epoch = self.current.load().epoch.clone();
-        self.current.store(Arc::new(published(&self.scope, &epoch, snapshot, tokens)));
+        let current = published(&self.scope, &epoch, snapshot, tokens);
+        let revision = current.revision();
+        self.current.store(Arc::new(current));
         self.newest.store(newest);
+        self.revision.send_replace(revision);
     }
 
     pub fn set_record(&self, record: StoreRecord) {
@@ -238,6 +257,7 @@ impl Replica {
 
     /// Forgets a deleted store.
     pub fn close(&self, scope: &StoreScope) {
+        let closed = self.find(scope.tenant(), scope.store().as_str());
         self.tenants.rcu(|tenants| {
             let mut tenants = imbl::HashMap::clone(tenants);
             if let Some(stores) = tenants.get_mut(scope.tenant()) {
@@ -246,5 +266,8 @@ impl Replica {
             }
             tenants
         });
+        if let Some(store) = closed {
+            store.close();
+        }
     }
 }

@@ -15,13 +15,17 @@ mod authentication;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/batch.rs"]
+#[path = "api/changes.rs"]
 mod batch;
+mod changes;
 #[path = "api/command_line.rs"]
 mod command_line;
 #[path = "api/conventions.rs"]
 mod conventions;
 #[path = "api/entities.rs"]
 mod entities;
+#[path = "api/import.rs"]
+mod import;
 #[path = "api/isolation.rs"]
 mod isolation;
 #[path = "api/openfga.rs"]

@@ -44,6 +44,7 @@ pub enum Code {
     Undetermined,
     Unsupported,
     TooManyWrites,
+    TooManyFollowers,
     Internal,
     StorageUnavailable,
     ConsistencyTimeout,
@@ -78,6 +79,7 @@ impl Code {
         Self::Undetermined,
         Self::Unsupported,
         Self::TooManyWrites,
+        Self::TooManyFollowers,
         Self::Internal,
         Self::StorageUnavailable,
         Self::ConsistencyTimeout,
@@ -223,6 +225,12 @@ impl Code {
             Self::TooManyWrites => {
                 (429, "too_many_writes", "Too many writes wait for this store", "Wait as long as `Retry-After` says.")
             }
+            Self::TooManyFollowers => (
+                429,
+                "too_many_followers",
+                "Too many requests of the tenant wait for changes",
+                "`limits.followers` bounds long polls and streams. Close some, or ask without `wait`.",
+            ),
             Self::Internal => {
                 (500, "internal", "The server failed", "It is logged under the request's id. There is no decision.")
             }
@@ -345,7 +353,8 @@ impl ResponseError for ApiError {
         if self.code == Code::Unauthenticated {
             response.insert_header(("WWW-Authenticate", "Bearer"));
         }
-        if matches!(self.code, Code::TooManyWrites | Code::StorageUnavailable | Code::ConsistencyTimeout) {
+        let later = [Code::TooManyWrites, Code::TooManyFollowers, Code::StorageUnavailable, Code::ConsistencyTimeout];
+        if later.contains(&self.code) {
             response.insert_header(("Retry-After", "1"));
         }
         // The request's id is filled in by the middleware that knows it.
@@ -497,7 +506,13 @@ impl From<PapError> for ApiError {
             PapError::Contended => Self::new(Code::Contended, detail),
             PapError::NotFound { what, name } => Self::not_found(what, &name),
             PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),
-            PapError::TupleExists { .. } | PapError::TupleDiffers { .. } => Self::new(Code::TupleExists, detail),
+            PapError::TupleExists { at, .. } => {
+                Self::with(Code::TupleExists, detail, conflicts(&at, "the tuple is there already"))
+            }
+            PapError::TupleDiffers { at, .. } => {
+                let message = "the tuple is there already with another condition or expiry";
+                Self::with(Code::TupleExists, detail, conflicts(&at, message))
+            }
             PapError::TupleMissing { .. } => Self::new(Code::TupleMissing, detail),
             PapError::LimitExceeded { .. } => Self::new(Code::LimitExceeded, detail),
             PapError::Busy => Self::new(Code::TooManyWrites, detail),
@@ -511,6 +526,17 @@ impl From<PapError> for ApiError {
             PapError::Interrupted => internal(&"the work was interrupted"),
         }
     }
+}
+
+/// The tuples of a write that stand against what is stored.
+fn conflicts(at: &[usize], message: &str) -> Vec<ErrorItem> {
+    let item = |index: &usize| ErrorItem {
+        pointer: Some(format!("/tuples/write/{index}")),
+        code: "tuple_exists".to_owned(),
+        message: message.to_owned(),
+        ..ErrorItem::default()
+    };
+    at.iter().map(item).collect()
 }
 
 fn count(problems: &[Problem]) -> String {

@@ -4,7 +4,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::api::service;
-use crate::api::v1::{check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples};
+use crate::api::v1::{
+    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,7 +16,7 @@ use crate::api::v1::{check, data, keys, links, models, policies, relations, rele
         releases::apply, releases::validate, releases::draft, releases::list, releases::read, releases::diff, releases::activate,
         policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
         models::read, models::put,
-        data::write, data::list, data::read, tuples::read, tuples::changes,
+        data::write, data::list, data::read, tuples::read, changes::list,
         links::list, links::put, links::delete,
         stores::create, stores::list, stores::read, stores::update, stores::delete,
         tenants::create, tenants::list,

@@ -6,7 +6,9 @@ use actix_web::{HttpResponse, Resource};
 use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
-use crate::api::v1::{check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples};
+use crate::api::v1::{
+    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+};
 
 const SMALL: usize = 1 << 20;
 const WRITE: usize = 8 << 20;
@@ -24,7 +26,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/entities", SMALL, "GET").route(get().to(data::list)))
         .service(store("/entities/{type}/{id:.*}", SMALL, "GET").route(get().to(data::read)))
         .service(store("/tuples/read", SMALL, "POST").route(post().to(tuples::read)))
-        .service(store("/changes", SMALL, "GET").route(get().to(tuples::changes)))
+        .service(store("/changes", SMALL, "GET").route(get().to(changes::list)))
         .service(store("/apply", APPLY, "POST").route(post().to(releases::apply)))
         .service(store("/validate", APPLY, "POST").route(post().to(releases::validate)))
         .service(store("/releases", APPLY, "GET, POST").route(get().to(releases::list)).route(post().to(releases::draft)))

@@ -20,6 +20,22 @@ pub(crate) struct Reply {
     pub(crate) body: Value,
 }
 
+impl Reply {
+    /// A text of the body.
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.body.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Why the server refused.
+    pub(crate) fn reason(&self) -> String {
+        match (self.text("title"), self.text("detail")) {
+            ("", "") => format!("the server answered {}", self.status),
+            (title, "") => title.to_owned(),
+            (title, detail) => format!("{title}: {detail}"),
+        }
+    }
+}
+
 impl Client {
     pub(crate) fn new(args: &ServerArgs) -> Result<Self, Exit> {
         if args.server.starts_with("https://") {
@@ -72,16 +88,25 @@ impl Client {
     }
 
     pub(crate) async fn call(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Result<Reply, Exit> {
+        let reply = self.send(method, path, body.map(Value::to_string)).await;
+        reply.map_err(|message| fail(Exit::Unreachable, &message))
+    }
+
+    /// As [`Self::call`] for a body that is written already; the caller tells a person when there is no answer.
+    pub(crate) async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Reply, String> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
         if let Some(body) = body {
-            request = request.json(body);
+            request = request.header("content-type", "application/json").body(body);
         }
-        let unreachable = |error: reqwest::Error| {
-            fail(Exit::Unreachable, &format!("{} does not answer: {}", self.base, root(&error)))
-        };
+        let unreachable = |error: reqwest::Error| format!("{} does not answer: {}", self.base, root(&error));
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await.map_err(unreachable)?;
@@ -92,14 +117,8 @@ impl Client {
     /// Tells a person why the server refused.
     #[expect(clippy::unused_self, reason = "said of an answer of this client")]
     pub(crate) fn refused(&self, reply: &Reply) -> Exit {
-        let text = |key: &str| reply.body.get(key).and_then(Value::as_str).unwrap_or_default();
-        let message = match (text("title"), text("detail")) {
-            ("", "") => format!("the server answered {}", reply.status),
-            (title, "") => title.to_owned(),
-            (title, detail) => format!("{title}: {detail}"),
-        };
-        let exit = fail(Exit::Error, &message);
-        if text("code") == "unauthenticated" {
+        let exit = fail(Exit::Error, &reply.reason());
+        if reply.text("code") == "unauthenticated" {
             note("hint: give a key with --key or AUTHX_KEY");
         }
         exit

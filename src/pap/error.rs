@@ -32,11 +32,12 @@ pub enum PapError {
     Contended,
     #[error("there is no {what} `{name}`")]
     NotFound { what: &'static str, name: String },
+    /// `at` says which of the tuples to put are there, the first hundred of them; `key` is that of the first.
     #[error("the tuple `{key}` is there already")]
-    TupleExists { key: TupleKey },
+    TupleExists { key: TupleKey, at: Vec<usize> },
     /// A tuple that may be left out when it is there already, but is there with another condition or expiry.
     #[error("the tuple `{key}` is there already with another condition or expiry")]
-    TupleDiffers { key: TupleKey },
+    TupleDiffers { key: TupleKey, at: Vec<usize> },
     #[error("there is no tuple `{key}`")]
     TupleMissing { key: TupleKey },
     #[error("the alias `{alias}` is taken")]

@@ -118,16 +118,21 @@ impl TupleChanges {
 
     fn to_put(&self, before: &Snapshot, deleted: &HashSet<&TupleKey>) -> Result<Vec<Tuple>, PapError> {
         let mut put = Vec::with_capacity(self.put.len());
-        for tuple in &self.put {
+        let mut conflicts = Vec::new();
+        for (index, tuple) in self.put.iter().enumerate() {
             let stored = if deleted.contains(&tuple.key) { None } else { before.tuples().get(&tuple.key) };
             match (stored, self.on_existing) {
                 (None, _) => put.push(tuple.clone()),
-                (Some(_), Otherwise::Refuse) => return Err(PapError::TupleExists { key: tuple.key.clone() }),
                 (Some(stored), Otherwise::Ignore) if stored == *tuple => {}
-                (Some(_), Otherwise::Ignore) => return Err(PapError::TupleDiffers { key: tuple.key.clone() }),
+                (Some(_), Otherwise::Refuse | Otherwise::Ignore) => conflicts.push((index, &tuple.key)),
             }
         }
-        Ok(put)
+        let Some(key) = conflicts.first().map(|(_, key)| TupleKey::clone(key)) else { return Ok(put) };
+        let at = conflicts.iter().map(|(index, _)| *index).take(MAX_PROBLEMS).collect();
+        Err(match self.on_existing {
+            Otherwise::Refuse => PapError::TupleExists { key, at },
+            Otherwise::Ignore => PapError::TupleDiffers { key, at },
+        })
     }
 }
 

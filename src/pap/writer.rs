@@ -53,6 +53,9 @@ pub(crate) trait Write: Send {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     pub revision: Revision,
+    /// Without those that were left out.
+    pub tuples_written: usize,
+    pub tuples_deleted: usize,
     pub release: Option<String>,
     pub token: String,
     pub warnings: Vec<String>,
@@ -229,6 +232,8 @@ impl Writers {
             let revision = Revision(planned.after.snapshot.revision());
             let committed = Committed {
                 revision,
+                tuples_written: planned.record.tuples_put.len(),
+                tuples_deleted: planned.record.tuples_delete.len(),
                 release: planned.after.snapshot.release().map(|release| release.id().to_owned()),
                 token: self.replica.tokens().consistency(store.scope(), &epoch, revision),
                 warnings: planned.warnings,

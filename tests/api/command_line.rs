@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::DEMO;
 use crate::support::{Launch, Server, root};
 
-fn authx(server: Option<&Server>, arguments: &[&str]) -> Output {
+pub(crate) fn authx(server: Option<&Server>, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_authx"));
     command.args(arguments).current_dir(root());
     for name in ["AUTHX_SERVER", "AUTHX_STORE", "AUTHX_KEY"] {

@@ -21,19 +21,19 @@ fn model() -> Value {
     json!({"schema_version": "1.1", "type_definitions": [{"type": "user"}, group, doc], "conditions": {"small": small}})
 }
 
-fn key(user: &str, relation: &str, object: &str) -> Value {
+pub(crate) fn key(user: &str, relation: &str, object: &str) -> Value {
     json!({"user": user, "relation": relation, "object": object})
 }
 
 /// A store with the model; its path and the model's id.
-fn store(client: &Client) -> (String, String) {
+pub(crate) fn store(client: &Client) -> (String, String) {
     let made = client.post("/stores", &json!({"name": "a store"})).expect(201);
     let path = format!("/stores/{}", made["id"].as_str().unwrap());
     let written = client.post(&format!("{path}/authorization-models"), &model()).expect(201);
     (path, written["authorization_model_id"].as_str().unwrap().to_owned())
 }
 
-fn write(client: &Client, path: &str, keys: &[Value]) -> Reply {
+pub(crate) fn write(client: &Client, path: &str, keys: &[Value]) -> Reply {
     client.post(&format!("{path}/write"), &json!({"writes": {"tuple_keys": keys}}))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Launch};
-use crate::{DEMO, store};
+use crate::{DEMO, openfga, store};
 
 /// Everything that a client can read of a server, without ids that are made for one answer.
 fn readable(client: &Client) -> Value {
@@ -93,6 +93,67 @@ fn a_restart_keeps_everything() {
     client.send("POST", &format!("{DEMO}/releases/{first}/activate"), &[], b"").expect(200);
     client.get(&format!("{DEMO}/policies/office-network")).expect(200);
     client.get(&format!("{DEMO}/policies/more")).expect_problem(404, "not_found");
+}
+
+/// What OpenFGA's API tells of a store.
+fn readable_by_openfga(client: &Client, path: &str, model: &str) -> Vec<Value> {
+    let mut all = vec![client.get("/stores").expect(200)];
+    for part in ["", "/authorization-models", &format!("/authorization-models/{model}"), "/changes"] {
+        all.push(client.get(&format!("{path}{part}")).expect(200));
+    }
+    all.push(client.get(&format!("{path}/assertions/{model}")).expect(200));
+    let ask = |rest: &str, body: Value| client.post(&format!("{path}{rest}"), &body).expect(200);
+    all.push(ask("/read", json!({})));
+    for user in ["user:ann", "user:bob", "user:cy", "group:eng#member"] {
+        let context = json!({"x": 7});
+        all.push(ask("/check", json!({"tuple_key": openfga::key(user, "viewer", "doc:1"), "context": context})));
+        all.push(ask("/list-objects", json!({"user": user, "relation": "viewer", "type": "doc", "context": context})));
+    }
+    all.push(ask("/expand", json!({"tuple_key": {"relation": "viewer", "object": "doc:1"}})));
+    all
+}
+
+#[test]
+fn what_was_written_by_openfgas_api_is_there_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::dev().start_in(dir.path());
+    let client = server.anyone();
+    let (path, model) = openfga::store(&client);
+    let mut limited = openfga::key("user:cy", "viewer", "doc:1");
+    limited["condition"] = json!({"name": "small", "context": {}});
+    let ann = openfga::key("user:ann", "viewer", "doc:1");
+    let keys = [
+        ann.clone(),
+        openfga::key("group:eng#member", "viewer", "doc:1"),
+        openfga::key("user:bob", "member", "group:eng"),
+        limited,
+    ];
+    openfga::write(&client, &path, &keys).expect(200);
+    let deletes = json!({"deletes": {"tuple_keys": [ann]}});
+    client.post(&format!("{path}/write"), &deletes).expect(200);
+    openfga::write(&client, &path, &[openfga::key("user:*", "viewer", "doc:2")]).expect(200);
+    let assertions = json!({"assertions": [{"tuple_key": ann, "expectation": false}]});
+    assert_eq!(client.put(&format!("{path}/assertions/{model}"), &assertions).status, 204);
+    let page = client.get(&format!("{path}/changes?page_size=2")).expect(200);
+    let token = page["continuation_token"].as_str().unwrap();
+    let rest = client.get(&format!("{path}/changes?continuation_token={token}")).expect(200);
+    assert_eq!(rest["changes"].as_array().unwrap().len(), 4);
+    let before = readable_by_openfga(&client, &path, &model);
+    assert_eq!(before[6]["tuples"].as_array().unwrap().len(), 4);
+    for _ in 0..2 {
+        server.kill();
+        server = Launch::dev().start_in(dir.path());
+        let client = server.anyone();
+        assert_eq!(readable_by_openfga(&client, &path, &model), before);
+        assert_eq!(client.get(&format!("{path}/changes?continuation_token={token}")).expect(200), rest);
+    }
+    // The place that was kept is one to go on from.
+    let end = rest["continuation_token"].as_str().unwrap();
+    let client = server.anyone();
+    openfga::write(&client, &path, &[ann]).expect(200);
+    let more = client.get(&format!("{path}/changes?continuation_token={end}")).expect(200);
+    assert_eq!(more["changes"].as_array().unwrap().len(), 1);
+    assert_eq!(more["changes"][0]["tuple_key"]["user"], "user:ann");
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl From<ApiError> for FgaError {
             Code::Forbidden => FgaCode::Forbidden,
             Code::NotFound => FgaCode::StoreNotFound,
             Code::InvalidPageToken | Code::PageTokenExpired => FgaCode::InvalidContinuationToken,
-            Code::TooManyWrites => FgaCode::Throttled,
+            Code::TooManyWrites | Code::TooManyFollowers => FgaCode::Throttled,
             Code::StorageUnavailable | Code::ConsistencyTimeout | Code::RequestTimeout => FgaCode::Unavailable,
             Code::NoModel => FgaCode::LatestModelNotFound,
             Code::EvaluationLimitExceeded => FgaCode::ResolutionTooComplex,
@@ -186,7 +186,7 @@ const EXISTED: &str = "tuple to be written already existed or the tuple to be de
 impl From<PapError> for FgaError {
     fn from(error: PapError) -> Self {
         match error {
-            PapError::TupleExists { key } => {
+            PapError::TupleExists { key, .. } => {
                 let text = format!("cannot write a tuple which already exists: {}: {EXISTED}", parts(&key));
                 Self::new(FgaCode::WriteFailed, text)
             }
@@ -194,7 +194,7 @@ impl From<PapError> for FgaError {
                 let text = format!("cannot delete a tuple which does not exist: {}: {EXISTED}", parts(&key));
                 Self::new(FgaCode::WriteFailed, text)
             }
-            PapError::TupleDiffers { key } => {
+            PapError::TupleDiffers { key, .. } => {
                 let text = format!(
                     "attempted to write a tuple which already exists with a different condition: {}",
                     parts(&key)

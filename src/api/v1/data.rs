@@ -96,6 +96,15 @@ pub struct CommitReply {
     pub warnings: Vec<String>,
 }
 
+/// A commit of data, and how many tuples it changed: those that were left out are not counted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WriteReply {
+    #[serde(flatten)]
+    commit: CommitReply,
+    tuples_written: usize,
+    tuples_deleted: usize,
+}
+
 impl From<crate::pap::Committed> for CommitReply {
     fn from(committed: crate::pap::Committed) -> Self {
         Self {
@@ -109,7 +118,7 @@ impl From<crate::pap::Committed> for CommitReply {
 
 /// Writes entities and tuples. The answer comes when the write is durable and visible.
 #[utoipa::path(post, path = "/v1/stores/{store}/write", operation_id = "write", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = WriteBody,
-    responses((status = 200, body = CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, body = WriteReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn write(
     services: web::Data<Services>,
     access: WriteStore,
@@ -124,7 +133,8 @@ pub async fn write(
     let tuples = body.tuples.parse()?;
     let write = DataWrite { tuples, delete: body.entities.delete, upsert: body.entities.upsert };
     let committed = services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
-    Ok(HttpResponse::Ok().json(CommitReply::from(committed)))
+    let (tuples_written, tuples_deleted) = (committed.tuples_written, committed.tuples_deleted);
+    Ok(HttpResponse::Ok().json(WriteReply { commit: committed.into(), tuples_written, tuples_deleted }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

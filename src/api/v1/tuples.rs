@@ -1,4 +1,4 @@
-//! Stored tuples: read by filter, and the feed of their changes.
+//! Stored tuples, read by filter.
 
 mod wire;
 
@@ -6,18 +6,17 @@ use actix_web::{HttpResponse, web};
 use authx_engine::InputProblem;
 use authx_engine::relation::{WILDCARD, is_type_name};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
-use crate::api::extract::{Body, Query, ReadStore};
+use crate::api::extract::{Body, ReadStore};
 use crate::api::paging::PageQuery;
-use crate::ids::Revision;
 use crate::pap::PapError;
-use crate::storage::records::{SubjectFilter, SubjectRelation, TupleChange, TupleFilter, TupleKey, TupleRecord};
+use crate::storage::records::{SubjectFilter, SubjectRelation, TupleFilter, TupleKey, TupleRecord};
 
 pub use wire::{ConditionBody, TupleBody, TupleParts, TupleReply};
-pub(super) use wire::{object, parse_all, relation, subject};
+pub(super) use wire::{malformed, object, parse_all, relation, subject, time};
 
 /// Which tuples to read: those that have everything that is given.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -165,104 +164,6 @@ fn read_key(text: &str) -> Result<TupleKey, ApiError> {
     Ok(TupleKey { object_type, object_id, relation, subject_type, subject_id, subject_relation })
 }
 
-fn foreign_token() -> ApiError {
+pub(super) fn foreign_token() -> ApiError {
     ApiError::new(Code::InvalidPageToken, "the page token is not one that this list gave")
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ChangesQuery {
-    /// Only changes of objects of this type.
-    #[serde(default)]
-    object_type: Option<String>,
-    /// Only changes from this time on, RFC 3339.
-    #[serde(default)]
-    since: Option<String>,
-    /// 1 to 1,000; 100 when absent.
-    page_size: Option<u32>,
-    /// From the page before. It does not expire.
-    page_token: Option<String>,
-}
-
-/// Whether a tuple was written or deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ChangeOperation {
-    Write,
-    Delete,
-}
-
-/// A tuple as it was written, or as it was before it was deleted.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ChangeReply {
-    revision: u64,
-    operation: ChangeOperation,
-    #[serde(flatten)]
-    tuple: TupleReply,
-    at: String,
-}
-
-/// A page of changes, oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ChangeList {
-    changes: Vec<ChangeReply>,
-    revision: u64,
-    release: Option<String>,
-    consistency_token: String,
-    /// Always there: what comes later is read from here on.
-    next_page_token: String,
-}
-
-/// The changes of tuples, oldest first; deletes before writes within a revision.
-#[utoipa::path(get, path = "/v1/stores/{store}/changes", operation_id = "listChanges", tag = "data", params(("store" = String, Path, description = "id or alias"), ChangesQuery),
-    responses((status = 200, body = ChangeList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn changes(
-    services: web::Data<Services>,
-    access: ReadStore,
-    query: Query<ChangesQuery>,
-) -> Result<HttpResponse, ApiError> {
-    let store = &access.0.store;
-    let scope = store.scope();
-    let ChangesQuery { object_type, since, page_size, page_token } = query.0;
-    let from = match since.as_deref() {
-        None => None,
-        Some(text) => Some(wire::time(text, "/since").map_err(|problem| invalid_input(&[problem]))?),
-    };
-    if let Some(name) = object_type.as_deref().filter(|name| !is_type_name(name)) {
-        let problem = wire::malformed("/object_type", &format!("`{name}` is no type's name"));
-        return Err(invalid_input(&[problem]));
-    }
-    let size = PageQuery::new(page_size, None).open(&services, Some(&access.0.tenant), &[])?.size;
-    // The epoch is a part: in a store that was restored the same place would skip what happened since.
-    let epoch = &store.current().epoch;
-    let query = [&object_type, &since].map(|part| part.as_deref().unwrap_or_default());
-    let bound = [&["v1/changes", scope.tenant().as_str(), scope.store().as_str(), epoch], query.as_slice()].concat();
-    let tokens = services.replica.tokens();
-    let after = match page_token {
-        None => None,
-        Some(token) => {
-            let place = tokens.read_cursor(&bound, &token).ok_or_else(foreign_token)?;
-            Some(serde_json::from_str::<(u64, u32)>(&place).map_err(|_| foreign_token())?)
-        }
-    };
-    let behind = after.map(|(revision, ordinal)| (Revision(revision), ordinal));
-    let rows = services.storage.data.tuple_changes(scope, object_type.as_deref(), behind, from, size).await;
-    let rows = rows.map_err(PapError::from)?;
-    // The first change has revision 1, so that the place before all of them is 0.
-    let last = rows.last().map(|row| (row.revision.0, row.ordinal)).or(after).unwrap_or_default();
-    let next_page_token = tokens.cursor(&bound, &serde_json::json!([last.0, last.1]).to_string());
-    let shown = |row: &TupleChange| ChangeReply {
-        revision: row.revision.0,
-        operation: if row.written { ChangeOperation::Write } else { ChangeOperation::Delete },
-        tuple: TupleReply::from(&row.tuple),
-        at: row.at.to_string(),
-    };
-    let current = store.current();
-    Ok(HttpResponse::Ok().json(ChangeList {
-        changes: rows.iter().map(shown).collect(),
-        revision: current.revision().0,
-        release: current.release_id().map(str::to_owned),
-        consistency_token: current.token.clone(),
-        next_page_token,
-    }))
 }

@@ -52,6 +52,27 @@ pub struct ConditionBody {
     context: JsonObject,
 }
 
+impl From<&Tuple> for TupleBody {
+    /// As text where that says all.
+    fn from(tuple: &Tuple) -> Self {
+        let Tuple { key, condition, expires_at } = tuple;
+        if condition.is_none() && expires_at.is_none() {
+            return Self::Text(key.to_string());
+        }
+        let condition = condition.as_ref().map(|condition| ConditionBody {
+            name: condition.name.to_string(),
+            context: JsonObject(condition.context.clone()),
+        });
+        Self::Parts(TupleParts {
+            object: key.object.to_string(),
+            relation: key.relation.to_string(),
+            subject: key.subject.to_string(),
+            condition,
+            expires_at: expires_at.map(|at| Timestamp::from_millis(at).to_string()),
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for TupleBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TupleVisitor)

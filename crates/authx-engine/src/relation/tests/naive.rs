@@ -15,7 +15,7 @@ use crate::relation::model::{Model, RelationDefinition, RestrictionKind, Rewrite
 use crate::relation::tuple::{ObjectRef, SubjectRef, Tuple};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Truth {
+pub(crate) enum Truth {
     True,
     False,
     Unknown,
@@ -23,9 +23,9 @@ pub(super) enum Truth {
 
 use Truth::{False, True, Unknown};
 
-pub(super) struct Naive<'a> {
-    pub(super) model: &'a Model,
-    pub(super) tuples: &'a [Tuple],
+pub(crate) struct Naive<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) tuples: &'a [Tuple],
     context: &'a Map<String, Json>,
     now: i64,
     /// What a condition that fails is taken for.
@@ -34,8 +34,8 @@ pub(super) struct Naive<'a> {
     rows: BTreeMap<Claim, Vec<(SubjectRef, Truth)>>,
 }
 
-pub(super) type Claim = (ObjectRef, SmolStr);
-pub(super) type Table = BTreeMap<Claim, Truth>;
+pub(crate) type Claim = (ObjectRef, SmolStr);
+pub(crate) type Table = BTreeMap<Claim, Truth>;
 
 fn any(truths: impl IntoIterator<Item = Truth>) -> Truth {
     let all: BTreeSet<Truth> = truths.into_iter().collect();
@@ -56,7 +56,7 @@ fn not(truth: Truth) -> Truth {
 }
 
 impl<'a> Naive<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         model: &'a Model,
         tuples: &'a [Tuple],
         context: &'a Map<String, Json>,
@@ -74,7 +74,7 @@ impl<'a> Naive<'a> {
     }
 
     /// What is known of the subject having each relation to each object.
-    pub(super) fn table(&self, subject: &SubjectRef, extra: &[ObjectRef]) -> Table {
+    pub(crate) fn table(&self, subject: &SubjectRef, extra: &[ObjectRef]) -> Table {
         let mut objects: BTreeSet<ObjectRef> = extra.iter().cloned().collect();
         objects.insert(subject.object.clone());
         for tuple in self.tuples {
@@ -157,6 +157,14 @@ impl<'a> Naive<'a> {
         }
     }
 
+    /// The objects that tuples which count name as subjects of one relation.
+    pub(crate) fn direct(&self, object: &ObjectRef, relation: &str) -> Vec<ObjectRef> {
+        let rows = self.rows(object, &relation.into()).iter();
+        rows.filter(|(subject, truth)| subject.relation.is_none() && *truth == True)
+            .map(|(subject, _)| subject.object.clone())
+            .collect()
+    }
+
     fn rows(&self, object: &ObjectRef, relation: &SmolStr) -> &[(SubjectRef, Truth)] {
         self.rows.get(&(object.clone(), relation.clone())).map_or(&[], Vec::as_slice)
     }
@@ -225,11 +233,11 @@ impl<'a> Naive<'a> {
         })
     }
 
-    pub(super) fn relations(&self, type_name: &str) -> &[RelationDefinition] {
+    pub(crate) fn relations(&self, type_name: &str) -> &[RelationDefinition] {
         self.model.types.iter().find(|t| t.name == type_name).map_or(&[], |t| t.relations.as_slice())
     }
 
-    pub(super) fn relation(&self, type_name: &str, relation: &str) -> Option<&RelationDefinition> {
+    pub(crate) fn relation(&self, type_name: &str, relation: &str) -> Option<&RelationDefinition> {
         self.relations(type_name).iter().find(|r| r.name == relation)
     }
 }

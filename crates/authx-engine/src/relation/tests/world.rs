@@ -9,7 +9,7 @@ use crate::relation::model::{
 use crate::relation::tuple::{ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey};
 
 /// `SplitMix64` (Steele, Lea, Flood 2014).
-pub(in crate::relation::tests) struct Random(pub(in crate::relation::tests) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -20,32 +20,38 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(in crate::relation::tests) fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n as u64).unwrap()
     }
 
-    pub(super) fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    pub(in crate::relation::tests) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 }
 
-pub(super) const TYPES: [&str; 3] = ["user", "group", "doc"];
+pub(crate) const TYPES: [&str; 3] = ["user", "group", "doc"];
 const RELATIONS: [&str; 4] = ["r0", "r1", "r2", "r3"];
-pub(super) const NOW: i64 = 1_000;
+pub(crate) const NOW: i64 = 1_000;
 
-pub(super) struct World {
-    pub(super) model: Model,
-    pub(super) stored: Vec<Tuple>,
-    pub(super) contextual: Vec<Tuple>,
-    pub(super) context: Map<String, Json>,
+pub(crate) struct World {
+    pub(crate) model: Model,
+    pub(crate) stored: Vec<Tuple>,
+    pub(crate) contextual: Vec<Tuple>,
+    pub(crate) context: Map<String, Json>,
 }
 
-pub(super) fn world(random: &mut Random) -> World {
-    let model = model(random);
+pub(crate) fn world(random: &mut Random) -> World {
+    world_of(random, &|_| {})
+}
+
+/// A world whose model is adapted before tuples are made for it.
+pub(crate) fn world_of(random: &mut Random, adapt: &dyn Fn(&mut Model)) -> World {
+    let mut model = model(random);
+    adapt(&mut model);
     let tuples = |random: &mut Random, n: usize| {
         let mut tuples: Vec<Tuple> = Vec::new();
         for _ in 0..n {
@@ -169,16 +175,16 @@ fn has_this(rewrite: &Rewrite) -> bool {
     }
 }
 
-pub(super) fn object(random: &mut Random, type_name: &str) -> ObjectRef {
+pub(crate) fn object(random: &mut Random, type_name: &str) -> ObjectRef {
     ObjectRef::new(type_name, ["a", "b", "c"][random.below(3)])
 }
 
-pub(super) fn relation(random: &mut Random) -> &'static str {
+pub(crate) fn relation(random: &mut Random) -> &'static str {
     let all: &[&'static str] = &RELATIONS;
     all[random.below(all.len())]
 }
 
-pub(super) fn subject(random: &mut Random) -> SubjectRef {
+pub(crate) fn subject(random: &mut Random) -> SubjectRef {
     let type_name = *random.pick(&["user", "user", "user", "group", "doc"]);
     match random.below(8) {
         0 => SubjectRef { object: ObjectRef::new(type_name, "*"), relation: None },
