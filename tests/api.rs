@@ -15,8 +15,8 @@ mod authentication;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/batch.rs"]
-#[path = "api/changes.rs"]
 mod batch;
+#[path = "api/changes.rs"]
 mod changes;
 #[path = "api/command_line.rs"]
 mod command_line;

@@ -38,7 +38,7 @@ mod rules;
 mod graph;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use codes::CODES;
 pub use condition::{CompiledCondition, Evaluated, MAX_COST, Outcome};

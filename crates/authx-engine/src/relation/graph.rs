@@ -66,7 +66,9 @@ impl GraphError {
     #[must_use]
     pub fn is_bound(&self) -> bool {
         match self {
-            Self::TooDeep { .. } | Self::TooMuchWork { .. } | Self::TooManyNames(_) => true,
+            Self::TooDeep { .. } | Self::TooMuchWork { .. } | Self::TooManyLeaves { .. } | Self::TooManyNames(_) => {
+                true
+            }
             Self::MissingParameters { .. }
             | Self::ConditionFailed { .. }
             | Self::UnknownType(_)

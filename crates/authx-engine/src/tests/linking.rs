@@ -1,7 +1,9 @@
 //! Relations inside Cedar: facts, membership and containment, in one decision.
 
+mod random;
 mod refused;
 mod table;
+mod text;
 
 use std::sync::Arc;
 

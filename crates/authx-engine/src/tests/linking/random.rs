@@ -1,0 +1,500 @@
+//! Random models, tuples, schemas, policies and requests: each decision is the one that Cedar's own authorizer makes
+//! when the reference evaluator has put a plain value where a policy asks a relation, and plain parents where tuples
+//! tell them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use cedar_policy::{Authorizer, Context, Effect, Entities, PolicyId as CedarId, PolicySet};
+use serde_json::{Value as Json, json};
+
+use super::text::{Dice, Policy, Truths, policy, requests};
+use crate::decide::{Evaluated, Evaluation, Failed, combine, decide, evaluate};
+use crate::hierarchy::View;
+use crate::index::Facet;
+use crate::input::read_input;
+use crate::linking::EntityGraph;
+use crate::relation::tests::naive::{Naive, Table, Truth};
+use crate::relation::tests::world::{NOW, Random, World, world_of};
+use crate::relation::{
+    Asking, Model, ObjectRef, RelationModel, RestrictionKind, Rewrite, SubjectRef, Tuple, Tuples, TypeRestriction,
+    print,
+};
+use crate::{
+    AccessRequest, Change, Check, CompileOptions, Data, DataRules, DecideError, Decision, EntityInput, EntityUid,
+    Limits, PolicyErrors, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, Validation, parse_action,
+    read_entity, split_policies,
+};
+
+/// Requests that are compared in every run.
+const WORLDS: u64 = 7_000;
+const REQUESTS: usize = 16;
+
+/// Bugs between the parts of a decision, each of which the comparison must find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bug {
+    /// A fact that failed is taken as one that does not hold.
+    FailedFactIsFalse,
+    /// A forbid that reached a failed fact is skipped as Cedar skips one that errs.
+    FailedForbidSkipped,
+    /// Who is in a group has what the group itself, as an object, has.
+    LeakThroughParents,
+    /// The answer of the first fact stands for all facts of its policy with the same object.
+    SharedBetweenSubjects,
+    /// Policies are looked up without what tuples say that the principal is in.
+    AncestorMissingFromIndex,
+}
+
+const BUGS: [Bug; 5] = [
+    Bug::FailedFactIsFalse,
+    Bug::FailedForbidSkipped,
+    Bug::LeakThroughParents,
+    Bug::SharedBetweenSubjects,
+    Bug::AncestorMissingFromIndex,
+];
+
+/// Which annotations the schema has in one world.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    members: bool,
+    group_parents: bool,
+    doc_parents: bool,
+}
+
+impl Shape {
+    fn schema(self) -> String {
+        let members = if self.members { "@members(\"r3\") " } else { "" };
+        let parents = |has: bool| if has { "@parents(\"parent\") " } else { "" };
+        format!(
+            r#"
+@rebac("user") entity User = {{ boss?: User, home?: Group }};
+@rebac("group") {members}{}entity Group;
+@rebac("doc") {}entity Doc = {{ owner?: User, near?: Group, flag?: Bool }} tags User;
+entity Club;
+entity Guest in [Club, Group];
+action act appliesTo {{ principal: [User, Group, Guest], resource: [Doc, Group], context: {{ p0?: Bool, p1?: Bool, who?: User, at?: Doc }} }};
+"#,
+            parents(self.group_parents),
+            parents(self.doc_parents)
+        )
+    }
+
+    /// Makes the model one that the annotations may name.
+    fn adapt(self, model: &mut Model) {
+        for ty in &mut model.types {
+            for relation in &mut ty.relations {
+                if ty.name == "group" && relation.name == "r3" && self.members {
+                    let restriction =
+                        |type_name: &str, kind| TypeRestriction { type_name: type_name.into(), kind, condition: None };
+                    relation.rewrite = Rewrite::This;
+                    relation.restrictions = vec![
+                        restriction("user", RestrictionKind::Object),
+                        restriction("user", RestrictionKind::Wildcard),
+                        restriction("group", RestrictionKind::Object),
+                        restriction("group", RestrictionKind::Userset("r3".into())),
+                    ];
+                }
+                let contained = (ty.name == "group" && self.group_parents) || (ty.name == "doc" && self.doc_parents);
+                if relation.name == "parent" && contained {
+                    relation.restrictions.iter_mut().for_each(|restriction| restriction.condition = None);
+                    relation.restrictions.dedup();
+                }
+            }
+        }
+    }
+}
+
+/// A store and all that the reference needs to know of it.
+struct Case {
+    shape: Shape,
+    world: World,
+    entities: Vec<Json>,
+    policies: Vec<Policy>,
+    settings: Settings,
+}
+
+fn case(seed: u64) -> Case {
+    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let shape = Shape { members: dice.chance(80), group_parents: dice.chance(40), doc_parents: dice.chance(70) };
+    let world = world_of(&mut Random(seed), &|model| shape.adapt(model));
+    let policy_errors = if dice.chance(50) { PolicyErrors::Deny } else { PolicyErrors::Cedar };
+    let policies = (0..3 + dice.below(4)).map(|_| policy(&mut dice)).collect();
+    let settings = Settings { validation: Validation::Off, policy_errors, ..Settings::default() };
+    Case { shape, world, entities: super::text::entities(&mut dice), policies, settings }
+}
+
+impl Case {
+    fn snapshot(&self, bug: Option<Bug>) -> Snapshot {
+        let compiled = RelationModel::compile(self.world.model.clone()).unwrap();
+        let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: self.shape.schema() };
+        let options = CompileOptions { validation: Check::Off, threads: 1, ..CompileOptions::default() };
+        let shared = bug == Some(Bug::SharedBetweenSubjects);
+        let text: String = self.policies.iter().map(|policy| policy.text(shared)).collect();
+        let policies = split_policies(None, &text);
+        let sources = Sources { schema: Some(schema), model: Some(Arc::new(compiled)), policies: &policies };
+        let release = Release::compile("r", sources, &options, None);
+        let release = release.unwrap_or_else(|found| panic!("{found:#?}\n{text}")).release;
+        let mut data = Data::default();
+        for entity in &self.entities {
+            let input: EntityInput = serde_json::from_value(entity.clone()).unwrap();
+            data.apply(&Change::PutEntity(Arc::new(read_entity(&input, DataRules::default(), "").unwrap())));
+        }
+        let mut stored = self.world.stored.clone();
+        if bug == Some(Bug::LeakThroughParents) {
+            stored = self.leaked(stored);
+        }
+        let tuples = Tuples::default().changed(&[], &stored).unwrap();
+        Snapshot::new(Some(Arc::new(release)), Arc::new(data), self.settings, 1).with_tuples(tuples)
+    }
+
+    /// Every tuple whose subject is a group as an object, said of the group's direct members too.
+    fn leaked(&self, mut stored: Vec<Tuple>) -> Vec<Tuple> {
+        let plain = |subject: &SubjectRef| subject.relation.is_none() && subject.object.type_name == "group";
+        let of_groups: Vec<_> = stored.iter().filter(|tuple| plain(&tuple.key.subject)).cloned().collect();
+        for tuple in of_groups {
+            let group = tuple.key.subject.object.clone();
+            let members: Vec<_> = stored
+                .iter()
+                .filter(|other| other.key.object == group && other.key.relation == "r3")
+                .map(|other| other.key.subject.clone())
+                .collect();
+            for subject in members {
+                let mut tuple = tuple.clone();
+                tuple.key.subject = subject;
+                if !stored.iter().any(|other| other.key == tuple.key) {
+                    stored.push(tuple);
+                }
+            }
+        }
+        stored
+    }
+}
+
+/// The reference's answers to everything that may be asked of one subject.
+struct Reference<'a> {
+    naive: Naive<'a>,
+    settled: Naive<'a>,
+    objects: Vec<ObjectRef>,
+    tables: BTreeMap<String, (Table, Table)>,
+}
+
+impl<'a> Reference<'a> {
+    fn new(model: &'a Model, tuples: &'a [Tuple], context: &'a serde_json::Map<String, Json>) -> Self {
+        let objects = ["group", "doc"];
+        let objects = objects.iter().flat_map(|ty| ["a", "b", "c"].map(|id| ObjectRef::new(ty, id))).collect();
+        Self {
+            naive: Naive::new(model, tuples, context, NOW, Truth::Unknown),
+            settled: Naive::new(model, tuples, context, NOW, Truth::False),
+            objects,
+            tables: BTreeMap::new(),
+        }
+    }
+
+    fn tables(&mut self, subject: &ObjectRef) -> &(Table, Table) {
+        if !self.tables.contains_key(&subject.to_string()) {
+            let asked = SubjectRef { object: subject.clone(), relation: None };
+            let tables = (self.naive.table(&asked, &self.objects), self.settled.table(&asked, &self.objects));
+            self.tables.insert(subject.to_string(), tables);
+        }
+        &self.tables[&subject.to_string()]
+    }
+
+    /// `None` when a cycle leaves it to the engine whether to deny or to fail.
+    fn fact(&mut self, subject: &str, relation: &str, object: &str) -> Option<Truth> {
+        let Some(object) = linked(object).filter(|object| object.type_name != "user") else {
+            return Some(Truth::Unknown);
+        };
+        let Some(subject) = linked(subject) else { return Some(Truth::False) };
+        let claim = (object, relation.into());
+        let (naive, settled) = self.tables(&subject);
+        match (naive[&claim], settled[&claim]) {
+            (Truth::Unknown, Truth::Unknown) => None,
+            (truth, _) => Some(truth),
+        }
+    }
+
+    /// What a linked entity is in by tuples; `None` when a cycle of relations has a part in it.
+    fn parents(&mut self, shape: Shape, uid: &str) -> Option<Vec<String>> {
+        let Some(object) = linked(uid) else { return Some(Vec::new()) };
+        let mut parents = Vec::new();
+        let contained =
+            (object.type_name == "group" && shape.group_parents) || (object.type_name == "doc" && shape.doc_parents);
+        if contained {
+            let subjects = self.naive.direct(&object, "parent");
+            parents.extend(subjects.into_iter().map(|subject| entity(&subject)));
+        }
+        if shape.members {
+            for id in ["a", "b", "c"] {
+                let claim = (ObjectRef::new("group", id), "r3".into());
+                match self.tables(&object).0[&claim] {
+                    Truth::True => parents.push(format!("Group::\"{id}\"")),
+                    Truth::False => {}
+                    Truth::Unknown => return None,
+                }
+            }
+        }
+        parents.retain(|parent| parent != uid);
+        Some(parents)
+    }
+}
+
+/// The object of a linked entity.
+fn linked(uid: &str) -> Option<ObjectRef> {
+    let (ty, id) = uid.split_once("::\"")?;
+    let model_type = match ty {
+        "User" => "user",
+        "Group" => "group",
+        "Doc" => "doc",
+        _ => return None,
+    };
+    Some(ObjectRef::new(model_type, id.trim_end_matches('"')))
+}
+
+fn entity(object: &ObjectRef) -> String {
+    let ty = if object.type_name == "group" { "Group" } else { "Doc" };
+    format!("{ty}::\"{}\"", object.id)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    decision: Decision,
+    determining: Vec<String>,
+    errors: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    requests: usize,
+    allowed: usize,
+    failed: usize,
+    /// The reference leaves them open, or Cedar cannot be given them.
+    open: usize,
+    wrong: usize,
+    first: Option<String>,
+}
+
+/// What Cedar's own authorizer says of plain values and plain parents; `None` when the case is open.
+fn expected(case: &Case, reference: &mut Reference<'_>, asked: &super::text::Asked) -> Option<(Answer, bool)> {
+    let stored: BTreeMap<String, &Json> =
+        case.entities.iter().map(|entity| (super::text::uid_of(entity), entity)).collect();
+    let mut all: BTreeSet<String> = stored.keys().cloned().collect();
+    all.extend(super::text::universe());
+    let mut entities = Vec::new();
+    for uid in &all {
+        let (ty, id) = uid.split_once("::\"")?;
+        let mut parents = reference.parents(case.shape, uid)?;
+        let row = stored.get(uid);
+        parents.extend(super::text::stored_parents(row.copied()));
+        let json = |uid: &String| {
+            let (ty, id) = uid.split_once("::\"").unwrap();
+            json!({"type": ty, "id": id.trim_end_matches('"')})
+        };
+        entities.push(json!({
+            "uid": {"type": ty, "id": id.trim_end_matches('"')},
+            "attrs": row.map_or(json!({}), |row| row["attrs"].clone()),
+            "tags": row.and_then(|row| row.get("tags")).cloned().unwrap_or(json!({})),
+            "parents": parents.iter().map(json).collect::<Vec<_>>(),
+        }));
+    }
+    // Cedar takes no cycles; that they end here is another test.
+    let entities = Entities::from_json_value(json!(entities), None).ok()?;
+    let truths = Truths { stored: &stored, asked };
+    let mut open = false;
+    let mut text = String::new();
+    for policy in &case.policies {
+        text += &policy.plain(&truths, &mut |subject, relation, object| {
+            reference.fact(subject, relation, object).unwrap_or_else(|| {
+                open = true;
+                Truth::Unknown
+            })
+        });
+    }
+    if open {
+        return None;
+    }
+    let set = named(&text);
+    let uid = |text: &str| cedar_policy::EntityUid::from_str(text).unwrap();
+    let context = Context::from_json_value(asked.context.clone(), None).unwrap();
+    let request =
+        cedar_policy::Request::new(uid(&asked.principal), uid("Action::\"act\""), uid(&asked.resource), context, None);
+    let response = Authorizer::new().is_authorized(&request.unwrap(), &set, &entities);
+    let mut errors = Vec::new();
+    let (mut failed, mut matching) = (false, Vec::new());
+    for error in response.diagnostics().errors() {
+        let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+        let of_fact = error.to_string().contains("fact_failed");
+        failed |= of_fact;
+        let id = error.policy_id().to_string();
+        let forbids = set.policy(&CedarId::new(&id)).unwrap().effect() == Effect::Forbid;
+        if forbids && (of_fact || case.settings.policy_errors == PolicyErrors::Deny) {
+            matching.push(id.clone());
+        }
+        errors.push(id);
+    }
+    let allow = response.decision() == cedar_policy::Decision::Allow;
+    let mut determining: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+    let mut decision = if allow { Decision::Allow } else { Decision::Deny };
+    if !matching.is_empty() {
+        if allow {
+            determining.clear();
+        }
+        decision = Decision::Deny;
+        determining.extend(matching);
+    }
+    determining.sort();
+    errors.sort();
+    Some((Answer { decision, determining, errors }, failed))
+}
+
+/// A set whose policies are named by their `@id`.
+fn named(text: &str) -> PolicySet {
+    let parsed = PolicySet::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut set = PolicySet::new();
+    for policy in parsed.policies() {
+        set.add(policy.new_id(CedarId::new(policy.annotation("id").unwrap()))).unwrap();
+    }
+    set
+}
+
+fn answer(evaluation: &Evaluation) -> Answer {
+    Answer {
+        decision: evaluation.decision,
+        determining: evaluation.determining_policies.iter().map(ToString::to_string).collect(),
+        errors: evaluation.policy_errors.iter().map(|error| error.policy.to_string()).collect(),
+    }
+}
+
+/// The decision from its parts, with a bug between them.
+fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result<Evaluation, DecideError> {
+    let limits = Limits::default();
+    let input = read_input(snapshot, request, &limits)?;
+    let release = snapshot.release.as_deref().unwrap();
+    let relations = snapshot.relations().unwrap().with(&request.tuples).unwrap();
+    let asking = Asking { context: &request.context.0, now: request.now, limits: limits.graph };
+    let graph = EntityGraph { linking: release.linking().unwrap(), relations: &relations, asking };
+    let view = |graph| View { data: &snapshot.data, overlay: &input.overlay, schema: release.schema(), graph };
+    let (whole, blind) = (view(Some(&graph)), view(None));
+    let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
+    let known = if bug == Bug::AncestorMissingFromIndex { &blind } else { &whole };
+    let of_principal = known.ancestors(principal, limits.ancestors)?;
+    let of_resource = whole.ancestors(resource, limits.ancestors)?;
+    let mut candidates = Vec::new();
+    let facet = |uid, ancestors| Facet { uid, ancestors };
+    release.index.candidates(
+        facet(principal, &of_principal),
+        facet(action, &[]),
+        facet(resource, &of_resource),
+        &mut |policy| candidates.push(policy.as_ref()),
+    );
+    let ancestors = [(principal, of_principal.as_slice()), (resource, of_resource.as_slice())];
+    let Evaluated { mut outcomes, .. } = evaluate(&candidates, &whole, request, input.context, ancestors, &limits)?;
+    for outcome in &mut outcomes {
+        match (bug, &outcome) {
+            (Bug::FailedFactIsFalse, Err(Failed { of_fact: true, .. })) => *outcome = Ok(false),
+            (Bug::FailedForbidSkipped, Err(Failed { message, .. })) => {
+                *outcome = Err(Failed { message: message.clone(), of_fact: false });
+            }
+            _ => {}
+        }
+    }
+    Ok(combine(snapshot, candidates, outcomes, input.warnings))
+}
+
+fn compare(worlds: std::ops::Range<u64>, bug: Option<Bug>) -> Tally {
+    let mut tally = Tally::default();
+    for seed in worlds {
+        let case = case(seed);
+        let snapshot = case.snapshot(bug);
+        let mut dice = Dice(!seed);
+        for asked in requests(&mut dice, REQUESTS) {
+            let mut tuples = case.world.stored.clone();
+            tuples.retain(|stored| !case.world.contextual.iter().any(|sent| sent.key == stored.key));
+            // What the model does not allow may be stored, by an older model; it cannot be sent.
+            let model = RelationModel::compile(case.world.model.clone()).unwrap();
+            let sent: Vec<_> =
+                case.world.contextual.iter().filter(|sent| model.check_tuple(sent).is_ok()).cloned().collect();
+            let is_in = |list: &[Tuple], tuple: &&Tuple| list.iter().any(|other| other.key == tuple.key);
+            let stored = case.world.stored.iter();
+            let kept = stored.filter(|tuple| is_in(&case.world.contextual, tuple) && !is_in(&sent, tuple));
+            tuples.extend(kept.cloned());
+            tuples.extend(sent.iter().cloned());
+            let context = asked.context.as_object().unwrap().clone();
+            let mut reference = Reference::new(&case.world.model, &tuples, &context);
+            let Some((want, failed)) = expected(&case, &mut reference, &asked) else {
+                tally.open += 1;
+                continue;
+            };
+            let uid = |text: &str| EntityUid::parse(text).unwrap();
+            let request = AccessRequest {
+                context: serde_json::from_value(asked.context.clone()).unwrap(),
+                tuples: sent,
+                now: NOW,
+                ..AccessRequest::new(uid(&asked.principal), parse_action("act").unwrap(), uid(&asked.resource))
+            };
+            let got = match bug {
+                Some(bug @ (Bug::FailedFactIsFalse | Bug::FailedForbidSkipped | Bug::AncestorMissingFromIndex)) => {
+                    decide_with(bug, &snapshot, &request)
+                }
+                Some(Bug::LeakThroughParents | Bug::SharedBetweenSubjects) | None => {
+                    decide(&snapshot, &request, &Limits::default())
+                }
+            };
+            tally.requests += 1;
+            tally.allowed += usize::from(want.decision == Decision::Allow);
+            tally.failed += usize::from(failed);
+            if !got.as_ref().is_ok_and(|got| answer(got) == want) {
+                tally.wrong += 1;
+                tally.first.get_or_insert_with(|| {
+                    let text: String = case.policies.iter().map(|policy| policy.text(false)).collect();
+                    let tuples: Vec<String> = tuples.iter().map(|tuple| format!("{tuple:?}")).collect();
+                    format!(
+                        "seed {seed}, {asked:?}\nwant {want:?}\ngot {got:?}\n{text}\n{}\n{}\n{:#?}\n{}",
+                        case.shape.schema(),
+                        print(&case.world.model),
+                        case.entities,
+                        tuples.join("\n")
+                    )
+                });
+            }
+        }
+    }
+    tally
+}
+
+#[test]
+fn every_decision_is_cedars_on_plain_values() {
+    let worlds = std::env::var("AUTHX_WORLDS").ok().and_then(|n| n.parse().ok()).unwrap_or(WORLDS);
+    let halves = [0..worlds / 2, worlds / 2..worlds];
+    let tally = std::thread::scope(|scope| {
+        let running = halves.map(|half| scope.spawn(|| compare(half, None)));
+        running.map(|half| half.join().unwrap()).into_iter().fold(Tally::default(), |a, b| Tally {
+            requests: a.requests + b.requests,
+            allowed: a.allowed + b.allowed,
+            failed: a.failed + b.failed,
+            open: a.open + b.open,
+            wrong: a.wrong + b.wrong,
+            first: a.first.or(b.first),
+        })
+    });
+    let percent = |n: usize| 100 * n / tally.requests;
+    println!(
+        "{worlds} worlds, {} requests: {} % allow, {} % with a failed fact, {} left open, {} wrong",
+        tally.requests,
+        percent(tally.allowed),
+        percent(tally.failed),
+        tally.open,
+        tally.wrong
+    );
+    assert_eq!(tally.wrong, 0, "{}", tally.first.unwrap_or_default());
+    assert!(percent(tally.allowed) >= 25 && percent(tally.failed) >= 10);
+}
+
+#[test]
+fn planted_bugs_are_found() {
+    for bug in BUGS {
+        let tally = compare(0..500, Some(bug));
+        println!("{bug:?}: {} of {} requests differ", tally.wrong, tally.requests);
+        assert!(tally.wrong > 0, "{bug:?} was not found");
+    }
+}
