@@ -219,6 +219,32 @@ fn only_so_many_follow() {
 }
 
 #[test]
+fn a_wait_ends_when_its_client_goes_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "[server]\nrequest_timeout_seconds = 600\n[limits]\nfollowers = 1\n";
+    let (server, client, path) = configured(folder.path(), lines);
+    let head = format!("GET {path}/changes?wait=60 HTTP/1.1\r\nhost: {}\r\n\r\n", server.address());
+    let begun = Instant::now();
+    let ask = || client.get(&format!("{path}/changes?wait=1")).status;
+    let waits = || {
+        let mut gone = TcpStream::connect(server.address()).unwrap();
+        gone.write_all(head.as_bytes()).unwrap();
+        gone
+    };
+    let mut waiting = waits();
+    while ask() != 429 {
+        assert!(begun.elapsed() < PATIENCE, "the wait does not begin");
+        waiting = waits();
+    }
+    drop(waiting);
+    // It would wait for a minute; that it ends sooner shows in its place.
+    while ask() != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(45), "the place is not given back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn a_key_or_a_store_that_ends_takes_its_streams_with_it() {
     let server = Launch::normal().start();
     let admin = server.admin();
