@@ -150,6 +150,8 @@ async fn run(
         .keep_alive(Duration::from_secs(server.keep_alive_seconds))
         .shutdown_timeout(server.shutdown_timeout_seconds)
         .max_connections(server.max_connections)
+        // A client that closes its end has gone: nobody waits for changes, or computes an answer, on its behalf.
+        .h1_allow_half_closed(false)
         .bind(server.bind)
         .map_err(io(format!("cannot listen on {}", server.bind)))?;
     let address = http.addrs().first().copied().unwrap_or(server.bind);

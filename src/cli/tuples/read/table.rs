@@ -1,4 +1,4 @@
-//! Tuples as a table: the columns of `OpenFGA`'s command line, in any order, and `expires_at`.
+//! Tuples as a table: the columns of OpenFGA's command line, in any order, and `expires_at`.
 
 use std::io::BufRead;
 
