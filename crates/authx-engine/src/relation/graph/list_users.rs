@@ -13,7 +13,7 @@ use super::walk::{Truth, Walk};
 use super::{Asking, GraphError, Listed, Relations};
 use crate::relation::edge::{NONE, Node};
 use crate::relation::rules::{Kind, RelationId, RelationRules, TypeId, Way};
-use crate::relation::tuple::{ObjectRef, SubjectRef, WILDCARD};
+use crate::relation::tuple::{ObjectRef, SubjectRef};
 
 /// The kind of subjects that is asked for: objects of a type, or usersets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +30,13 @@ struct Forward<'a> {
     filter: (TypeId, Option<RelationId>),
     claims: HashMap<(Node, RelationId), bool, RandomState>,
     queue: Vec<(Node, RelationId, u32)>,
-    /// Subjects in the order they were found; true: certain.
-    users: Vec<SubjectRef>,
+    /// Subjects in the order they were found: the objects that they are, or whose usersets. Their names are not kept:
+    /// most of what is found may not hold.
+    users: Vec<Node>,
     /// How many of them are certain, and how many are wanted.
     sure: usize,
     limit: usize,
-    certain: HashMap<SubjectRef, bool, RandomState>,
+    certain: HashMap<Node, bool, RandomState>,
 }
 
 pub(super) fn list(
@@ -62,10 +63,13 @@ pub(super) fn list(
         limit,
         certain: HashMap::default(),
     };
-    match relations.tuples.node(object) {
-        Some(node) => forward.claim(node, relation, 0, true),
-        None => forward.without_tuples(object, relation),
-    }
+    let own = match relations.tuples.node(object) {
+        Some(node) => {
+            forward.claim(node, relation, 0, true);
+            false
+        }
+        None => forward.without_tuples(relation),
+    };
     let mut next = 0;
     while let Some((node, relation, depth)) = forward.queue.get(next).copied().filter(|_| !forward.full()) {
         next += 1;
@@ -77,11 +81,16 @@ pub(super) fn list(
     let (mut failure, failed) = split(forward.walk.take_failure());
     let mut spent = forward.walk.steps();
     let mut items = Vec::new();
-    for user in forward.users {
+    let subject = |object: ObjectRef| SubjectRef { object, relation: filter.relation.clone() };
+    let users = forward.users.iter().map(|node| {
+        let certain = forward.certain.get(node) == Some(&true);
+        (subject(relations.tuples.object(*node)), certain)
+    });
+    for (user, certain) in users.chain(own.then(|| (subject(object.clone()), false))) {
         if items.len() >= limit {
             return Ok(Listed { items, complete: false, failed: None });
         }
-        if forward.certain.get(&user) == Some(&true) {
+        if certain {
             items.push(user);
             continue;
         }
@@ -115,8 +124,7 @@ impl Forward<'_> {
         self.claims.insert((node, relation), certain);
         self.queue.push((node, relation, depth));
         if self.filter == (rules.type_id, Some(relation)) {
-            let object = self.walk.tuples.object(node);
-            self.user(SubjectRef { object, relation: Some(rules.name.clone()) }, certain);
+            self.user(node, certain);
         }
     }
 
@@ -125,30 +133,32 @@ impl Forward<'_> {
         self.sure > self.limit
     }
 
-    fn user(&mut self, user: SubjectRef, certain: bool) {
+    fn user(&mut self, user: Node, certain: bool) {
         if let Some(known) = self.certain.get_mut(&user) {
             self.sure += usize::from(certain && !*known);
             *known |= certain;
         } else {
             self.sure += usize::from(certain);
-            self.certain.insert(user.clone(), certain);
+            self.certain.insert(user, certain);
             self.users.push(user);
         }
     }
 
-    /// An object that no tuple names has no subjects but its own usersets, by computed relations.
-    fn without_tuples(&mut self, object: &ObjectRef, relation: RelationId) {
+    /// An object that no tuple names has no subjects but its own usersets, by computed relations: whether there may be
+    /// one that is asked for.
+    fn without_tuples(&mut self, relation: RelationId) -> bool {
         let (mut queue, mut seen) = (vec![relation], HashSet::<RelationId, RandomState>::default());
         while let Some(relation) = queue.pop().filter(|_| self.walk.step()) {
             let Some(rules) = self.walk.rules(relation).filter(|_| seen.insert(relation)) else { continue };
             if self.filter == (rules.type_id, Some(relation)) {
-                self.user(SubjectRef { object: object.clone(), relation: Some(rules.name.clone()) }, false);
+                return true;
             }
             queue.extend(rules.ways.iter().filter_map(|source| match &source.way {
                 Way::Computed(other) => Some(*other),
                 Way::This | Way::From(_) => None,
             }));
         }
+        false
     }
 
     fn follow(&mut self, node: Node, relation: RelationId, depth: u32) {
@@ -207,14 +217,7 @@ impl Forward<'_> {
                 Truth::False => continue,
             };
             match kind {
-                Kind::Object => {
-                    self.user(SubjectRef { object: self.walk.tuples.object(edge.node()), relation: None }, certain);
-                }
-                Kind::Wildcard => {
-                    let type_name = self.walk.tuples.object(edge.node()).type_name;
-                    let object = ObjectRef { type_name, id: WILDCARD.into() };
-                    self.user(SubjectRef { object, relation: None }, certain);
-                }
+                Kind::Object | Kind::Wildcard => self.user(edge.node(), certain),
                 Kind::Userset(target) => self.claim(edge.node(), target, depth + 1, certain),
             }
         }
