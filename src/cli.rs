@@ -8,6 +8,7 @@ mod files;
 mod report;
 mod serve;
 mod validate;
+mod yaml;
 
 use std::process::ExitCode;
 
