@@ -7,6 +7,7 @@ mod client;
 mod files;
 mod report;
 mod serve;
+mod tuples;
 mod validate;
 mod yaml;
 

@@ -1,0 +1,3 @@
+//! Tuples from the shell.
+
+pub(crate) mod read;
