@@ -5,8 +5,10 @@ mod bench;
 mod check;
 mod client;
 mod files;
+mod model;
 mod report;
 mod serve;
+mod test;
 mod tuples;
 mod validate;
 mod yaml;
@@ -25,6 +27,8 @@ pub(crate) enum Exit {
     Deny,
     /// Invalid policy, schema or model.
     Invalid,
+    /// Tests failed.
+    Failed,
     /// The server does not answer.
     Unreachable,
     Usage,
@@ -37,6 +41,7 @@ impl From<Exit> for ExitCode {
             Exit::Error => 1,
             Exit::Deny => 2,
             Exit::Invalid => 3,
+            Exit::Failed => 4,
             Exit::Unreachable => 5,
             Exit::Usage => 64,
         })
@@ -49,7 +54,7 @@ impl From<Exit> for ExitCode {
     name = "authx",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 allow or done, 1 error, 2 deny, 3 invalid policy or schema, 5 unreachable, 64 usage"
+    after_help = "Exit codes: 0 allow or done, 1 error, 2 deny, 3 invalid policy, schema or model, 4 tests failed, 5 unreachable, 64 usage"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -66,6 +71,10 @@ enum Command {
     Apply(apply::Args),
     /// Validate policies and schema
     Validate(validate::Args),
+    /// Validate, lay out and show relation models
+    Model(model::Args),
+    /// Test models and tuples by what must follow from them
+    Test(test::Args),
     /// Print openapi.yaml
     Openapi,
     /// Print a page of the documentation that is made from the code
@@ -142,6 +151,8 @@ async fn run(command: Command) -> Exit {
         Command::Check(args) => check::run(args).await,
         Command::Apply(args) => apply::run(args).await,
         Command::Validate(args) => validate::run(args).await,
+        Command::Model(args) => model::run(args).await,
+        Command::Test(args) => test::run(args).await,
         Command::Openapi => print(&crate::api::document()),
         Command::Reference { page } => print(&match page {
             ReferencePage::Errors => crate::api::error::reference(),
@@ -201,8 +212,14 @@ pub fn help() -> String {
     use clap::CommandFactory as _;
     let mut command = Cli::command();
     let mut text = command.render_long_help().to_string();
-    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
-        text.push_str(&format!("\n---- authx {} ----\n\n{}", sub.get_name().to_owned(), sub.render_long_help()));
-    }
+    help_below(&mut command, "authx", &mut text);
     text
+}
+
+fn help_below(command: &mut clap::Command, above: &str, text: &mut String) {
+    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
+        let name = format!("{above} {}", sub.get_name());
+        text.push_str(&format!("\n---- {name} ----\n\n{}", sub.render_long_help()));
+        help_below(sub, &name, text);
+    }
 }

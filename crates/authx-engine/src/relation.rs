@@ -53,7 +53,7 @@ pub use model::{
 };
 pub use modules::{Module, combine};
 pub use parse::{MAX_TEXT, parse, parse_module};
-pub use print::print;
+pub use print::{print, print_module};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
 pub use tuple::{
     MAX_OBJECT_BYTES, MAX_SUBJECT_BYTES, ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey, TupleTextError,
