@@ -97,7 +97,7 @@ fn printing_a_module_keeps_it() {
     for text in [
         CORE,
         WIKI,
-        "# head\nmodule a.b\n",
+        "# head\nmodule a_b\n",
         "module a\n\nextend type x\n\n# own\ntype y\n  relations\n    # why\n    define z: [x]\n",
     ] {
         assert_eq!(print_module(&parse_module(text, "a.fga").unwrap()), text);
