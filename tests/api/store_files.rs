@@ -144,11 +144,11 @@ fn models_are_laid_out() {
 
 #[test]
 fn modules_are_laid_out_each_in_its_file() {
-    let core = "module core\ntype user\nextend type document\n  relations\n    define owner: [user]\n";
+    let users = "module core\ntype user\nextend type document\n  relations\n    define owner: [user]\n";
     let docs = "module docs\n\ntype document\n";
     let folder = folder(&[
         ("fga.mod", "schema: '1.2'\ncontents: [core.fga, docs.fga]\n"),
-        ("core.fga", core),
+        ("core.fga", users),
         ("docs.fga", docs),
     ]);
     let (code, out, _) = authx(folder.path(), &["model", "fmt"]);

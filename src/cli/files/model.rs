@@ -73,13 +73,13 @@ fn read_from(path: &Path, here: &Path) -> Result<ModelFiles, ModelFilesError> {
 
 impl Form {
     fn of(file: &Path) -> Option<Self> {
-        let name = last_part(file);
-        if name == mod_file::NAME {
-            Some(Self::Modules)
-        } else if name.ends_with(".fga") {
-            Some(Self::Dsl)
-        } else {
-            name.ends_with(".json").then_some(Self::Json)
+        if last_part(file) == mod_file::NAME {
+            return Some(Self::Modules);
+        }
+        match file.extension()?.to_str()? {
+            "fga" => Some(Self::Dsl),
+            "json" => Some(Self::Json),
+            _ => None,
         }
     }
 }

@@ -73,12 +73,12 @@ pub(super) fn load(text: &str, origin: Origin<'_>, texts: &mut BTreeMap<String, 
     };
     let mut problems = Vec::new();
     let global = origin.tuples(store.tuples, &mut problems);
-    let mut tests = Vec::new();
+    let mut all = Vec::new();
     for mut test in store.tests {
         let own = origin.tuples(std::mem::take(&mut test.tuples), &mut problems);
-        tests.push((test, global.iter().cloned().chain(own).collect()));
+        all.push((test, global.iter().cloned().chain(own).collect()));
     }
-    if problems.is_empty() { Ok(Loaded { model, tests, warnings }) } else { Err(Refusal::Unreadable(problems)) }
+    if problems.is_empty() { Ok(Loaded { model, tests: all, warnings }) } else { Err(Refusal::Unreadable(problems)) }
 }
 
 fn unreadable(problem: Problem) -> Refusal {
@@ -170,13 +170,11 @@ fn inline_model(
             let indent = u32::try_from(indented.strip_suffix(own)?.chars().count()).ok()?;
             Some((line, problem.column.map(|column| column.saturating_add(indent))))
         });
-        match moved {
-            Some((line, column)) => Problem { file: Some(file.to_owned()), line: Some(line), column, ..problem },
-            None => {
-                apart = true;
-                Problem { file: Some(inside.clone()), ..problem }
-            }
-        }
+        let Some((line, column)) = moved else {
+            apart = true;
+            return Problem { file: Some(inside.clone()), ..problem };
+        };
+        Problem { file: Some(file.to_owned()), line: Some(line), column, ..problem }
     };
     let model = match RelationModel::read(file, source) {
         Ok((model, warnings)) => Ok((model, warnings.into_iter().map(&mut placed).collect())),

@@ -1,4 +1,4 @@
-//! What tests said, whatever kind of file they are from, and how it is told: as a tree, as JSON, as JUnit's XML.
+//! What tests said, whatever kind of file they are from, and how it is told: as a tree, as JSON, as XML for CI systems.
 
 pub(super) mod junit;
 pub(super) mod tree;

@@ -27,13 +27,13 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub(crate) enum Format {
     /// `document:roadmap#viewer@user:ann`, one a line
     Text,
-    /// A table with the columns of `OpenFGA`'s command line
+    /// A table with the columns of OpenFGA's command line
     Csv,
-    /// A list
+    /// A list of tuples
     Json,
-    /// A list
+    /// A list of tuples
     Yaml,
-    /// One JSON value a line
+    /// One tuple as JSON a line
     Ndjson,
 }
 
@@ -78,7 +78,7 @@ pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row, ReadError>> + Send>;
 pub(crate) fn read_tuples(path: &Path, format: Option<Format>) -> Result<Rows, ReadError> {
     let file = path.display().to_string();
     if file == "-" {
-        return Ok(rows_of(BufReader::new(io::stdin()), "stdin", format.unwrap_or(Format::Text)));
+        return Ok(rows_of(BufReader::new(io::stdin()), &file, format.unwrap_or(Format::Text)));
     }
     let refused = |reason: &str| ReadError::File { file: file.clone(), reason: reason.to_owned() };
     let expected = "its name tells no format: expected .tuples, .csv, .json, .yaml or .ndjson, or --format";
@@ -118,7 +118,7 @@ fn json(line: &str) -> Option<Result<Tuple, String>> {
     Some(read.and_then(|value| tuple(value.0)))
 }
 
-/// A tuple as a value: as text, in the native parts, or in `OpenFGA`'s, where the subject is the `user`.
+/// A tuple as a value: as text, in the native parts, or in OpenFGA's, where the subject is the `user`.
 pub(crate) fn tuple(mut value: Value) -> Result<Tuple, String> {
     if let Value::Object(parts) = &mut value
         && !parts.contains_key("subject")

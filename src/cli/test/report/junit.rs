@@ -1,4 +1,4 @@
-//! The reports as JUnit's XML: a suite for each file, a case for each assertion, named by its test and its question.
+//! The reports in the XML of `JUnit`: a suite for each file, a case for each assertion, named by its test and its question.
 
 use std::fmt::Write as _;
 
@@ -64,11 +64,11 @@ fn case(cases: &mut String, file: &str, test: &str, name: &str, fault: Option<(&
         format!("    <testcase classname=\"{}\" name=\"{}\" file=\"{}\"", escaped(class), escaped(name), escaped(file));
     let _ = match fault {
         None => writeln!(cases, "{open}/>"),
-        Some((element, message, text)) => writeln!(
+        Some((element, message, body)) => writeln!(
             cases,
             "{open}>\n      <{element} message=\"{}\">{}</{element}>\n    </testcase>",
             escaped(message),
-            escaped(text)
+            escaped(body)
         ),
     };
 }

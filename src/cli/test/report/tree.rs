@@ -46,20 +46,20 @@ fn title(test: &TestReport) -> String {
 
 fn faults(file: &FileReport, test: &TestReport, cross: &str) -> String {
     let at = |number: u32| format!("{}:{number}", file.name);
-    let mut text = String::new();
+    let mut shown = String::new();
     for reason in &test.refused {
-        text.push_str(&format!("    {cross} {}\n", line(&format!("{}  {reason}", at(test.line)))));
+        shown.push_str(&format!("    {cross} {}\n", line(&format!("{}  {reason}", at(test.line)))));
     }
     for Answered { line: number, what, outcome, .. } in &test.answers {
         if outcome.passed() {
             continue;
         }
-        text.push_str(&format!("    {cross} {}\n", line(&format!("{}  {what}  {}", at(*number), outcome.summary()))));
+        shown.push_str(&format!("    {cross} {}\n", line(&format!("{}  {what}  {}", at(*number), outcome.summary()))));
         for tuple in outcome.path() {
-            text.push_str(&format!("        {}\n", line(tuple)));
+            shown.push_str(&format!("        {}\n", line(tuple)));
         }
     }
-    text
+    shown
 }
 
 /// The text in one line.

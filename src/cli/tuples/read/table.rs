@@ -1,4 +1,4 @@
-//! Tuples as a table: the columns of `OpenFGA`'s command line, in any order, and `expires_at`.
+//! Tuples as a table: the columns of OpenFGA's command line, in any order, and `expires_at`.
 
 use std::io::BufRead;
 
@@ -61,13 +61,10 @@ fn check(head: &StringRecord) -> Result<(), String> {
 
 /// What went wrong, without the place, which is told in the same way for every format.
 fn plain(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("expected {expected_len} columns, found {len}")
-        }
-        csv::ErrorKind::Utf8 { .. } => "not UTF-8 text".to_owned(),
-        _ => error.to_string(),
+    if let csv::ErrorKind::UnequalLengths { expected_len, len, .. } = error.kind() {
+        return format!("expected {expected_len} columns, found {len}");
     }
+    if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) { "not UTF-8 text".to_owned() } else { error.to_string() }
 }
 
 fn read(record: &StringRecord, head: &StringRecord) -> Result<Tuple, String> {
