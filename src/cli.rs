@@ -7,10 +7,13 @@ mod client;
 mod files;
 mod grant;
 mod import;
+mod model;
 mod report;
 mod serve;
+mod test;
 mod tuples;
 mod validate;
+mod yaml;
 
 use std::process::ExitCode;
 
@@ -26,6 +29,8 @@ pub(crate) enum Exit {
     Deny,
     /// Invalid policy, schema or model.
     Invalid,
+    /// Tests failed.
+    Failed,
     /// The server does not answer.
     Unreachable,
     Usage,
@@ -38,6 +43,7 @@ impl From<Exit> for ExitCode {
             Exit::Error => 1,
             Exit::Deny => 2,
             Exit::Invalid => 3,
+            Exit::Failed => 4,
             Exit::Unreachable => 5,
             Exit::Usage => 64,
         })
@@ -50,7 +56,7 @@ impl From<Exit> for ExitCode {
     name = "authx",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 allow or done, 1 error, 2 deny, 3 invalid policy or schema, 5 unreachable, 64 usage"
+    after_help = "Exit codes: 0 allow or done, 1 error, 2 deny, 3 invalid policy, schema or model, 4 tests failed, 5 unreachable, 64 usage"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -73,6 +79,10 @@ enum Command {
     Revoke(grant::RevokeArgs),
     /// Write the tuples of files, however many
     Import(import::Args),
+    /// Validate, lay out and show relation models
+    Model(model::Args),
+    /// Test models and tuples by what must follow from them
+    Test(test::Args),
     /// Print openapi.yaml
     Openapi,
     /// Print a page of the documentation that is made from the code
@@ -152,6 +162,8 @@ async fn run(command: Command) -> Exit {
         Command::Grant(args) => grant::grant(args).await,
         Command::Revoke(args) => grant::revoke(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::Model(args) => model::run(args).await,
+        Command::Test(args) => test::run(args).await,
         Command::Openapi => print(&crate::api::document()),
         Command::Reference { page } => print(&match page {
             ReferencePage::Errors => crate::api::error::reference(),
@@ -211,8 +223,14 @@ pub fn help() -> String {
     use clap::CommandFactory as _;
     let mut command = Cli::command();
     let mut text = command.render_long_help().to_string();
-    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
-        text.push_str(&format!("\n---- authx {} ----\n\n{}", sub.get_name().to_owned(), sub.render_long_help()));
-    }
+    help_below(&mut command, "authx", &mut text);
     text
+}
+
+fn help_below(command: &mut clap::Command, above: &str, text: &mut String) {
+    for sub in command.get_subcommands_mut().filter(|sub| !sub.is_hide_set()) {
+        let name = format!("{above} {}", sub.get_name());
+        text.push_str(&format!("\n---- {name} ----\n\n{}", sub.render_long_help()));
+        help_below(sub, &name, text);
+    }
 }

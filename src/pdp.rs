@@ -13,6 +13,7 @@ use crate::ids::ReleaseId;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
+pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
 
 /// How fresh the data of an answer must be.

@@ -42,6 +42,8 @@ mod relations;
 mod releases;
 #[path = "api/restart.rs"]
 mod restart;
+#[path = "api/store_files.rs"]
+mod store_files;
 #[path = "api/tuples.rs"]
 mod tuples;
 

@@ -3,6 +3,10 @@
 //! It knows no server and compiles nothing. Nothing that belongs to a store is passed over in silence: a layout that
 //! can be read in two ways is refused.
 
+mod mod_file;
+pub(crate) mod model;
+pub(crate) mod test_file;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -384,7 +388,7 @@ mod tests {
         ("schemas/b.cedarschema.json", "{}"),
     ];
 
-    fn folder(files: &[(&str, &str)]) -> TempDir {
+    pub(super) fn folder(files: &[(&str, &str)]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);

@@ -211,7 +211,7 @@ impl SourceCode for Excerpt {
 }
 
 /// The text without characters that a terminal would obey.
-fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let obeyed = |character: char| character != '\n' && visible(character) != character;
     if text.contains(obeyed) {
         Cow::Owned(text.chars().map(|c| if c == '\n' { c } else { visible(c) }).collect())

@@ -59,8 +59,7 @@ impl Pdp {
         let (current, warning) = self.current(store, consistency).await?;
         let (model, relations) = active(&current)?;
         let key = &question.key;
-        let mut problems = object_problems(model, &key.object, &key.relation);
-        problems.extend(subject_problem(model, &key.subject));
+        let mut problems = question_problems(model, Some((&key.object, &key.relation)), Some(&key.subject));
         problems.extend(tuple_problems(Some(model), &question.tuples, self.limits.request_tuples));
         refuse(problems)?;
         let now = self.clock.now().as_millis();
@@ -83,8 +82,8 @@ impl Pdp {
     ) -> Result<Answer<Expansion>, RelationError> {
         let (current, warning) = self.current(store, consistency).await?;
         let (model, relations) = active(&current)?;
-        refuse(object_problems(model, object, relation))?;
-        let asking = Asking { context: &Map::new(), now: self.clock.now().as_millis(), limits: GraphLimits::default() };
+        refuse(question_problems(model, Some((object, relation)), None))?;
+        let asking = Asking { context: &Map::new(), now: self.clock.now().as_millis(), limits: self.limits.graph };
         let expansion = relations.expand(object, relation, &asking)?;
         Ok(told(&current, expansion, warning))
     }
@@ -112,6 +111,17 @@ fn refuse(problems: Vec<InputProblem>) -> Result<(), RelationError> {
 
 fn problem(pointer: &str, code: &'static str, message: String) -> InputProblem {
     InputProblem { pointer: pointer.to_owned(), code, message }
+}
+
+/// What the model does not know of a question: its object and relation, and its subject.
+pub(crate) fn question_problems(
+    model: &RelationModel,
+    object: Option<(&ObjectRef, &str)>,
+    subject: Option<&SubjectRef>,
+) -> Vec<InputProblem> {
+    let mut problems = object.map(|(object, relation)| object_problems(model, object, relation)).unwrap_or_default();
+    problems.extend(subject.and_then(|subject| subject_problem(model, subject)));
+    problems
 }
 
 fn object_problems(model: &RelationModel, object: &ObjectRef, relation: &str) -> Vec<InputProblem> {

@@ -4,9 +4,9 @@
 //! `sh`, `# => text` behind a command says what its output contains; in `console`, commands begin with `$ ` and every
 //! other line is output. `…` in an expected text stands for anything. A command ends with 0, or with 2 for a deny.
 //!
-//! The blocks of one file share a folder with copies of `policies` and `schemas`, and a server: `serve --dev`, until a
-//! block starts another. `127.0.0.1:8181` stands for its address, `/tmp/` for a folder of the file's own, and
-//! `cargo run --release --`, `target/release/authx` and `authx` for the binary.
+//! The blocks of one file share a folder with copies of `policies`, `schemas` and `docs/examples`, and a server:
+//! `serve --dev`, until a block starts another. `127.0.0.1:8181` stands for its address, `/tmp/` for a folder of the
+//! file's own, and `cargo run --release --`, `target/release/authx` and `authx` for the binary.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -102,8 +102,10 @@ impl Stage {
         for part in ["tmp", "bin", "target/release"] {
             std::fs::create_dir_all(folder.path().join(part)).unwrap();
         }
-        for part in ["policies", "schemas"] {
-            let copied = Command::new("cp").arg("-r").arg(root().join(part)).arg(folder.path()).status().unwrap();
+        for part in ["policies", "schemas", "docs/examples"] {
+            let place = folder.path().join(part);
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            let copied = Command::new("cp").arg("-r").arg(root().join(part)).arg(place).status().unwrap();
             assert!(copied.success());
         }
         for place in ["bin/authx", "target/release/authx"] {

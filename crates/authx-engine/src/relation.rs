@@ -54,7 +54,7 @@ pub use model::{
 };
 pub use modules::{Module, combine};
 pub use parse::{MAX_TEXT, parse, parse_module};
-pub use print::print;
+pub use print::{print, print_module};
 pub(crate) use rules::{Kind, RelationId, Rule};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
 pub use tuple::{

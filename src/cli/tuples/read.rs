@@ -119,7 +119,7 @@ fn json(line: &str) -> Option<Result<Tuple, String>> {
 }
 
 /// A tuple as a value: as text, in the native parts, or in OpenFGA's, where the subject is the `user`.
-fn tuple(mut value: Value) -> Result<Tuple, String> {
+pub(crate) fn tuple(mut value: Value) -> Result<Tuple, String> {
     if let Value::Object(parts) = &mut value
         && !parts.contains_key("subject")
         && let Some(user) = parts.remove("user")

@@ -6,6 +6,7 @@ use super::model::{
     ConditionDefinition, Model, ParameterType, RelationDefinition, RestrictionKind, Rewrite, TypeDefinition,
     TypeRestriction,
 };
+use super::modules::Module;
 
 /// The text of `model`: reading it again gives the same model, where the language can say it.
 #[must_use]
@@ -15,9 +16,29 @@ pub fn print(model: &Model) -> String {
     text.push_str(&format!("model\n  schema {}\n", model.schema_version));
     for definition in &model.types {
         text.push('\n');
-        print_type(&mut text, definition);
+        print_type(&mut text, definition, "");
     }
     for condition in &model.conditions {
+        text.push('\n');
+        print_condition(&mut text, condition);
+    }
+    text
+}
+
+/// The text of one file of a model of several; its declarations stay in their order.
+#[must_use]
+pub fn print_module(module: &Module) -> String {
+    let mut text = String::new();
+    print_comments(&mut text, &module.comments, "");
+    text.push_str(&format!("module {}\n", module.name));
+    let own = module.types.iter().map(|definition| (definition, ""));
+    let mut definitions: Vec<_> = own.chain(module.extensions.iter().map(|extension| (extension, "extend "))).collect();
+    definitions.sort_by_key(|(definition, _)| definition.source.line);
+    for (definition, word) in definitions {
+        text.push('\n');
+        print_type(&mut text, definition, word);
+    }
+    for condition in &module.conditions {
         text.push('\n');
         print_condition(&mut text, condition);
     }
@@ -31,9 +52,9 @@ fn print_comments(text: &mut String, comments: &[String], indent: &str) {
     }
 }
 
-fn print_type(text: &mut String, definition: &TypeDefinition) {
+fn print_type(text: &mut String, definition: &TypeDefinition, word: &str) {
     print_comments(text, &definition.comments, "");
-    text.push_str(&format!("type {}\n", definition.name));
+    text.push_str(&format!("{word}type {}\n", definition.name));
     if definition.relations.is_empty() {
         return;
     }

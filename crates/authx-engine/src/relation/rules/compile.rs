@@ -10,12 +10,13 @@ use super::{
     TypeId, TypeRules,
 };
 use crate::json::Json;
-use crate::problem::Problem;
+use crate::problem::{Problem, to_u32};
 use crate::relation::codes;
 use crate::relation::condition::CompiledCondition;
 use crate::relation::from_json::model_from_json;
 use crate::relation::model::{Model, RelationDefinition, RestrictionKind, Rewrite};
 use crate::relation::parse::parse;
+use crate::relation::place::placed;
 use crate::relation::validate::validate;
 
 impl RelationModel {
@@ -30,7 +31,7 @@ impl RelationModel {
             ModelSyntax::Dsl => parse(&source.text, file),
             ModelSyntax::Json => match serde_json::from_str::<Json>(&source.text) {
                 Ok(json) => model_from_json(&json.0),
-                Err(error) => Err(vec![Problem::error(codes::JSON, error.to_string())]),
+                Err(error) => Err(vec![malformed(&error)]),
             },
         };
         let all = |problems: Vec<Problem>| problems.into_iter().map(in_file).collect::<Vec<_>>();
@@ -58,7 +59,10 @@ impl RelationModel {
                     condition_ids.insert(definition.name.clone(), number(conditions.len()));
                     conditions.push(compiled);
                 }
-                Err(found) => problems.extend(found),
+                Err(found) => {
+                    let place = |problem| placed(problem, &definition.source, &definition.name);
+                    problems.extend(found.into_iter().map(place));
+                }
             }
         }
         if !problems.is_empty() {
@@ -95,6 +99,14 @@ impl RelationModel {
         let source = ModelSource { syntax: ModelSyntax::Dsl, file: None, text: String::new() };
         Ok(Self { id: SmolStr::default(), source, model, types, type_ids, relations, conditions, condition_ids })
     }
+}
+
+/// What is wrong with a text that is no JSON; a place of 0 is none.
+fn malformed(error: &serde_json::Error) -> Problem {
+    let mut problem = Problem::error(codes::JSON, error.to_string());
+    let place = |n: usize| (n > 0).then(|| to_u32(n));
+    (problem.line, problem.column) = (place(error.line()), place(error.column()));
+    problem
 }
 
 fn number(n: usize) -> u16 {

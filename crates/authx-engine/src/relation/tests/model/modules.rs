@@ -3,7 +3,7 @@
 use super::{codes, places, read};
 use crate::problem::Problem;
 use crate::relation::model::Model;
-use crate::relation::{combine, model_from_json, model_to_http_json, model_to_json, parse_module};
+use crate::relation::{combine, model_from_json, model_to_http_json, model_to_json, parse_module, print_module};
 
 const CORE: &str = "module core\n\ntype user\n\ntype group\n  relations\n    define member: [user]\n";
 const WIKI: &str = "\
@@ -90,4 +90,16 @@ fn problems_of_a_module_name_its_file() {
 #[test]
 fn a_model_of_one_file_has_no_module() {
     assert_eq!(read("model\n  schema 1.2\ntype user\n").types[0].source.module, None);
+}
+
+#[test]
+fn printing_a_module_keeps_it() {
+    for text in [
+        CORE,
+        WIKI,
+        "# head\nmodule a_b\n",
+        "module a\n\nextend type x\n\n# own\ntype y\n  relations\n    # why\n    define z: [x]\n",
+    ] {
+        assert_eq!(print_module(&parse_module(text, "a.fga").unwrap()), text);
+    }
 }
