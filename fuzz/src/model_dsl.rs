@@ -29,8 +29,8 @@ fn read_back(model: &Model) {
     }
 }
 
-/// Validates a model; one that is valid is compiled, and only its conditions can refuse that. Says whether the language
-/// can write it.
+/// Validates a model, and compiles one that is valid: only its conditions can refuse that. Says whether the model is good
+/// and the language can write it.
 pub(crate) fn judge(model: &Model) -> bool {
     let problems = validate(model);
     assert!(problems.len() <= 100, "{} findings", problems.len());
@@ -40,6 +40,7 @@ pub(crate) fn judge(model: &Model) -> bool {
     if let Err(refused) = RelationModel::compile(model.clone()) {
         let of_condition = |code: &str| ["condition_syntax", "condition_type"].contains(&code);
         assert!(refused.iter().all(|problem| of_condition(&problem.code)), "{refused:?}");
+        return false;
     }
     problems.iter().all(|problem| problem.code != "not_expressible")
 }
