@@ -1,14 +1,14 @@
 """Writes seeds into fuzz/corpus: those of this folder, what the repository ships, and the suites of others if there."""
-import gzip, hashlib, json, os, pathlib, shutil
+import gzip, hashlib, json, os, pathlib, random, shutil
 
 FUZZ = pathlib.Path(__file__).resolve().parent
 ROOT = FUZZ.parent
 
 
-def seed(target, text):
+def seed(target, data):
     folder = FUZZ / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
-    data = text.encode()
+    data = data.encode() if isinstance(data, str) else data
     (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
 
 
@@ -39,6 +39,9 @@ def policies(cases):
 
 for folder in sorted((FUZZ / "seeds").iterdir()):
     shutil.copytree(folder, FUZZ / "corpus" / folder.name, dirs_exist_ok=True)
+dice = random.Random(1)
+for _ in range(100):
+    seed("relations", dice.randbytes(dice.randrange(50, 300)))
 schemas = texts("schemas/*.cedarschema")
 for text in texts("policies/*/*.cedar"):
     seed("policy_text", f"{schemas[0]}\n---\n{text}")

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 const PARAMETERS: &str = "x: int, s: string, l: list<string>, m: map<any>, a: any, t: timestamp, d: duration, \
                           ip: ipaddress, b: bool, u: uint, f: double";
 
-pub fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
     let mut parts = text.splitn(3, ";;");
     let expression = parts.next().unwrap_or_default().trim().to_owned();
@@ -17,7 +17,10 @@ pub fn hold(data: &[u8]) {
     let definition = ConditionDefinition { expression, ..declared };
     let condition = match CompiledCondition::compile(&definition) {
         Ok(condition) => condition,
-        Err(problems) => return assert!(problems.iter().all(|p| p.is_error()) && !problems.is_empty()),
+        Err(problems) => {
+            assert!(problems.iter().all(|p| p.is_error()) && !problems.is_empty());
+            return false;
+        }
     };
     let none = Map::new();
     let outcome = condition.evaluate(&context, &none, MAX_COST);
@@ -34,6 +37,7 @@ pub fn hold(data: &[u8]) {
     if condition.check_context(&own).is_err() {
         assert!(matches!(condition.evaluate(&none, &own, MAX_COST), Outcome::Failed(_)));
     }
+    true
 }
 
 /// A condition with the parameters that a text declares, as the modelling language does.

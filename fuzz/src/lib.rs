@@ -1,4 +1,5 @@
-//! What must hold of any input: one module for each kind, with one function `hold` that panics when it does not.
+//! What must hold of any input: one module for each kind, with one function `hold` that panics when it
+//! does not, and says whether the input was well-formed.
 //!
 //! libFuzzer calls them (`targets/`), and so do the engine's ordinary tests (`crates/authx-engine/tests/any_input.rs`)
 //! on seeds that are changed at random. They use the engine's public API alone.

@@ -4,19 +4,17 @@ use authx_engine::relation::{MAX_TEXT, Model, RelationModel, combine, parse, par
 
 use super::findings;
 
-pub fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
-    match parse_module(&text, "a.fga") {
-        Ok(module) => drop(combine("1.2", vec![module]).map(|model| judge(&model))),
-        Err(problems) => findings::stand_in(&problems, &text),
+    let module = parse_module(&text, "a.fga").map(|module| combine("1.2", vec![module]).map(|model| judge(&model)));
+    let whole = parse(&text, None).map(|model| {
+        judge(&model);
+        read_back(&model);
+    });
+    for problems in [module.as_ref().err(), whole.as_ref().err()].into_iter().flatten() {
+        findings::stand_in(problems, &text);
     }
-    match parse(&text, None) {
-        Ok(model) => {
-            judge(&model);
-            read_back(&model);
-        }
-        Err(problems) => findings::stand_in(&problems, &text),
-    }
+    module.is_ok() || whole.is_ok()
 }
 
 fn read_back(model: &Model) {

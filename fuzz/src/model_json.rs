@@ -5,11 +5,14 @@ use authx_engine::relation::{MAX_TEXT, Model, model_from_json, model_to_http_jso
 
 use super::model_dsl::judge;
 
-pub fn hold(data: &[u8]) {
-    let Ok(Json(value)) = serde_json::from_slice(data) else { return };
+pub fn hold(data: &[u8]) -> bool {
+    let Ok(Json(value)) = serde_json::from_slice(data) else { return false };
     let model = match model_from_json(&value) {
         Ok(model) => model,
-        Err(problems) => return assert!(problems.iter().all(|p| p.is_error() && !p.message.is_empty())),
+        Err(problems) => {
+            assert!(problems.iter().all(|p| p.is_error() && !p.message.is_empty()));
+            return false;
+        }
     };
     let expected = sorted(model.clone());
     for json in [model_to_json(&model), model_to_http_json(&model)] {
@@ -19,6 +22,7 @@ pub fn hold(data: &[u8]) {
     if judge(&model) {
         read_as_text(&model);
     }
+    true
 }
 
 /// The language has no place for comments in expressions and for white space around them; all else comes back.

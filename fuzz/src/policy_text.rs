@@ -9,7 +9,7 @@ use authx_engine::{
 
 use super::findings;
 
-pub fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
     let (schema, policies) = match text.split_once("\n---\n") {
         Some((schema, policies)) => (Some(schema), policies),
@@ -23,10 +23,10 @@ pub fn hold(data: &[u8]) {
     let strict = compiled(schema.as_ref(), policies, Check::Strict);
     // What is not valid may still be well-formed.
     let release = strict.or_else(|| compiled(schema.as_ref(), policies, Check::Off));
-    if let Some(release) = release {
-        forms(&release);
-        decides(release);
-    }
+    let Some(release) = release else { return false };
+    forms(&release);
+    decides(release);
+    true
 }
 
 /// The pieces joined are the file, and each stands where it says.

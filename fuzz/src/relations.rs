@@ -21,9 +21,9 @@ type Answer = Result<bool, TooMuch>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TooMuch(bool);
 
-pub fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) -> bool {
     let world = world::world(data);
-    let Ok(model) = RelationModel::compile(world.model.clone()) else { return };
+    let Ok(model) = RelationModel::compile(world.model.clone()) else { return false };
     let mut builder = TuplesBuilder::default();
     world.tuples.iter().for_each(|tuple| builder.push_tuple(tuple).unwrap());
     let packed = builder.finish().unwrap();
@@ -48,6 +48,7 @@ pub fn hold(data: &[u8]) {
         }
     }
     users_are_those_allowed(&relations, &world, &asking);
+    true
 }
 
 fn answer(relations: &Relations<'_>, key: &TupleKey, asking: &Asking<'_>, explain: bool) -> Answer {

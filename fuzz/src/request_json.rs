@@ -46,9 +46,9 @@ static STORES: LazyLock<(Snapshot, Snapshot)> = LazyLock::new(|| {
     (strict, Snapshot::new(release, Arc::default(), off, 1))
 });
 
-pub fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) -> bool {
     read_strictly(data);
-    let Ok(body) = serde_json::from_slice::<Body>(data) else { return };
+    let Ok(body) = serde_json::from_slice::<Body>(data) else { return false };
     let Body { principal, action: ActionUid(action), resource, context, entities } = body;
     let request = AccessRequest { principal, action, resource, context, entities, now: 0 };
     let (strict, off) = &*STORES;
@@ -56,6 +56,7 @@ pub fn hold(data: &[u8]) {
     let sent = decided(off, &request);
     entities_are_read_back(&request.entities);
     stored_or_sent(off, &request, sent.as_ref());
+    true
 }
 
 /// The decision, twice the same.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use authx_engine::EntityUid;
 use authx_engine::relation::{ObjectRef, SubjectRef, Tuple, TupleKey, Tuples, TuplesBuilder};
 
-pub fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
     let mut keys = BTreeSet::new();
     for line in text.split('\n') {
@@ -18,6 +18,7 @@ pub fn hold(data: &[u8]) {
         }
     }
     stored(&keys);
+    !keys.is_empty()
 }
 
 fn references(line: &str) {

@@ -13,8 +13,8 @@ static LIMIT: LazyLock<Option<Duration>> = LazyLock::new(|| {
 });
 
 /// Runs `work`, and panics when it takes longer than the limit twice: what is made once may take its time.
-pub fn watch(work: impl Fn()) {
-    let Some(limit) = *LIMIT else { return work() };
+pub fn watch(work: impl Fn() -> bool) {
+    let Some(limit) = *LIMIT else { return drop(work()) };
     let taken = cpu_time(&work);
     if taken > limit {
         let again = cpu_time(&work);
@@ -23,7 +23,7 @@ pub fn watch(work: impl Fn()) {
 }
 
 /// Of all threads: the engine compiles on threads of its own.
-fn cpu_time(work: impl Fn()) -> Duration {
+fn cpu_time(work: impl Fn() -> bool) -> Duration {
     let begun = now();
     work();
     now().saturating_sub(begun)

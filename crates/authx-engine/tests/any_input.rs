@@ -1,5 +1,12 @@
 //! What must hold of any input, of seeds that are changed at random: the same in every run. `fuzz/` asks more of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 #[path = "../../../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, clippy::needless_pass_by_value, reason = "the library of the fuzz targets")]
@@ -43,46 +50,60 @@ fn unescaped(word: &str) -> Vec<u8> {
     bytes
 }
 
-/// One seed, changed in a few places: bits, words put in or over, pieces left out, doubled or taken from another seed.
+/// Where a text may be cut: anywhere, between words, or behind what ends a line or an item.
+fn cuts(text: &[u8], random: &mut Random) -> Vec<usize> {
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let how = random.below(5);
+    let cut = |at: &usize| match (how, text.get(at.wrapping_sub(1)), text.get(*at)) {
+        (_, None, _) | (_, _, None) | (0, ..) => true,
+        (1 | 2, Some(before), Some(after)) => word(before) != word(after),
+        (_, Some(before), Some(_)) => b"\n,;".contains(before),
+    };
+    (0..=text.len()).filter(cut).collect()
+}
+
+/// One piece of a text, between two of its cuts.
+fn piece(text: &[u8], random: &mut Random) -> std::ops::Range<usize> {
+    let cuts = cuts(text, random);
+    let first = random.below(cuts.len());
+    cuts[first]..cuts[(first + 1).min(cuts.len() - 1)]
+}
+
+/// One seed, changed in a few places: pieces left out, doubled, or taken from a seed or from the dictionary.
 fn changed(random: &mut Random, seeds: &[&str], words: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = random.of(seeds).as_bytes().to_vec();
-    for _ in 0..=random.below(4) {
-        let at = random.below(bytes.len() + 1);
-        let end = (at + 1 + random.below(16)).min(bytes.len());
-        match random.below(6) {
-            0 if at < end => bytes[at] ^= 1 << random.below(8),
-            1 => drop(bytes.drain(at..end)),
-            2 => {
-                let piece = bytes[at..end].to_vec();
-                let to = random.below(bytes.len() + 1);
-                bytes.splice(to..to, piece);
-            }
-            3 => {
-                let other = random.of(seeds).as_bytes();
-                let from = random.below(other.len());
-                let to = (from + random.below(64)).min(other.len());
-                bytes.splice(at..end, other[from..to].iter().copied());
-            }
-            4 => drop(bytes.splice(at..end, random.of(words).iter().copied())),
-            _ => drop(bytes.splice(at..at, random.of(words).iter().copied())),
-        }
+    for _ in 0..=random.below(3) {
+        let place = piece(&bytes, random);
+        let other = random.of(seeds).as_bytes();
+        let from = piece(other, random);
+        let with = match random.below(5) {
+            0 => Vec::new(),
+            1 => bytes[place.clone()].repeat(2),
+            2 => random.of(words).clone(),
+            3 => other[from].to_vec(),
+            _ => bytes[place.clone()].iter().map(|byte| byte ^ u8::from(random.below(8) == 0)).collect(),
+        };
+        bytes.splice(place, with);
     }
     bytes
 }
 
 /// Says which input it was when something does not hold.
-fn check(hold: fn(&[u8]), input: &[u8]) {
+fn check(hold: fn(&[u8]) -> bool, input: &[u8]) -> bool {
     let held = std::panic::catch_unwind(|| hold(input));
-    assert!(held.is_ok(), "does not hold of b\"{}\"", input.escape_ascii());
+    held.unwrap_or_else(|_| panic!("does not hold of b\"{}\"", input.escape_ascii()))
 }
 
-fn all(hold: fn(&[u8]), seeds: &[&str], dictionary: &str, many: usize) {
-    let words = words(dictionary);
-    seeds.iter().for_each(|seed| check(hold, seed.as_bytes()));
-    let mut random = Random(17);
-    for _ in 0..many {
-        check(hold, &changed(&mut random, seeds, &words));
+/// Most inputs are broken; enough of them must be whole.
+fn all(hold: fn(&[u8]) -> bool, seeds: &[&str], dictionary: &str, many: usize) {
+    for seed in seeds {
+        assert!(check(hold, seed.as_bytes()), "a seed is broken: {seed}");
     }
+    let words = words(dictionary);
+    let mut random = Random(17);
+    let whole = (0..many).filter(|_| check(hold, &changed(&mut random, seeds, &words))).count();
+    println!("{whole} of {many} were well-formed");
+    assert!(whole * 20 >= many, "only {whole} of {many} were well-formed");
 }
 
 /// `all` with the seeds and the dictionary of a target.
@@ -103,7 +124,7 @@ any!(tuple_text, 20_000, "tuples");
 any!(condition, 20_000, "parameters", "times", "texts");
 any!(request_json, 20_000, "check.json", "short.json");
 // The parser of policies and schemas is slower than all of AuthX's own.
-any!(policy_text, 2_000, "strict", "json_schema");
+any!(policy_text, 300, "strict", "json_schema");
 
 #[test]
 fn relations() {
@@ -111,6 +132,6 @@ fn relations() {
     for _ in 0..5_000 {
         let length = random.below(200);
         let input: Vec<u8> = (0..length).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
-        check(hold::relations::hold, &input);
+        assert!(check(hold::relations::hold, &input));
     }
 }

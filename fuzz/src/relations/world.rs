@@ -112,9 +112,7 @@ fn rewrite(choices: &mut Choices<'_>, depth: usize) -> Rewrite {
     match choices.below(if depth == 0 { 4 } else { 8 }) {
         0 | 1 => Rewrite::This,
         2 => Rewrite::Computed(choices.name(&RELATIONS).into()),
-        3 => {
-            Rewrite::TupleToUserset { tupleset: "parent".into(), computed: choices.name(&RELATIONS).into() }
-        }
+        3 => Rewrite::TupleToUserset { tupleset: "parent".into(), computed: choices.name(&RELATIONS).into() },
         4 | 5 => Rewrite::Union(operands(choices)),
         6 => Rewrite::Intersection(operands(choices)),
         _ => Rewrite::Difference(Box::new(rewrite(choices, depth - 1)), Box::new(rewrite(choices, depth - 1))),
