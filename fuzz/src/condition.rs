@@ -1,7 +1,7 @@
 //! Conditions, as `expression ;; parameters ;; context`: evaluated within the budget, wherever the parameters come from.
 
-use authx_engine::JsonObject;
 use authx_engine::relation::{CompiledCondition, ConditionDefinition, MAX_COST, Outcome, parse};
+use authx_engine::{JsonObject, Problem};
 use serde_json::{Map, Value as Json, json};
 
 /// One of every type, for a text that declares none.
@@ -18,7 +18,7 @@ pub fn hold(data: &[u8]) -> bool {
     let condition = match CompiledCondition::compile(&definition) {
         Ok(condition) => condition,
         Err(problems) => {
-            assert!(problems.iter().all(|p| p.is_error()) && !problems.is_empty());
+            assert!(problems.iter().all(Problem::is_error) && !problems.is_empty());
             return false;
         }
     };

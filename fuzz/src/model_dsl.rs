@@ -1,5 +1,6 @@
 //! Relation models as text: what is read is printed and read back as it was, and what is refused is refused at a place.
 
+use authx_engine::Problem;
 use authx_engine::relation::{MAX_TEXT, Model, RelationModel, combine, parse, parse_module, print, validate};
 
 use super::findings;
@@ -32,7 +33,7 @@ fn read_back(model: &Model) {
 pub(crate) fn judge(model: &Model) -> bool {
     let problems = validate(model);
     assert!(problems.len() <= 100, "{} findings", problems.len());
-    if problems.iter().any(|problem| problem.is_error()) {
+    if problems.iter().any(Problem::is_error) {
         return false;
     }
     if let Err(refused) = RelationModel::compile(model.clone()) {

@@ -41,7 +41,9 @@ fn stored(keys: &BTreeSet<TupleKey>) {
     let tuple = |key: &TupleKey| Tuple { key: key.clone(), condition: None, expires_at: None };
     let all: Vec<Tuple> = keys.iter().map(tuple).collect();
     let mut builder = TuplesBuilder::default();
-    all.iter().for_each(|tuple| builder.push_tuple(tuple).unwrap());
+    for tuple in &all {
+        builder.push_tuple(tuple).unwrap();
+    }
     let packed = builder.finish().unwrap();
     let written = Tuples::default().changed(&[], &all).unwrap();
     let merged = written.merged().unwrap();

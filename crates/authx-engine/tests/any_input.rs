@@ -90,8 +90,8 @@ fn changed(random: &mut Random, seeds: &[&str], words: &[Vec<u8>]) -> Vec<u8> {
 
 /// Says which input it was when something does not hold.
 fn check(hold: fn(&[u8]) -> bool, input: &[u8]) -> bool {
-    let held = std::panic::catch_unwind(|| hold(input));
-    held.unwrap_or_else(|_| panic!("does not hold of b\"{}\"", input.escape_ascii()))
+    let said = std::panic::catch_unwind(|| hold(input));
+    said.unwrap_or_else(|_| panic!("does not hold of b\"{}\"", input.escape_ascii()))
 }
 
 /// Most inputs are broken; enough of them must be whole.
@@ -99,9 +99,9 @@ fn all(hold: fn(&[u8]) -> bool, seeds: &[&str], dictionary: &str, many: usize) {
     for seed in seeds {
         assert!(check(hold, seed.as_bytes()), "a seed is broken: {seed}");
     }
-    let words = words(dictionary);
+    let dictionary = words(dictionary);
     let mut random = Random(17);
-    let whole = (0..many).filter(|_| check(hold, &changed(&mut random, seeds, &words))).count();
+    let whole = (0..many).filter(|_| check(hold, &changed(&mut random, seeds, &dictionary))).count();
     println!("{whole} of {many} were well-formed");
     assert!(whole * 20 >= many, "only {whole} of {many} were well-formed");
 }

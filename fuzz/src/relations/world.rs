@@ -160,7 +160,7 @@ fn tuple(choices: &mut Choices<'_>, model: &Model) -> Tuple {
             RestrictionKind::Userset(name) => (choices.name(&IDS), Some(name.clone())),
         };
         key.subject = SubjectRef { object: ObjectRef::new(&restriction.type_name, id), relation: userset };
-        name = restriction.condition.clone();
+        name.clone_from(&restriction.condition);
     }
     let condition = name.map(|name| {
         let parameter = if name == "c0" { "p0" } else { "p1" };
