@@ -49,7 +49,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 
 fn all_files() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for folder in ["src", "crates", "tests"] {
+    for folder in ["src", "crates", "tests", "fuzz/src", "fuzz/targets"] {
         rust_files(&root().join(folder), &mut files);
     }
     files.sort();

@@ -6,8 +6,9 @@ mod expression;
 mod lexer;
 mod parser;
 
+pub(super) use condition::is_parameter_name;
 pub(super) use expression::MAX_NESTING;
-pub(super) use expression::is_name;
+pub(super) use expression::{is_name, is_plain_name};
 
 use super::codes;
 use super::model::{Model, Source, TypeDefinition};

@@ -1,6 +1,7 @@
 //! `condition name(parameter: type, …) { expression }`. The expression is cut out, not understood.
 
 use super::Fault;
+use super::expression::is_plain_name;
 use super::lexer::Kind;
 use super::parser::Parser;
 use crate::problem::Span;
@@ -16,7 +17,7 @@ impl Parser<'_> {
         let mut parameters = Vec::new();
         self.skip_line_ends();
         while !self.current.is_mark(')') {
-            if simple_type(self.current.text).is_some() && self.current.text != "any" {
+            if names_a_type(self.current.text) {
                 return Err(self.expected("a parameter"));
             }
             let parameter = self.plain_name("a parameter")?;
@@ -67,6 +68,16 @@ impl Parser<'_> {
             _ => Err(self.expected("the type of a parameter")),
         }
     }
+}
+
+/// Whether the language can write `name` for a parameter.
+pub(in crate::relation) fn is_parameter_name(name: &str) -> bool {
+    is_plain_name(name) && !names_a_type(name)
+}
+
+/// OpenFGA's language lets a parameter be named `any`, `list` and `map`, and after no other type.
+fn names_a_type(text: &str) -> bool {
+    simple_type(text).is_some() && text != "any"
 }
 
 fn simple_type(name: &str) -> Option<ParameterType> {

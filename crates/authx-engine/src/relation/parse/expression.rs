@@ -194,6 +194,11 @@ impl Parser<'_> {
     }
 }
 
+/// Whether the language can write `name` for a condition.
+pub(in crate::relation) fn is_plain_name(name: &str) -> bool {
+    is_name(name) && !name.contains(['/', '.'])
+}
+
 /// Whether the language can write `name` for a type or a relation.
 pub(in crate::relation) fn is_name(name: &str) -> bool {
     let mut lexer = super::lexer::Lexer::new(name);

@@ -4,7 +4,7 @@ use super::{of_relation, of_type};
 use crate::problem::Problem;
 use crate::relation::codes;
 use crate::relation::model::{Model, ParameterType, Rewrite};
-use crate::relation::parse::{MAX_NESTING, is_name};
+use crate::relation::parse::{MAX_NESTING, is_name, is_parameter_name, is_plain_name};
 use crate::relation::place::placed;
 
 pub(super) fn check(model: &Model, problems: &mut Vec<Problem>) {
@@ -32,8 +32,8 @@ pub(super) fn check(model: &Model, problems: &mut Vec<Problem>) {
     }
     for condition in &model.conditions {
         let nested = condition.parameters.iter().any(|(_, kind)| is_nested(kind));
-        let named = std::iter::once(&condition.name).chain(condition.parameters.iter().map(|(name, _)| name));
-        if nested || !named.into_iter().all(|name| is_name(name) && !name.contains(['/', '.'])) {
+        let named = condition.parameters.iter().all(|(name, _)| is_parameter_name(name));
+        if nested || !named || !is_plain_name(&condition.name) {
             let message = format!("the modelling language cannot write condition `{}`", condition.name);
             problems.push(placed(warning(message), &condition.source, &condition.name));
         }

@@ -2,7 +2,7 @@
 
 use super::{codes, places, read};
 use crate::relation::model::{Model, Source};
-use crate::relation::{MAX_TYPES, Rules, validate, validate_with};
+use crate::relation::{MAX_TYPES, Rules, parse, print, validate, validate_with};
 
 /// Type `user` and the given text.
 fn model(rest: &str) -> Model {
@@ -174,6 +174,12 @@ fn conditions() {
     assert_eq!(places(&validate(&unused)), ["unused_condition 10:11"]);
     let long = model(&c.replace("c(", &format!("{}(", "c".repeat(51))));
     check(&long, &["invalid_name"]);
+    for (name, warned) in [("int", true), ("from", true), ("a.b", true), ("any", false), ("list", false)] {
+        let mut renamed = with(&c.replace("x < 1", "true"));
+        renamed.conditions[0].parameters[0].0 = name.into();
+        assert_eq!(codes(&renamed, false).contains(&"not_expressible".to_owned()), warned, "{name}");
+        assert_eq!(parse(&print(&renamed), None).is_err(), warned, "{name}");
+    }
 }
 
 #[test]

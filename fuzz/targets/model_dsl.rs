@@ -1,0 +1,6 @@
+//! See `authx_fuzz::model_dsl`.
+#![no_main]
+
+mod slow;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| slow::watch(|| authx_fuzz::model_dsl::hold(data)));
