@@ -545,7 +545,7 @@ fn count(problems: &[Problem]) -> String {
 }
 
 /// Logs a fault of the server and tells the client nothing of it.
-fn internal(cause: &dyn std::fmt::Display) -> ApiError {
+pub(crate) fn internal(cause: &dyn std::fmt::Display) -> ApiError {
     tracing::error!(error = %cause, "a request failed");
     ApiError::new(Code::Internal, "")
 }

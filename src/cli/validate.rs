@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
-use authx_engine::{CompileOptions, PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Severity, Sources};
+use authx_engine::{
+    CompileOptions, PolicySource, Problem, Release, Schema, SchemaSource, SchemaSyntax, Severity, Sources,
+};
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::files::{StoreFiles, find};
 use crate::cli::report::render;
-use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
+use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print, print_as};
 use crate::pap;
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +21,9 @@ pub(crate) struct Args {
     /// A root with `policies` and `schemas`, a `policies` folder, a store's folder or a file
     #[arg(default_value = ".")]
     path: PathBuf,
+    /// Print the schema that policies are validated against, with what follows from links to the relation model
+    #[arg(long, conflicts_with = "online")]
+    effective: bool,
     /// Ask the server instead of validating here
     #[arg(long)]
     online: bool,
@@ -33,6 +38,9 @@ pub(crate) async fn run(args: Args) -> Exit {
         Ok(stores) => stores,
         Err(error) => return fail(Exit::Error, &error.to_string()),
     };
+    if args.effective {
+        return effective(stores);
+    }
     let mut valid = true;
     let mut results = Vec::new();
     let mut table = String::new();
@@ -58,6 +66,24 @@ pub(crate) async fn run(args: Args) -> Exit {
     }
     print_as(args.output, &json!(results), &table);
     if valid { Exit::Done } else { Exit::Invalid }
+}
+
+/// Prints each store's effective schema, in Cedar's own syntax.
+fn effective(stores: Vec<StoreFiles>) -> Exit {
+    for store in stores {
+        let release = match compile(store.schema, store.model, &store.policies, &store.texts) {
+            Ok(release) => release,
+            Err(exit) => return exit,
+        };
+        match release.effective_schema().map(Schema::to_cedar) {
+            None => note(&format!("{}: no schema", store.name)),
+            Some(Ok(text)) => {
+                print(&format!("// {}\n{}\n", store.name, text.trim_end()));
+            }
+            Some(Err(error)) => return fail(Exit::Error, &error),
+        }
+    }
+    Exit::Done
 }
 
 async fn offline(store: StoreFiles) -> Vec<Problem> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
-use crate::api::error::{ApiError, Code, ProblemBody};
+use crate::api::error::{ApiError, Code, ProblemBody, internal};
 use crate::api::extract::{AdminStore, Body, Query, ReadStore};
 use crate::api::paging::PageQuery;
 use crate::api::v1::releases::{SchemaBody, applied, cedar_text, expected};
@@ -169,21 +169,35 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SchemaQuery {
+    /// The schema that policies are validated against: the author's, with what follows from links to the relation
+    /// model. Always in Cedar's own syntax.
+    #[serde(default)]
+    effective: bool,
+}
+
 /// The active release's schema.
-#[utoipa::path(get, path = "/v1/stores/{store}/schema", operation_id = "readSchema", tag = "policies", params(("store" = String, Path, description = "id or alias")),
+#[utoipa::path(get, path = "/v1/stores/{store}/schema", operation_id = "readSchema", tag = "policies", params(("store" = String, Path, description = "id or alias"), SchemaQuery),
     responses((status = 200, body = SchemaReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn read_schema(access: ReadStore) -> Result<HttpResponse, ApiError> {
+pub async fn read_schema(access: ReadStore, query: Query<SchemaQuery>) -> Result<HttpResponse, ApiError> {
     let current = access.0.store.current();
-    let schema = current.snapshot.release().and_then(|release| release.schema());
-    let source = schema
-        .map(authx_engine::Schema::source)
-        .ok_or_else(|| ApiError::new(Code::NotFound, "the store has no schema"))?;
-    let json = match source.syntax {
-        SchemaSyntax::Json => serde_json::from_str(&source.text).ok(),
-        SchemaSyntax::Cedar => None,
+    let release = current.snapshot.release();
+    let absent = || ApiError::new(Code::NotFound, "the store has no schema");
+    let (cedar, json) = if query.0.effective {
+        let schema = release.and_then(|release| release.effective_schema()).ok_or_else(absent)?;
+        (Some(schema.to_cedar().map_err(|error| internal(&error))?), None)
+    } else {
+        let source = release.and_then(|release| release.schema()).ok_or_else(absent)?.source();
+        match source.syntax {
+            SchemaSyntax::Json => (None, serde_json::from_str(&source.text).ok()),
+            SchemaSyntax::Cedar => (Some(source.text.clone()), None),
+        }
     };
     Ok(HttpResponse::Ok().json(SchemaReply {
-        cedar: (source.syntax == SchemaSyntax::Cedar).then(|| source.text.clone()),
+        cedar,
         json,
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),

@@ -101,12 +101,17 @@ const HEADS: [&str; 7] = [
 const IDS: [&str; 3] = ["a", "b", "c"];
 
 pub(super) fn policy(dice: &mut Dice) -> Policy {
-    let effect = if dice.chance(70) { "permit" } else { "forbid" };
+    let effect = if dice.chance(85) { "permit" } else { "forbid" };
     let number = dice.roll();
     Policy {
         id: format!("p{number:x}"),
         head: format!("{effect}({})", dice.pick(&HEADS)),
-        condition: condition(dice, 3),
+        condition: if dice.chance(40) {
+            let fact = Condition::Fact(path(dice, &SUBJECTS), target(dice, 2));
+            Condition::Both("||", Box::new(condition(dice, 2)), Box::new(fact))
+        } else {
+            condition(dice, 3)
+        },
         unless: dice.chance(20),
     }
 }
@@ -334,7 +339,7 @@ pub(super) fn requests(dice: &mut Dice, n: usize) -> Vec<Asked> {
     let mut context = json!({});
     // The conditions of tuples read the same context, so the world's part of it is the same for all.
     for name in ["p0", "p1"] {
-        if dice.chance(65) {
+        if dice.chance(30) {
             context[name] = json!(dice.chance(50));
         }
     }
