@@ -251,7 +251,8 @@ fn compile(
         Some(Err(found)) => {
             // The author sees the problems of the other parts too; those that need the model cannot be told.
             let rest = Sources { schema, model: active.cloned(), policies: &policies };
-            let others = Release::compile(id, rest, &options, base).err().unwrap_or_default();
+            let mut others = Release::compile(id, rest, &options, base).err().unwrap_or_default();
+            others.retain(|problem| problem.code != "invalid_link");
             return Err([found, others].concat());
         }
     };

@@ -61,8 +61,9 @@ const SUBJECTS: [&str; 8] = [
     "Group::\"b\"",
     "resource.getTag(\"t\")",
 ];
-const OBJECTS: [&str; 7] =
-    ["resource", "resource", "principal.home", "context.at", "Doc::\"a\"", "Group::\"b\"", "resource.near"];
+/// Users have no relations: asking one is a fact that fails.
+const OBJECTS: [&str; 8] =
+    ["resource", "resource", "principal.home", "context.at", "Doc::\"a\"", "Group::\"b\"", "resource.near", "principal"];
 const RELATIONS: [&str; 5] = ["r0", "r1", "r2", "r3", "parent"];
 const PLAIN: [&str; 16] = [
     "true",
@@ -101,12 +102,14 @@ const HEADS: [&str; 7] = [
 const IDS: [&str; 3] = ["a", "b", "c"];
 
 pub(super) fn policy(dice: &mut Dice) -> Policy {
-    let effect = if dice.chance(85) { "permit" } else { "forbid" };
+    let effect = if dice.chance(88) { "permit" } else { "forbid" };
     let number = dice.roll();
     Policy {
         id: format!("p{number:x}"),
         head: format!("{effect}({})", dice.pick(&HEADS)),
-        condition: if dice.chance(40) {
+        condition: if dice.chance(30) {
+            Condition::Plain(dice.pick(&PLAIN).to_owned())
+        } else if dice.chance(40) {
             let fact = Condition::Fact(path(dice, &SUBJECTS), target(dice, 2));
             Condition::Both("||", Box::new(condition(dice, 2)), Box::new(fact))
         } else {
@@ -339,8 +342,8 @@ pub(super) fn requests(dice: &mut Dice, n: usize) -> Vec<Asked> {
     let mut context = json!({});
     // The conditions of tuples read the same context, so the world's part of it is the same for all.
     for name in ["p0", "p1"] {
-        if dice.chance(30) {
-            context[name] = json!(dice.chance(50));
+        if dice.chance(45) {
+            context[name] = json!(dice.chance(75));
         }
     }
     (0..n)
