@@ -139,6 +139,7 @@ impl TupleKey {
 ///
 /// # Errors
 /// When the line is no tuple.
+#[must_use]
 pub fn tuple_of_line(line: &str) -> Option<Result<Tuple, TupleTextError>> {
     let line = line.trim();
     if line.is_empty() || line == "#" || line.starts_with("# ") {
