@@ -23,11 +23,11 @@ pub fn hold(data: &[u8]) -> bool {
         }
     };
     let none = Map::new();
-    let outcome = condition.evaluate(&context, &none, MAX_COST);
-    assert_eq!(outcome, condition.evaluate(&none, &context, MAX_COST));
+    let outcome = condition.evaluate(&context, &none, MAX_COST).outcome;
+    assert_eq!(outcome, condition.evaluate(&none, &context, MAX_COST).outcome);
     // A smaller budget gives the same or nothing.
     for budget in [0, 3, 30, 300] {
-        let less = condition.evaluate(&context, &none, budget);
+        let less = condition.evaluate(&context, &none, budget).outcome;
         let over = Outcome::Failed(format!("the evaluation takes more than {budget} steps"));
         assert!(less == outcome || less == over, "{less:?} within {budget} steps, else {outcome:?}");
     }
@@ -35,7 +35,7 @@ pub fn hold(data: &[u8]) -> bool {
     let own = context.into_iter().filter(|(key, _)| condition.parameters().iter().any(|(name, _)| name == key));
     let own = own.collect();
     if condition.check_context(&own).is_err() {
-        assert!(matches!(condition.evaluate(&none, &own, MAX_COST), Outcome::Failed(_)));
+        assert!(matches!(condition.evaluate(&none, &own, MAX_COST).outcome, Outcome::Failed(_)));
     }
     true
 }

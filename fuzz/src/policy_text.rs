@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authx_engine::{
     AccessRequest, Check, CompileOptions, EntityUid, Limits, Problem, Release, SchemaSource, SchemaSyntax, Settings,
-    Snapshot, Validation, decide, policy_json, policy_text, split_policies,
+    Snapshot, Sources, Validation, decide, policy_json, policy_text, split_policies,
 };
 
 use super::findings;
@@ -39,11 +39,12 @@ fn split(text: &str) {
 }
 
 fn compiled(schema: Option<&SchemaSource>, policies: &str, validation: Check) -> Option<Release> {
-    let sources = split_policies(Some("policies"), policies);
+    let pieces = split_policies(Some("policies"), policies);
+    let sources = Sources { schema: schema.cloned(), model: None, policies: &pieces };
     let options = CompileOptions { validation, threads: 1, ..CompileOptions::default() };
-    let problems = match Release::compile("r", schema.cloned(), &sources, &options, None) {
+    let problems = match Release::compile("r", sources, &options, None) {
         Ok(compiled) => {
-            assert_eq!(compiled.release.policy_count(), sources.len());
+            assert_eq!(compiled.release.policy_count(), pieces.len());
             placed(&compiled.warnings, schema, policies);
             return Some(compiled.release);
         }

@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel, Tuples, tuple_of_line};
 use authx_engine::{
-    AccessRequest, ActionUid, Change, CompileOptions, Data, EntityInput, EntityUid, Evaluation, Json, JsonObject,
-    Limits, MAX_DEPTH, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Validation, decide, entity_json,
-    read_entity, split_policies,
+    AccessRequest, ActionUid, Change, CompileOptions, Data, DataRules, EntityInput, EntityUid, Evaluation, Json,
+    JsonObject, Limits, MAX_DEPTH, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, Validation,
+    decide, entity_json, read_entity, split_policies,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../../schemas/documents.cedarschema");
+const MODEL: &str = include_str!("../../schemas/documents.fga");
+const TUPLES: &str = include_str!("../../policies/documents/documents.tuples");
 const ENTITIES: &str = include_str!("../../policies/documents/documents.cedarentities.json");
 const POLICIES: [&str; 3] = [
     include_str!("../../policies/documents/guards.cedar"),
@@ -31,26 +34,31 @@ struct Body {
     entities: Vec<EntityInput>,
 }
 
-/// The demo store: held to its schema with its entities, and without both.
+/// The demo store: held to its schema with its entities and tuples, and without all three.
 static STORES: LazyLock<(Snapshot, Snapshot)> = LazyLock::new(|| {
     let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: SCHEMA.to_owned() };
     let policies: Vec<_> = POLICIES.into_iter().flat_map(|text| split_policies(None, text)).collect();
-    let release = Release::compile("r", Some(schema), &policies, &CompileOptions::default(), None).unwrap().release;
+    let model = ModelSource { syntax: ModelSyntax::Dsl, file: None, text: MODEL.to_owned() };
+    let model = Some(Arc::new(RelationModel::read("m", model).unwrap().0));
+    let sources = Sources { schema: Some(schema), model, policies: &policies };
+    let release = Release::compile("r", sources, &CompileOptions::default(), None).unwrap().release;
+    let tuples: Vec<_> = TUPLES.lines().filter_map(tuple_of_line).map(Result::unwrap).collect();
+    let tuples = Tuples::default().changed(&[], &tuples).unwrap();
     let mut data = Data::default();
     for input in serde_json::from_str::<Vec<EntityInput>>(ENTITIES).unwrap() {
-        data.apply(&Change::PutEntity(Arc::new(read_entity(&input, release.schema(), "").unwrap())));
+        data.apply(&Change::PutEntity(Arc::new(read_entity(&input, release.data_rules(), "").unwrap())));
     }
     let release = Some(Arc::new(release));
     let off = Settings { validation: Validation::Off, ..Settings::default() };
     let strict = Snapshot::new(release.clone(), Arc::new(data), Settings::default(), 1);
-    (strict, Snapshot::new(release, Arc::default(), off, 1))
+    (strict.with_tuples(tuples), Snapshot::new(release, Arc::default(), off, 1))
 });
 
 pub fn hold(data: &[u8]) -> bool {
     read_strictly(data);
     let Ok(body) = serde_json::from_slice::<Body>(data) else { return false };
     let Body { principal, action: ActionUid(action), resource, context, entities } = body;
-    let request = AccessRequest { principal, action, resource, context, entities, now: 0 };
+    let request = AccessRequest { principal, action, resource, context, entities, tuples: Vec::new(), now: 0 };
     let (strict, off) = &*STORES;
     decided(strict, &request);
     let sent = decided(off, &request);
@@ -106,13 +114,13 @@ fn keys(value: &Value) -> usize {
 
 /// An entity that may be stored is told as what reads as the same entity.
 fn entities_are_read_back(entities: &[EntityInput]) {
-    let schema = STORES.0.enforced_schema();
+    let strict = STORES.0.data_rules();
     for input in entities {
-        for schema in [None, schema] {
-            let Ok(row) = read_entity(input, schema, "") else { continue };
+        for rules in [DataRules::default(), strict] {
+            let Ok(row) = read_entity(input, rules, "") else { continue };
             let told = entity_json(&row);
             let input: EntityInput = serde_json::from_value(told.clone()).unwrap_or_else(|e| panic!("{e}: {told}"));
-            let again = read_entity(&input, schema, "").unwrap_or_else(|problems| panic!("{problems:?}: {told}"));
+            let again = read_entity(&input, rules, "").unwrap_or_else(|problems| panic!("{problems:?}: {told}"));
             assert_eq!(entity_json(&again), told);
         }
     }
@@ -120,7 +128,7 @@ fn entities_are_read_back(entities: &[EntityInput]) {
 
 /// Where nothing is stored, it is the same whether an entity is sent or stored.
 fn stored_or_sent(empty: &Snapshot, request: &AccessRequest, sent: Option<&Evaluation>) {
-    let rows = request.entities.iter().map(|input| read_entity(input, None, "").ok().map(Arc::new));
+    let rows = request.entities.iter().map(|input| read_entity(input, empty.data_rules(), "").ok().map(Arc::new));
     let Some(rows) = rows.collect::<Option<Vec<_>>>() else { return };
     let names: BTreeSet<&EntityUid> = request.entities.iter().map(|input| &input.uid).collect();
     if names.len() < rows.len() || names.iter().any(|uid| uid.is_action()) {

@@ -1,18 +1,22 @@
 //! `authx check`: a decision, of a server or of files; the answer is the same.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use authx_engine::relation::{Tuple, TupleKey, Tuples};
 use authx_engine::{
-    AccessRequest, Change, Data, DecideError, Decision, EntityUid, Evaluation, JsonObject, Limits, Settings, Snapshot,
-    check_entities, decide, parse_action, read_entity,
+    AccessRequest, Change, Data, DecideError, Decision, EntityUid, Evaluation, JsonObject, Limits, Problem, Release,
+    Settings, Snapshot, check_entities, decide, parse_action, read_entity,
 };
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::files::{StoreFiles, find};
+use crate::cli::report::render;
+use crate::cli::tuples::read::Row;
 use crate::cli::validate::compile;
-use crate::cli::{Exit, Output, ServerArgs, fail, note, print_as};
+use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
 use crate::clock::Clock;
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +30,9 @@ pub(crate) struct Args {
     /// The context, a JSON object
     #[arg(long, value_name = "JSON", default_value = "{}")]
     context: String,
+    /// A tuple that holds for this question only, such as `document:roadmap#viewer@user:bob`; repeatable
+    #[arg(long = "tuple", value_name = "TUPLE")]
+    tuples: Vec<String>,
     /// Decide from files instead of a server: a root, a `policies` folder, a store's folder or a file
     #[arg(long, value_name = "PATH")]
     files: Option<PathBuf>,
@@ -46,9 +53,10 @@ pub(crate) async fn run(args: Args) -> Exit {
 
 async fn online(args: &Args) -> Result<Exit, Exit> {
     // Read here first, so that a slip is told in the same words with and without a server.
-    let Asked { principal, action, resource, context } = Asked::read(args)?;
+    let Asked { principal, action, resource, context, tuples: _ } = Asked::read(args)?;
     let client = Client::new(&args.server)?;
-    let body = json!({"principal": principal, "action": action, "resource": resource, "context": context});
+    let body = json!({"principal": principal, "action": action, "resource": resource, "context": context,
+        "tuples": args.tuples});
     let path = client.store_path().await?;
     let reply = client.call(reqwest::Method::POST, &format!("{path}/check"), Some(&body)).await?;
     if reply.status != 200 {
@@ -63,17 +71,23 @@ struct Asked {
     action: EntityUid,
     resource: EntityUid,
     context: JsonObject,
+    tuples: Vec<Tuple>,
 }
 
 impl Asked {
     fn read(args: &Args) -> Result<Self, Exit> {
         let usage = |error: &dyn std::fmt::Display| fail(Exit::Usage, &error.to_string());
         let uid = |text: &str| EntityUid::parse(text).map_err(|error| usage(&error));
+        let tuple = |text: &String| {
+            let key = TupleKey::parse(text).map_err(|error| usage(&format!("--tuple: {error}")))?;
+            Ok(Tuple { key, condition: None, expires_at: None })
+        };
         Ok(Self {
             principal: uid(&args.principal)?,
             action: parse_action(&args.action).map_err(|error| usage(&error))?,
             resource: uid(&args.resource)?,
             context: serde_json::from_str(&args.context).map_err(|error| usage(&format!("--context: {error}")))?,
+            tuples: args.tuples.iter().map(tuple).collect::<Result<_, Exit>>()?,
         })
     }
 }
@@ -115,9 +129,9 @@ fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
     let path = args.files.clone().unwrap_or_default();
     let stores = find(&path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
     let files = choose(stores, args.server.store.as_deref())?;
-    let Asked { principal, action, resource, context } = Asked::read(args)?;
+    let Asked { principal, action, resource, context, tuples } = Asked::read(args)?;
     let now = Clock.now().as_millis();
-    let request = AccessRequest { context, now, ..AccessRequest::new(principal, action, resource) };
+    let request = AccessRequest { context, tuples, now, ..AccessRequest::new(principal, action, resource) };
     let snapshot = load(files)?;
     decide(&snapshot, &request, &Limits::default()).map_err(|error| match error {
         DecideError::InvalidInput { problems } => {
@@ -151,9 +165,36 @@ pub(crate) fn choose(mut stores: Vec<StoreFiles>, name: Option<&str>) -> Result<
     }
 }
 
+/// The tuples of a store's files, held to its model.
+fn read_tuples(release: &Release, files: &StoreFiles) -> Result<Tuples, Exit> {
+    let mut problems = Vec::new();
+    let mut seen = HashSet::new();
+    for (file, Row { row, tuple }) in &files.tuples {
+        let refused = match release.model() {
+            None => Some("the store has no relation model: expected `schemas/<store>.fga`".to_owned()),
+            // Said again it means the same.
+            Some(_) if !seen.insert(&tuple.key) => None,
+            Some(model) => model.check_tuple(tuple).err().map(|problem| problem.to_string()),
+        };
+        problems.extend(refused.map(|message| Problem {
+            file: Some(file.clone()),
+            line: u32::try_from(*row).ok(),
+            ..Problem::error("invalid_tuple", message)
+        }));
+    }
+    if !problems.is_empty() {
+        note(render(&problems, &files.texts, color()).trim_end());
+        return Err(Exit::Error);
+    }
+    let tuples: Vec<Tuple> = files.tuples.iter().map(|(_, row)| row.tuple.clone()).collect();
+    Tuples::default().changed(&[], &tuples).map_err(|error| fail(Exit::Error, &error.to_string()))
+}
+
 /// A snapshot of a store's files.
-fn load(files: StoreFiles) -> Result<Snapshot, Exit> {
-    let release = compile(files.schema, files.model, &files.policies, &files.texts)?;
+fn load(mut files: StoreFiles) -> Result<Snapshot, Exit> {
+    let (schema, model) = (files.schema.take(), files.model.take());
+    let release = compile(schema, model, &files.policies, &files.texts)?;
+    let tuples = read_tuples(&release, &files)?;
     let mut data = Data::default();
     let mut rows = Vec::new();
     for (index, input) in files.entities.iter().enumerate() {
@@ -173,7 +214,8 @@ fn load(files: StoreFiles) -> Result<Snapshot, Exit> {
     for row in rows {
         data.apply(&Change::PutEntity(row));
     }
-    Ok(Snapshot::new(Some(Arc::new(release)), Arc::new(data), Settings::default(), 0))
+    let snapshot = Snapshot::new(Some(Arc::new(release)), Arc::new(data), Settings::default(), 0);
+    Ok(snapshot.with_tuples(tuples))
 }
 
 fn shown(evaluation: &Evaluation) -> Value {

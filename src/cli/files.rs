@@ -1,4 +1,4 @@
-//! Finds and reads the files of stores: policies, schemas and entities on disk.
+//! Finds and reads the files of stores: policies, schemas, models, entities and tuples on disk.
 //!
 //! It knows no server and compiles nothing. Nothing that belongs to a store is passed over in silence: a layout that
 //! can be read in two ways is refused.
@@ -9,11 +9,13 @@ pub(crate) mod test_file;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
 use authx_engine::relation::{ModelSource, ModelSyntax};
 use authx_engine::{EntityInput, PolicySource, SchemaSource, SchemaSyntax, split_policies};
+
+use crate::cli::tuples::read::{Format, ReadError, Row, rows_of};
 
 /// The largest file that is read.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -28,12 +30,13 @@ const POLICIES: &str = "policies";
 const SCHEMAS: &str = "schemas";
 
 /// Which files are a store's, by the end of their names.
-const KINDS: [(&str, Kind); 5] = [
+const KINDS: [(&str, Kind); 6] = [
     (".cedar", Kind::Policies),
     (".cedarschema", Kind::Schema(SchemaSyntax::Cedar)),
     (".cedarschema.json", Kind::Schema(SchemaSyntax::Json)),
     (".cedarentities.json", Kind::Entities),
     (".fga", Kind::Model),
+    (".tuples", Kind::Tuples),
 ];
 
 /// One store as its files say it is. Files are named as the user would write their paths.
@@ -44,6 +47,8 @@ pub(crate) struct StoreFiles {
     pub(crate) model: Option<ModelSource>,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) entities: Vec<EntityInput>,
+    /// By the name of their file, each with its line.
+    pub(crate) tuples: Vec<(String, Row)>,
     /// File name as shown → whole text, to show the lines that diagnostics speak of.
     pub(crate) texts: BTreeMap<String, String>,
 }
@@ -69,6 +74,8 @@ pub(crate) enum FilesError {
     TooDeep { path: String },
     #[error("{file}:{line}:{column}: malformed entities: {message}")]
     MalformedEntities { file: String, line: usize, column: usize, message: String },
+    #[error(transparent)]
+    MalformedTuples(#[from] ReadError),
     #[error("cannot read `{path}`")]
     Read {
         path: String,
@@ -194,6 +201,7 @@ fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]
         model: None,
         policies: Vec::new(),
         entities: Vec::new(),
+        tuples: Vec::new(),
         texts: BTreeMap::new(),
     };
     for StoreFile { kind, path } in files {
@@ -202,6 +210,11 @@ fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]
         match kind {
             Kind::Policies => store.policies.extend(split_policies(Some(&file), &text)),
             Kind::Entities => store.entities.extend(read_entities(&file, &text)?),
+            Kind::Tuples => {
+                for row in rows_of(Cursor::new(text.clone()), &file, Format::Text) {
+                    store.tuples.push((file.clone(), row?));
+                }
+            }
             Kind::Schema(syntax) => {
                 if let Some(first) = store.schema.as_ref().and_then(|schema| schema.file.clone()) {
                     return Err(FilesError::Several { store: store.name, what: "schema", first, second: file });
@@ -293,6 +306,7 @@ enum Kind {
     Schema(SchemaSyntax),
     Model,
     Entities,
+    Tuples,
 }
 
 impl Kind {
@@ -495,6 +509,20 @@ mod tests {
         File::create(folder.path().join("y.cedar")).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
         let error = find_from(Path::new("y.cedar"), folder.path()).unwrap_err();
         assert_eq!(error.to_string(), "`y.cedar` is larger than 64 MiB");
+    }
+
+    #[test]
+    fn tuples_are_read_with_their_lines() {
+        let mut files = ROOT.to_vec();
+        files.push(("policies/a/a.tuples", "# who is in\n\ngroup:eng#member@user:ann\n"));
+        let read = |folder: &TempDir| find_from(Path::new("policies/a"), folder.path());
+        let stores = read(&folder(&files)).unwrap();
+        let [(file, row)] = stores[0].tuples.as_slice() else { panic!("{:?}", stores[0].tuples) };
+        assert_eq!((file.as_str(), row.row), ("policies/a/a.tuples", 3));
+        assert_eq!(row.tuple.key.to_string(), "group:eng#member@user:ann");
+        files.push(("policies/a/b.tuples", "group:eng#member@user:ann\nann\n"));
+        let said = read(&folder(&files)).unwrap_err().to_string();
+        assert_eq!(said, "policies/a/b.tuples:2: `ann` is no tuple: write `type:id#relation@subject`");
     }
 
     #[test]

@@ -234,8 +234,10 @@ fn compile(
 ) -> Result<Compiled, Vec<Problem>> {
     let validation = if strict { Check::Strict } else { Check::Off };
     let options = CompileOptions { validation, ..CompileOptions::default() };
+    let active = base.and_then(Release::model);
+    let changed = |new: &ModelSource| active.is_none_or(|old| old.source() != new);
     let (schema, model, policies) = match (proposal, base) {
-        (Proposal::Parts { schema, model, policies }, _) => (schema, model, policies),
+        (Proposal::Parts { schema, model, policies }, _) => (schema, model.filter(changed), policies),
         (Proposal::Model(model), _) => (None, Some(model), None),
         (Proposal::Edit(edit), Some(base)) => return base.with_changes(id, &edit.put, &edit.delete, &options),
         (Proposal::Edit(edit), None) => (None, None, Some(edit.put)),
@@ -243,8 +245,6 @@ fn compile(
     let schema = schema.or_else(|| base.and_then(Release::schema).map(|schema| schema.source().clone()));
     let policies =
         policies.unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
-    let active = base.and_then(Release::model);
-    let model = model.filter(|new| active.is_none_or(|old| old.source() != new));
     let (model, found) = match model.map(|model| RelationModel::read(model_id, model)) {
         None => (active.cloned(), Vec::new()),
         Some(Ok((model, warnings))) => (Some(Arc::new(model)), warnings),

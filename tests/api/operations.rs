@@ -54,7 +54,7 @@ fn a_store_without_a_release_denies() {
 fn entities_are_written_listed_read_and_deleted() {
     let server = Launch::dev().start();
     let client = server.anyone();
-    let dan = json!({"uid": {"type": "User", "id": "dan"}, "attrs": {"department": "sales", "clearance": 1}, "parents": [{"type": "Role", "id": "viewer"}], "tags": {}});
+    let dan = json!({"uid": {"type": "User", "id": "dan"}, "attrs": {"department": "people", "clearance": 1}, "parents": [], "tags": {}});
     assert_eq!(ask(&client, DEMO, "User:dan", "read", "Document:handbook")["decision"], "deny");
     let written = client.post(&format!("{DEMO}/write"), &json!({"entities": {"upsert": [dan]}})).expect(200);
     let before = client.get(DEMO).expect(200);
@@ -63,21 +63,64 @@ fn entities_are_written_listed_read_and_deleted() {
     let listed = client.get(&format!("{DEMO}/entities?type=User")).expect(200);
     assert!(listed["entities"].as_array().unwrap().contains(&dan));
     let allowed = ask(&client, DEMO, "User:dan", "read", "Document:handbook");
-    assert_eq!((&allowed["decision"], &allowed["determining_policies"]), (&json!("allow"), &json!(["public-read"])));
+    assert_eq!(
+        (&allowed["decision"], &allowed["determining_policies"]),
+        (&json!("allow"), &json!(["colleagues-read"]))
+    );
     // Upsert replaces: what is not said again is gone.
-    let bare = json!({"uid": "User:dan", "attrs": {"department": "sales", "clearance": 1}});
-    client.post(&format!("{DEMO}/write"), &json!({"entities": {"upsert": [bare]}})).expect(200);
+    let moved = json!({"uid": "User:dan", "attrs": {"department": "sales", "clearance": 1}});
+    client.post(&format!("{DEMO}/write"), &json!({"entities": {"upsert": [moved]}})).expect(200);
     assert_eq!(ask(&client, DEMO, "User:dan", "read", "Document:handbook")["decision"], "deny");
-    let dangling =
-        json!({"uid": "User:dan", "attrs": {"department": "sales", "clearance": 1}, "parents": ["Role:ghost"]});
-    let warned = client.post(&format!("{DEMO}/write"), &json!({"entities": {"upsert": [dangling]}})).expect(200);
-    assert!(warned["warnings"][0].as_str().unwrap().contains("ghost"));
     // Deletes come first, so one write may replace an entity by deleting it.
     let both = json!({"entities": {"delete": ["User:dan"], "upsert": [dan]}});
     client.post(&format!("{DEMO}/write"), &both).expect(200);
     assert_eq!(client.get(&format!("{DEMO}/entities/User/dan")).expect(200), dan);
     client.post(&format!("{DEMO}/write"), &json!({"entities": {"delete": ["User:dan"]}})).expect(200);
     client.get(&format!("{DEMO}/entities/User/dan")).expect_problem(404, "not_found");
+}
+
+#[test]
+fn a_parent_that_is_not_stored_is_told() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    let free = crate::store(&client, "free", &json!({}));
+    let dangling = json!({"entities": {"upsert": [{"uid": "User:dan", "parents": ["Role:ghost"]}]}});
+    let warned = client.post(&format!("{free}/write"), &dangling).expect(200);
+    assert!(warned["warnings"][0].as_str().unwrap().contains("ghost"));
+}
+
+#[test]
+fn roles_folders_and_shares_are_granted_and_taken_back_by_tuples() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    for (tuple, asked, policy) in [
+        ("document:roadmap#viewer@user:bob", ["read", "roadmap"], "viewers-read"),
+        ("folder:company#viewer@user:bob", ["read", "roadmap"], "viewers-read"),
+        ("document:roadmap#viewer@group:sales#member", ["read", "roadmap"], "viewers-read"),
+        ("document:roadmap#editor@user:bob", ["write", "roadmap"], "editors-change"),
+        ("role:editor#assignee@user:bob", ["write", "roadmap"], "editors-edit"),
+        ("role:admin#assignee@group:sales#member", ["share", "roadmap"], "admins-do-all"),
+    ] {
+        let [action, document] = asked;
+        let of_group = json!({"tuples": {"write": ["group:sales#member@user:bob"], "on_existing": "ignore"}});
+        client.post(&format!("{DEMO}/write"), &of_group).expect(200);
+        let answer = || ask(&client, DEMO, "User:bob", action, &format!("Document:{document}"));
+        assert_eq!(answer()["decision"], "deny", "{tuple}");
+        client.post(&format!("{DEMO}/write"), &json!({"tuples": {"write": [tuple]}})).expect(200);
+        let allowed = answer();
+        assert_eq!(allowed["decision"], "allow", "{tuple} {allowed}");
+        assert!(allowed["determining_policies"].as_array().unwrap().contains(&json!(policy)), "{tuple} {allowed}");
+        client.post(&format!("{DEMO}/write"), &json!({"tuples": {"delete": [tuple]}})).expect(200);
+        assert_eq!(answer()["decision"], "deny", "{tuple}");
+    }
+    // A role, a relation and an attribute: alice is an editor, edits the handbook, and it is unclassified.
+    let shares = ask(&client, DEMO, "User:alice", "share", "Document:handbook");
+    assert_eq!(shares["determining_policies"], json!(["editors-share"]));
+    let edits_salaries = json!({"tuples": {"write": ["document:salaries#editor@user:alice"]}});
+    client.post(&format!("{DEMO}/write"), &edits_salaries).expect(200);
+    let guarded = ask(&client, DEMO, "User:alice", "write", "Document:salaries");
+    assert_eq!(guarded["decision"], "deny");
+    assert!(guarded["determining_policies"].as_array().unwrap().contains(&json!("clearance")), "{guarded}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn readable(client: &Client) -> Value {
         for part in ["", "/entities?page_size=1000", "/policies", "/links", "/releases"] {
             all[format!("{path}{part}")] = client.get(&format!("{path}{part}")).expect(200);
         }
+        all[format!("{path}/tuples")] = client.post(&format!("{path}/tuples/read"), &json!({})).expect(200);
         all[format!("{path}/schema")] = client.get(&format!("{path}/schema")).value();
         all[format!("{path}/schema")].as_object_mut().unwrap().remove("request_id");
         for user in ["alice", "ann", "bob", "cy", "nobody"] {
@@ -43,6 +44,9 @@ fn a_restart_keeps_everything() {
     let client = server.anyone();
     let link = json!({"template": "shared-with", "principal": "User:bob", "resource": "Document:roadmap"});
     client.put(&format!("{DEMO}/links/bob-roadmap"), &link).expect(200);
+    let cy =
+        json!({"tuples": {"write": ["document:salaries#viewer@user:cy"], "delete": ["role:viewer#assignee@user:bob"]}});
+    client.post(&format!("{DEMO}/write"), &cy).expect(200);
     let first = client.get(DEMO).expect(200)["release"].as_str().unwrap().to_owned();
     client
         .put(

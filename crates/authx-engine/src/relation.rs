@@ -59,7 +59,7 @@ pub(crate) use rules::{Kind, RelationId, Rule};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
 pub use tuple::{
     MAX_OBJECT_BYTES, MAX_SUBJECT_BYTES, ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey, TupleTextError,
-    WILDCARD, is_relation_name, is_type_name,
+    WILDCARD, is_relation_name, is_type_name, tuple_of_line,
 };
 pub use tuples::{KeyParts, TooManyNames, Tuples, TuplesBuilder};
 pub use validate::{MAX_TYPES, Rules, validate, validate_with};

@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use authx_engine::Json;
-use authx_engine::relation::{Tuple, TupleKey};
+use authx_engine::relation::{Tuple, tuple_of_line};
 use clap::ValueEnum;
 use serde_json::Value;
 
@@ -101,13 +101,8 @@ pub(crate) fn rows_of(mut input: impl BufRead + Send + 'static, file: &str, form
     }
 }
 
-/// A line of text; a line is a comment when a space or nothing follows its `#`, as no object begins so.
 fn text(line: &str) -> Option<Result<Tuple, String>> {
-    if line.is_empty() || line == "#" || line.starts_with("# ") {
-        return None;
-    }
-    let key = TupleKey::parse(line).map_err(|error| error.to_string());
-    Some(key.map(|key| Tuple { key, condition: None, expires_at: None }))
+    tuple_of_line(line).map(|read| read.map_err(|error| error.to_string()))
 }
 
 fn json(line: &str) -> Option<Result<Tuple, String>> {

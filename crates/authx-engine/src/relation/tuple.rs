@@ -134,6 +134,20 @@ impl TupleKey {
     }
 }
 
+/// Reads a line of a text of tuples: nothing when it is empty or a comment. A line is a comment when a space or nothing
+/// follows its `#`, as no object begins so.
+///
+/// # Errors
+/// When the line is no tuple.
+#[must_use]
+pub fn tuple_of_line(line: &str) -> Option<Result<Tuple, TupleTextError>> {
+    let line = line.trim();
+    if line.is_empty() || line == "#" || line.starts_with("# ") {
+        return None;
+    }
+    Some(TupleKey::parse(line).map(|key| Tuple { key, condition: None, expires_at: None }))
+}
+
 /// Whether a type of a model may have this name (OpenFGA: `^[^:#@\*\s]{1,254}$`).
 #[must_use]
 pub fn is_type_name(text: &str) -> bool {
