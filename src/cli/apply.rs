@@ -82,6 +82,9 @@ fn table(reply: &Value) -> String {
     if diff.get("schema_changed").and_then(Value::as_bool) == Some(true) {
         text.push_str("~ schema\n");
     }
+    if diff.get("model_changed").and_then(Value::as_bool) == Some(true) {
+        text.push_str("~ relation model\n");
+    }
     for (kind, mark) in [("added", '+'), ("removed", '-'), ("changed", '~')] {
         for id in diff.get(kind).and_then(Value::as_array).into_iter().flatten() {
             text.push_str(&format!("{mark} {}\n", id.as_str().unwrap_or_default()));

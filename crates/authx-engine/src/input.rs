@@ -9,7 +9,7 @@ use crate::cedar::{EntityUID, SchemaType, Value};
 use crate::data::{EntityInput, attribute_map, read_row, row_from};
 use crate::entity::{EntityRow, Parent};
 use crate::error::DecideError;
-use crate::linking::uid_problem;
+use crate::linking::{context_problems, uid_problem};
 use crate::relation::{RelationModel, Tuple};
 use crate::request::{AccessRequest, Limits};
 use crate::schema::{ActionInfo, Schema};
@@ -37,8 +37,8 @@ pub(crate) fn read_input(snapshot: &Snapshot, request: &AccessRequest, limits: &
         {
             findings.problems.extend(uid_problem(&uid.0, &Place::Root(side)));
         }
+        findings.problems.extend(context_problems(&request.context.0));
     }
-    findings.problems.extend(linking.into_iter().flat_map(|linking| linking.context_problems(&request.context.0)));
     let model = snapshot.release.as_ref().and_then(|release| release.model());
     findings.problems.extend(tuple_problems(model.map(AsRef::as_ref), &request.tuples, limits.request_tuples));
     let action = schema.map(|schema| schema.actions.get(&request.action.0));

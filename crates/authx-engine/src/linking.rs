@@ -25,7 +25,7 @@ use crate::scope::{Scope, Side, Target};
 pub(crate) use declared::{DeclaredLink, declared_links, declared_name};
 pub(crate) use facts::{Fact, Path, Refused, Step, compile as compile_facts};
 pub(crate) use graph::{EntityGraph, GraphFailure};
-pub(crate) use reserved::{is_reserved_type, uid_problem};
+pub(crate) use reserved::{context_problems, is_reserved_type, uid_problem};
 
 /// The links of a schema to a model, and the schema that follows from both.
 #[derive(Debug)]
@@ -180,29 +180,6 @@ impl Linking {
         &self.hidden
     }
 
-    /// Whether a head names only what policies may name.
-    ///
-    /// # Errors
-    /// The name that they may not.
-    pub(crate) fn check_scope(&self, scope: &Scope) -> Result<(), Refused> {
-        for side in [&scope.principal, &scope.resource] {
-            let of_type = match side {
-                Side::Is(ty) | Side::IsIn(ty, _) => Some(ty),
-                Side::Any | Side::Eq(_) | Side::In(_) => None,
-            };
-            let of_target = match side.target() {
-                Some(Target::Literal(uid)) => Some(uid.entity_type()),
-                Some(Target::Slot) | None => None,
-            };
-            for ty in of_type.into_iter().chain(of_target) {
-                if is_reserved_type(ty) {
-                    return Err(Refused::reserved(&ty.to_string(), None));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn has_relation(&self, relation: &str) -> bool {
         self.relations.contains_key(relation)
     }
@@ -224,6 +201,29 @@ impl Linking {
         }
         Some(Additions { relations: relations.collect(), parents })
     }
+}
+
+/// Whether a head names only what policies may name.
+///
+/// # Errors
+/// The name that they may not.
+pub(crate) fn check_scope(scope: &Scope) -> Result<(), Refused> {
+    for side in [&scope.principal, &scope.resource] {
+        let of_type = match side {
+            Side::Is(ty) | Side::IsIn(ty, _) => Some(ty),
+            Side::Any | Side::Eq(_) | Side::In(_) => None,
+        };
+        let of_target = match side.target() {
+            Some(Target::Literal(uid)) => Some(uid.entity_type()),
+            Some(Target::Slot) | None => None,
+        };
+        for ty in of_type.into_iter().chain(of_target) {
+            if is_reserved_type(ty) {
+                return Err(Refused::reserved(&ty.to_string(), None));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The types of which a relation has members, with those of the usersets that it names.

@@ -9,7 +9,7 @@ use crate::access::{AccessPaths, MAX_POINTS};
 use crate::cedar::{Effect, Expr, ExprKind, Literal};
 use crate::condition::{self, MAX_PREPARED_DEPTH};
 use crate::json::MAX_DEPTH;
-use crate::linking::{Fact, Linking, Refused, compile_facts};
+use crate::linking::{Fact, Linking, Refused, check_scope, compile_facts};
 use crate::parse::Parsed;
 use crate::problem::{Problem, Span};
 use crate::scan::{PolicySource, TextLimits};
@@ -106,8 +106,8 @@ pub(crate) fn compile(
         }]
     };
     let scope = Scope::of(parsed);
-    if let Some(linking) = linking {
-        linking.check_scope(&scope).map_err(refused)?;
+    if linking.is_some() {
+        check_scope(&scope).map_err(refused)?;
     }
     let (mut prepared, mut access, mut facts) = (None, AccessPaths::default(), Vec::new());
     if let Some(expr) = parsed.non_scope_constraints() {

@@ -322,12 +322,11 @@ impl Release {
             return Ok((base.frame.clone(), Vec::new()));
         }
         let limits = options.limits;
-        let (schema, warnings) = match same.and_then(|base| base.frame.schema.clone()) {
-            Some(schema) => (schema, Vec::new()),
-            None => {
-                let (schema, warnings) = on_large_stack(|| Schema::compile(source, &limits))?;
-                (Arc::new(schema), warnings)
-            }
+        let (schema, warnings) = if let Some(schema) = same.and_then(|base| base.frame.schema.clone()) {
+            (schema, Vec::new())
+        } else {
+            let (schema, warnings) = on_large_stack(|| Schema::compile(source, &limits))?;
+            (Arc::new(schema), warnings)
         };
         let linked = on_large_stack(|| Linked::new(&schema, model.as_deref(), &limits))?;
         Ok((Frame { schema: Some(schema), model, linked: linked.map(Arc::new) }, warnings))

@@ -159,7 +159,7 @@ impl Schema {
         fragment.0.iter().find_map(|(namespace, definition)| {
             let namespace = namespace.as_ref().map(ToString::to_string).unwrap_or_default();
             let mut types = definition.entity_types.iter();
-            let (_, found) = types.find(|(name, _)| declared_name(&namespace, &name.to_string()) == type_name)?;
+            let (_, found) = types.find(|(name, _)| declared_name(&namespace, name.as_ref()) == type_name)?;
             found.loc.as_ref().map(|loc| Span { offset: loc.span.offset(), length: loc.span.len() })
         })
     }

@@ -20,6 +20,19 @@ pub(super) fn is_reserved_name(text: &str) -> bool {
     text.strip_prefix(NAMESPACE).is_some_and(|rest| rest.starts_with("::"))
 }
 
+/// What a context says that it may not.
+pub(crate) fn context_problems(context: &serde_json::Map<String, Json>) -> Vec<InputProblem> {
+    let (root, mut problems) = (Place::Root("/context"), Vec::new());
+    for (name, value) in context {
+        let place = Place::Key(&root, name);
+        if name == REL {
+            problems.push(refused(&place, REL));
+        }
+        json_problems(value, &place, &mut problems);
+    }
+    problems
+}
+
 impl Linking {
     /// What an entity says that it may not, whether it is to be stored or holds for one request.
     pub(crate) fn entity_problems(&self, input: &EntityInput, root: &Place<'_>) -> Vec<InputProblem> {
@@ -47,19 +60,6 @@ impl Linking {
                 }
                 json_problems(value, &place, &mut problems);
             }
-        }
-        problems
-    }
-
-    /// What a context says that it may not.
-    pub(crate) fn context_problems(&self, context: &serde_json::Map<String, Json>) -> Vec<InputProblem> {
-        let (root, mut problems) = (Place::Root("/context"), Vec::new());
-        for (name, value) in context {
-            let place = Place::Key(&root, name);
-            if name == REL {
-                problems.push(refused(&place, REL));
-            }
-            json_problems(value, &place, &mut problems);
         }
         problems
     }

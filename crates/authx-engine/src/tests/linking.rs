@@ -76,7 +76,7 @@ impl Store {
     fn compile(&self, policies: &str) -> Result<Release, Vec<Problem>> {
         let text = |text: &str| text.to_owned();
         let source = ModelSource { syntax: ModelSyntax::Dsl, file: Some(text("m.fga")), text: text(self.model) };
-        let model = Arc::new(RelationModel::read("m", source).map_err(|found| found)?.0);
+        let model = Arc::new(RelationModel::read("m", source)?.0);
         let schema =
             SchemaSource { syntax: SchemaSyntax::Cedar, file: Some(text("s.cedarschema")), text: text(self.schema) };
         let validation = if self.settings.validation == Validation::Strict { Check::Strict } else { Check::Off };

@@ -55,6 +55,7 @@ const BUGS: [Bug; 5] = [
 ];
 
 /// Which annotations the schema has in one world.
+#[expect(clippy::struct_excessive_bools, reason = "each is thrown for itself")]
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     members: bool,
@@ -171,14 +172,14 @@ impl Case {
         }
         let mut stored = self.world.stored.clone();
         if bug == Some(Bug::LeakThroughParents) {
-            stored = self.leaked(stored);
+            stored = Self::leaked(stored);
         }
         let tuples = Tuples::default().changed(&[], &stored).unwrap();
         Snapshot::new(Some(Arc::new(release)), Arc::new(data), self.settings, 1).with_tuples(tuples)
     }
 
     /// Every tuple whose subject is a group as an object, said of the group's direct members too.
-    fn leaked(&self, mut stored: Vec<Tuple>) -> Vec<Tuple> {
+    fn leaked(mut stored: Vec<Tuple>) -> Vec<Tuple> {
         let plain = |subject: &SubjectRef| subject.relation.is_none() && subject.object.type_name == "group";
         let of_groups: Vec<_> = stored.iter().filter(|tuple| plain(&tuple.key.subject)).cloned().collect();
         for tuple in of_groups {
@@ -498,7 +499,7 @@ fn compare(worlds: std::ops::Range<u64>, bug: Option<Bug>) -> Tally {
 
 #[test]
 fn every_decision_is_cedars_on_plain_values() {
-    let worlds = std::env::var("AUTHX_WORLDS").ok().and_then(|n| n.parse().ok()).unwrap_or(WORLDS);
+    let worlds = std::env::var_os("AUTHX_WORLDS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(WORLDS);
     let halves = [0..worlds / 2, worlds / 2..worlds];
     let tally = std::thread::scope(|scope| {
         let running = halves.map(|half| scope.spawn(|| compare(half, None)));

@@ -62,8 +62,16 @@ const SUBJECTS: [&str; 8] = [
     "resource.getTag(\"t\")",
 ];
 /// Users have no relations: asking one is a fact that fails.
-const OBJECTS: [&str; 8] =
-    ["resource", "resource", "principal.home", "context.at", "Doc::\"a\"", "Group::\"b\"", "resource.near", "principal"];
+const OBJECTS: [&str; 8] = [
+    "resource",
+    "resource",
+    "principal.home",
+    "context.at",
+    "Doc::\"a\"",
+    "Group::\"b\"",
+    "resource.near",
+    "principal",
+];
 const RELATIONS: [&str; 5] = ["r0", "r1", "r2", "r3", "parent"];
 const PLAIN: [&str; 16] = [
     "true",
