@@ -52,7 +52,7 @@ fn files_and_server_decide_alike() {
                             "--context",
                             &context.to_string(),
                             "--files",
-                            ".",
+                            "policies/documents",
                             "-o",
                             "json",
                         ],
@@ -87,7 +87,7 @@ fn a_tuple_may_hold_for_one_question() {
         (output.status.code(), reply["determining_policies"].clone())
     };
     let group = ["document:roadmap#viewer@group:guests#member", "group:guests#member@user:bob"];
-    for files in [&[][..], &["--files", "."]] {
+    for files in [&[][..], &["--files", "policies/documents"]] {
         assert_eq!(ask(&[], files), (Some(2), json!([])));
         assert_eq!(ask(&group, files), (Some(0), json!(["viewers-read"])));
         assert_eq!(ask(&group[1..], files).0, Some(2));
@@ -143,9 +143,9 @@ fn the_command_line_asks_a_server() {
     assert!(code == Some(0) && allow.starts_with("allow") && allow.contains("by editors-edit"), "{allow}");
     let (code, deny) = ask(&["check", "User:bob", "read", "Document:roadmap"]);
     assert!(code == Some(2) && deny.starts_with("deny"), "{deny}");
-    let (code, same) = ask(&["apply", "."]);
+    let (code, same) = ask(&["apply", "policies/documents"]);
     assert!(code == Some(0) && same.contains("nothing to change"), "{same}");
-    assert_eq!(ask(&["validate", "."]), (Some(0), "documents: valid · 12 policies\n".to_owned()));
+    assert_eq!(ask(&["validate", "policies/documents"]), (Some(0), "documents: valid · 12 policies\n".to_owned()));
     assert_eq!(ask(&["check"]).0, Some(64));
     let nowhere = authx(None, &["check", "User:a", "read", "Doc:b", "--server", "http://127.0.0.1:1", "--store", "x"]);
     assert_eq!(nowhere.status.code(), Some(5));
