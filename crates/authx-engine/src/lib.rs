@@ -61,6 +61,7 @@ pub use error::DecideError;
 pub use hierarchy::{HierarchyError, check_hierarchy};
 pub use input::{action_as_declared, tuple_problems};
 pub use json::{Json, JsonObject, MAX_DEPTH};
+pub use linking::percent_decoded;
 pub use links::check_link;
 pub use policy::{Policy, PolicyId, is_policy_id, policy_json, policy_text};
 pub use problem::{Problem, Severity};

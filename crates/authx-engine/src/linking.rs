@@ -10,6 +10,7 @@ mod facts;
 mod graph;
 mod ids;
 mod reserved;
+mod subjects;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,7 +18,7 @@ use smol_str::SmolStr;
 
 use crate::cedar::{Eid, EntityType, EntityUID, FromNormalizedStr as _, Name};
 use crate::problem::Problem;
-use crate::relation::{Kind, RelationId, RelationModel, Rule, Targets};
+use crate::relation::{RelationId, RelationModel, Targets};
 use crate::scan::TextLimits;
 use crate::schema::{Schema, SchemaSource, SchemaSyntax};
 use crate::scope::{Scope, Side, Target};
@@ -25,7 +26,9 @@ use crate::scope::{Scope, Side, Target};
 pub(crate) use declared::{DeclaredLink, declared_links, declared_name};
 pub(crate) use facts::{Fact, Path, Refused, Step, compile as compile_facts};
 pub(crate) use graph::{EntityGraph, GraphFailure};
+pub use ids::percent_decoded;
 pub(crate) use reserved::{context_problems, is_reserved_type, uid_problem};
+use subjects::{container_types, member_types};
 
 /// The links of a schema to a model, and the schema that follows from both.
 #[derive(Debug)]
@@ -224,66 +227,4 @@ pub(crate) fn check_scope(scope: &Scope) -> Result<(), Refused> {
         }
     }
     Ok(())
-}
-
-/// The types of which a relation has members, with those of the usersets that it names.
-fn member_types(model: &RelationModel, relation: RelationId) -> Result<BTreeSet<SmolStr>, String> {
-    let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![relation]);
-    while let Some(relation) = open.pop() {
-        if !seen.insert(relation) {
-            continue;
-        }
-        open.extend(direct_or_computed(model, relation)?);
-        let Some(rules) = model.rules(relation) else { continue };
-        for restriction in &rules.restrictions {
-            if restriction.condition.is_some() {
-                return Err(format!("relation `{}` has a condition, which membership cannot have", rules.name));
-            }
-            match restriction.kind {
-                Kind::Object | Kind::Wildcard => found.extend(model.type_name(restriction.type_id).cloned()),
-                Kind::Userset(of) => open.push(of),
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The types of which a relation has containers.
-fn container_types(model: &RelationModel, relation: RelationId) -> Result<BTreeSet<SmolStr>, String> {
-    let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![relation]);
-    while let Some(relation) = open.pop() {
-        if !seen.insert(relation) {
-            continue;
-        }
-        open.extend(direct_or_computed(model, relation)?);
-        let Some(rules) = model.rules(relation) else { continue };
-        for restriction in &rules.restrictions {
-            if restriction.kind != Kind::Object {
-                return Err(format!("relation `{}` takes usersets or wildcards, which contain nothing", rules.name));
-            }
-            found.extend(model.type_name(restriction.type_id).cloned());
-        }
-    }
-    Ok(found)
-}
-
-/// The relations that one is computed from; an error when it comes about in any other way but by its tuples.
-fn direct_or_computed(model: &RelationModel, relation: RelationId) -> Result<Vec<RelationId>, String> {
-    fn collect(rule: &Rule, into: &mut Vec<RelationId>) -> bool {
-        match rule {
-            Rule::This => true,
-            Rule::Computed(other) => {
-                into.push(*other);
-                true
-            }
-            Rule::Union(rules) => rules.iter().all(|rule| collect(rule, into)),
-            Rule::From(_) | Rule::Intersection(_) | Rule::Difference(..) => false,
-        }
-    }
-    let Some(rules) = model.rules(relation) else { return Ok(Vec::new()) };
-    let mut computed = Vec::new();
-    if collect(&rules.rule, &mut computed) {
-        return Ok(computed);
-    }
-    Err(format!("relation `{}` has `from`, `and` or `but not`; it must be direct or computed", rules.name))
 }

@@ -1,6 +1,6 @@
 //! `fga.mod`: which files make up a model. Reads the list, never the files.
 
-use authx_engine::Problem;
+use authx_engine::{Problem, percent_decoded};
 
 use crate::cli::yaml::fields::Fields;
 use crate::cli::yaml::{Node, Place, parse};
@@ -96,21 +96,6 @@ fn check_path(written: &str) -> Result<String, &'static str> {
         return Err("does not end with `.fga`");
     }
     Ok(path)
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            decoded.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            decoded.push(byte);
-        }
-    }
-    String::from_utf8(decoded).ok()
 }
 
 #[cfg(test)]

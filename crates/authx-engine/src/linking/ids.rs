@@ -33,23 +33,27 @@ pub(crate) fn decode(id: &str) -> Option<Cow<'_, str>> {
     let decoded = match id {
         "%" => Cow::Borrowed(""),
         _ if !id.contains('%') => Cow::Borrowed(id),
-        _ => {
-            let mut bytes = id.bytes();
-            let mut decoded = Vec::with_capacity(id.len());
-            while let Some(byte) = bytes.next() {
-                if byte == b'%' {
-                    let high = char::from(bytes.next()?).to_digit(16)?;
-                    let low = char::from(bytes.next()?).to_digit(16)?;
-                    decoded.push(u8::try_from(high * 16 + low).ok()?);
-                } else {
-                    decoded.push(byte);
-                }
-            }
-            Cow::Owned(String::from_utf8(decoded).ok()?)
-        }
+        _ => Cow::Owned(percent_decoded(id)?),
     };
     // Other spellings, such as lower case or a letter in code, name no entity.
     (encode(&decoded) == id).then_some(decoded)
+}
+
+/// A text with its `%XX` as the bytes that they stand for; `None` when one stands for none, or they are no UTF-8.
+#[must_use]
+pub fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let high = char::from(bytes.next()?).to_digit(16)?;
+            let low = char::from(bytes.next()?).to_digit(16)?;
+            decoded.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
 }
 
 fn is_reserved(c: char) -> bool {

@@ -22,15 +22,20 @@ pub(super) fn is_reserved_name(text: &str) -> bool {
 
 /// What a context says that it may not.
 pub(crate) fn context_problems(context: &serde_json::Map<String, Json>) -> Vec<InputProblem> {
-    let (root, mut problems) = (Place::Root("/context"), Vec::new());
-    for (name, value) in context {
-        let place = Place::Key(&root, name);
+    let mut problems = Vec::new();
+    record_problems(context, &Place::Root("/context"), &mut problems);
+    problems
+}
+
+/// Looks through attributes, or the keys of a context.
+fn record_problems(record: &serde_json::Map<String, Json>, place: &Place<'_>, problems: &mut Vec<InputProblem>) {
+    for (name, value) in record {
+        let place = Place::Key(place, name);
         if name == REL {
             problems.push(refused(&place, REL));
         }
-        json_problems(value, &place, &mut problems);
+        json_problems(value, &place, problems);
     }
-    problems
 }
 
 impl Linking {
@@ -51,15 +56,10 @@ impl Linking {
                 problems.push(place.problem("linked_parent", message));
             }
         }
-        for (key, map) in [("attrs", &input.attrs), ("tags", &input.tags)] {
-            let place = Place::Key(root, key);
-            for (name, value) in &map.0 {
-                let place = Place::Key(&place, name);
-                if key == "attrs" && name == REL {
-                    problems.push(refused(&place, REL));
-                }
-                json_problems(value, &place, &mut problems);
-            }
+        record_problems(&input.attrs.0, &Place::Key(root, "attrs"), &mut problems);
+        let tags = Place::Key(root, "tags");
+        for (name, value) in &input.tags.0 {
+            json_problems(value, &Place::Key(&tags, name), &mut problems);
         }
         problems
     }

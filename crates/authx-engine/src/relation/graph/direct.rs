@@ -3,7 +3,7 @@
 use super::walk::{Truth, Walk};
 use super::{Asking, GraphError, Relations};
 use crate::relation::edge::NONE;
-use crate::relation::rules::{Kind, RelationId, Rule};
+use crate::relation::rules::{Kind, RelationId, Way};
 use crate::relation::tuple::ObjectRef;
 
 pub(super) fn subjects(
@@ -19,7 +19,10 @@ pub(super) fn subjects(
     while let Some(relation) = open.pop() {
         let Some(rules) = walk.rules(relation).filter(|_| !seen.contains(&relation)) else { continue };
         seen.push(relation);
-        computed(&rules.rule, &mut open);
+        open.extend(rules.sources.iter().filter_map(|source| match source.way {
+            Way::Computed(other) => Some(other),
+            Way::This | Way::From(_) => None,
+        }));
         for edge in walk.tuples.forward.range(node, walk.bound.relation(relation), Some(NONE)) {
             if !walk.step() {
                 return Err(walk.out_of_work());
@@ -37,12 +40,4 @@ pub(super) fn subjects(
         }
     }
     Ok(found)
-}
-
-fn computed(rule: &Rule, into: &mut Vec<RelationId>) {
-    match rule {
-        Rule::Computed(other) => into.push(*other),
-        Rule::Union(rules) => rules.iter().for_each(|rule| computed(rule, into)),
-        Rule::This | Rule::From(_) | Rule::Intersection(_) | Rule::Difference(..) => {}
-    }
 }
