@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::keys::KeyTable;
-use crate::pap::{Administration, PapError, Releases, Stores, Writers};
+use crate::pap::{Administration, Expiry, PapError, Releases, Stores, Writers};
 use crate::pdp::Pdp;
 use crate::replica::{LoadError, Replica, load_store};
 use crate::scope::StoreScope;
@@ -102,11 +102,18 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         clock,
         metrics,
     });
+    let expiry = Expiry::new(
+        services.writers.clone(),
+        Duration::from_secs(config.storage.expired_tuples_kept_seconds),
+        Duration::from_secs(config.storage.expired_tuples_pause_seconds),
+    );
+    let expiry = tokio::spawn(expiry.run());
     let mut notes = Vec::new();
     if let Some(tenant) = first.dev_tenant.filter(|_| dev) {
         notes = demo::seed(&services, tenant, loopback).await?;
     }
     run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
+    expiry.abort();
     // Writes that were taken are finished before the database is closed.
     tasks.close();
     tasks.wait().await;

@@ -3,6 +3,7 @@
 mod administration;
 mod data;
 mod error;
+mod expiry;
 mod releases;
 mod stores;
 mod tuples;
@@ -11,6 +12,7 @@ mod writer;
 pub use administration::{Administration, NewTenant};
 pub use data::{DataWrite, LinkWrite};
 pub use error::PapError;
+pub use expiry::Expiry;
 pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases, ValidationReport, validate};
 pub use stores::{NewStore, StoreChange, Stores};
 pub use tuples::{Otherwise, TupleChanges};

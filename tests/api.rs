@@ -24,6 +24,8 @@ mod command_line;
 mod conventions;
 #[path = "api/entities.rs"]
 mod entities;
+#[path = "api/expiry.rs"]
+mod expiry;
 #[path = "api/import.rs"]
 mod import;
 #[path = "api/isolation.rs"]

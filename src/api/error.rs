@@ -492,12 +492,7 @@ impl From<PapError> for ApiError {
             }
             PapError::InvalidLink { problem } => Self::with(Code::InvalidLink, detail, [ErrorItem::from(&problem)]),
             PapError::Nonconforming { found } => {
-                let item = |message: String| ErrorItem {
-                    code: "entity_nonconforming".to_owned(),
-                    message,
-                    ..ErrorItem::default()
-                };
-                Self::with(Code::DataNonconforming, detail, found.first.into_iter().map(item))
+                Self::with(Code::DataNonconforming, detail, found.first.iter().map(ErrorItem::from))
             }
             PapError::BrokenLinks { problems } => {
                 Self::with(Code::TemplateHasLinks, detail, problems.iter().map(ErrorItem::from))

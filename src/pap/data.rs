@@ -31,7 +31,7 @@ pub struct DataWrite {
 }
 
 impl Write for DataWrite {
-    fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
+    fn plan(&self, before: &Tentative, now: Timestamp) -> Result<Planned, PapError> {
         let count = self.delete.len() + self.upsert.len();
         if count > MAX_ENTITIES {
             return Err(PapError::LimitExceeded {
@@ -41,7 +41,7 @@ impl Write for DataWrite {
         let rows = self.read(&before.snapshot)?;
         let mut changes: Vec<Change> = self.delete.iter().cloned().map(Change::DeleteEntity).collect();
         changes.extend(rows.iter().map(|(_, row)| Change::PutEntity(Arc::clone(row))));
-        let tuples = self.tuples.plan(&before.snapshot)?;
+        let tuples = self.tuples.plan(&before.snapshot, now)?;
         let snapshot = tuples.snapshot.with_changes(&changes);
         check_hierarchies(&snapshot, &rows)?;
         let mut record = blank("write");
@@ -127,7 +127,7 @@ pub struct LinkWrite {
 }
 
 impl Write for LinkWrite {
-    fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
+    fn plan(&self, before: &Tentative, _now: Timestamp) -> Result<Planned, PapError> {
         let mut record = blank("link");
         let id = PolicyId::new(&self.id);
         let change = if let Some(link) = &self.link {

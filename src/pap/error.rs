@@ -19,7 +19,7 @@ pub enum PapError {
     #[error("{}", problem.message)]
     InvalidLink { problem: Problem },
     /// Stored data does not conform to the new release.
-    #[error("{} stored entities do not conform to the new schema", found.count)]
+    #[error("stored data does not conform to the release: {} entities, {} tuples", found.entities, found.tuples)]
     Nonconforming { found: Nonconforming },
     /// A template that has links is missing from the new release, or no longer fits them.
     #[error("links of the store do not fit the new release")]

@@ -119,7 +119,8 @@ impl Releases {
                 let before = Tentative { snapshot: current.snapshot.clone(), newest: store.newest_release() };
                 let release = if unchanged { base.unwrap_or(release) } else { release };
                 if !unchanged {
-                    blocking(move || write.plan(&before).map(|_| ())).await?;
+                    let now = self.writers.clock.now();
+                    blocking(move || write.plan(&before, now).map(|_| ())).await?;
                 }
                 return Ok(Applied {
                     committed: None,
@@ -306,7 +307,7 @@ struct ReleaseWrite {
 }
 
 impl Write for ReleaseWrite {
-    fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
+    fn plan(&self, before: &Tentative, now: Timestamp) -> Result<Planned, PapError> {
         let active = before.snapshot.release();
         if active.map(|active| active.id()) != self.base.as_deref() {
             return Err(PapError::Contended);
@@ -314,7 +315,10 @@ impl Write for ReleaseWrite {
         if self.activate {
             check_links(&before.snapshot, &self.release)?;
             if !self.allow_nonconforming {
-                check_stored(&before.snapshot, &self.release)?;
+                let found = nonconforming(&before.snapshot, &self.release, now.as_millis());
+                if !found.is_empty() {
+                    return Err(PapError::Nonconforming { found });
+                }
             }
         }
         let op = if self.stored {
@@ -415,18 +419,4 @@ fn check_links(snapshot: &Snapshot, release: &Release) -> Result<(), PapError> {
     };
     let problems: Vec<Problem> = snapshot.data().links().filter_map(broken).take(100).collect();
     if problems.is_empty() { Ok(()) } else { Err(PapError::BrokenLinks { problems }) }
-}
-
-/// What is stored must conform to a new schema.
-fn check_stored(snapshot: &Snapshot, release: &Release) -> Result<(), PapError> {
-    if snapshot.settings().validation != Validation::Strict {
-        return Ok(());
-    }
-    let Some(schema) = release.schema() else { return Ok(()) };
-    let before = snapshot.release().and_then(|release| release.schema());
-    if before.is_some_and(|before| std::ptr::eq(before, schema)) {
-        return Ok(());
-    }
-    let found = nonconforming(snapshot.data(), before, schema);
-    if found.count == 0 { Ok(()) } else { Err(PapError::Nonconforming { found }) }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use authx_engine::{Data, Settings, Snapshot};
 use serde_json::json;
 
-use crate::ids::{Revision, StoreAlias};
+use crate::ids::{Revision, StoreAlias, Timestamp};
 use crate::pap::data::blank;
 use crate::pap::error::PapError;
 use crate::pap::writer::{Planned, Tentative, Write, Writers};
@@ -128,7 +128,7 @@ struct SettingsWrite {
 }
 
 impl Write for SettingsWrite {
-    fn plan(&self, before: &Tentative) -> Result<Planned, PapError> {
+    fn plan(&self, before: &Tentative, _now: Timestamp) -> Result<Planned, PapError> {
         let mut record = blank("settings");
         record.summary = json!({"op": "settings", "settings": self.settings}).to_string();
         record.settings = Some(settings_text(self.settings));

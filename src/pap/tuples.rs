@@ -49,7 +49,7 @@ impl TupleChanges {
     }
 
     /// Checks the changes on a snapshot.
-    pub(super) fn plan(&self, before: &Snapshot) -> Result<PlannedTuples, PapError> {
+    pub(super) fn plan(&self, before: &Snapshot, now: Timestamp) -> Result<PlannedTuples, PapError> {
         if self.is_empty() {
             return Ok(PlannedTuples { snapshot: before.clone(), delete: Vec::new(), put: Vec::new() });
         }
@@ -60,7 +60,7 @@ impl TupleChanges {
         }
         self.check(before)?;
         let (deleted, delete) = self.to_delete(before)?;
-        let put = self.to_put(before, &deleted)?;
+        let put = self.to_put(before, &deleted, now)?;
         let tuples = before.tuples().changed(&delete, &put);
         let tuples = tuples.map_err(|error| PapError::LimitExceeded { message: error.to_string() })?;
         Ok(PlannedTuples {
@@ -116,7 +116,7 @@ impl TupleChanges {
         Ok((deleted, list))
     }
 
-    fn to_put(&self, before: &Snapshot, deleted: &HashSet<&TupleKey>) -> Result<Vec<Tuple>, PapError> {
+    fn to_put(&self, before: &Snapshot, deleted: &HashSet<&TupleKey>, now: Timestamp) -> Result<Vec<Tuple>, PapError> {
         let mut put = Vec::with_capacity(self.put.len());
         let mut conflicts = Vec::new();
         for (index, tuple) in self.put.iter().enumerate() {
@@ -124,6 +124,8 @@ impl TupleChanges {
             match (stored, self.on_existing) {
                 (None, _) => put.push(tuple.clone()),
                 (Some(stored), Otherwise::Ignore) if stored == *tuple => {}
+                // It is only not deleted yet: nobody has to revoke it first.
+                (Some(stored), _) if stored.expired(now.as_millis()) => put.push(tuple.clone()),
                 (Some(_), Otherwise::Refuse | Otherwise::Ignore) => conflicts.push((index, &tuple.key)),
             }
         }

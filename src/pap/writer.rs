@@ -46,7 +46,7 @@ pub(crate) struct Planned {
 /// A change, not yet checked.
 pub(crate) trait Write: Send {
     /// Checks the change on what is there and works out its rows. Runs off the request threads and may be asked again.
-    fn plan(&self, before: &Tentative) -> Result<Planned, PapError>;
+    fn plan(&self, before: &Tentative, now: Timestamp) -> Result<Planned, PapError>;
 }
 
 /// What the one who asked for a write is told.
@@ -179,7 +179,8 @@ impl Writers {
 
     async fn commit_group(&self, store: &Arc<OpenStore>, group: Vec<Job>) {
         let before = Tentative { snapshot: store.current().snapshot.clone(), newest: store.newest_release() };
-        let planned = tokio::task::spawn_blocking(move || plan_group(before, group)).await;
+        let now = self.clock.now();
+        let planned = tokio::task::spawn_blocking(move || plan_group(before, group, now)).await;
         // A plan that panics takes its group with it; the senders are dropped and every asker is told.
         let Ok(planned) = planned else { return };
         let mut accepted = Vec::with_capacity(planned.len());
@@ -192,8 +193,8 @@ impl Writers {
         if accepted.is_empty() {
             return;
         }
-        match self.store_group(store, &mut accepted).await {
-            Ok(at) => self.acknowledge(store, accepted, at),
+        match self.store_group(store, &mut accepted, now).await {
+            Ok(()) => self.acknowledge(store, accepted, now),
             Err(error) => {
                 let message = error.to_string();
                 tracing::error!(store = %store.scope().store(), error = %message, "a group of writes was not stored");
@@ -206,10 +207,14 @@ impl Writers {
         }
     }
 
-    async fn store_group(&self, store: &OpenStore, accepted: &mut [(Job, Planned)]) -> Result<Timestamp, PapError> {
+    async fn store_group(
+        &self,
+        store: &OpenStore,
+        accepted: &mut [(Job, Planned)],
+        at: Timestamp,
+    ) -> Result<(), PapError> {
         let gone = || PapError::NotFound { what: "store", name: store.scope().store().to_string() };
         let mut transaction = self.storage.writes.begin(store.scope()).await?.ok_or_else(gone)?;
-        let at = self.clock.now();
         for (job, planned) in accepted {
             planned.record.actor.clone_from(&job.actor);
             planned.record.at = at;
@@ -218,8 +223,7 @@ impl Writers {
                 return Err(PapError::Interrupted);
             }
         }
-        transaction.commit().await?;
-        Ok(at)
+        Ok(transaction.commit().await?)
     }
 
     fn acknowledge(&self, store: &OpenStore, accepted: Vec<(Job, Planned)>, at: Timestamp) {
@@ -256,10 +260,10 @@ impl Writers {
 }
 
 /// Plans each write on what the accepted ones before it leave.
-fn plan_group(mut tentative: Tentative, group: Vec<Job>) -> Vec<(Job, Result<Planned, PapError>)> {
+fn plan_group(mut tentative: Tentative, group: Vec<Job>, now: Timestamp) -> Vec<(Job, Result<Planned, PapError>)> {
     let mut planned = Vec::with_capacity(group.len());
     for job in group {
-        let outcome = job.write.plan(&tentative).map(|mut plan| {
+        let outcome = job.write.plan(&tentative, now).map(|mut plan| {
             let expected = Revision(tentative.snapshot.revision());
             plan.record.expected_revision = expected;
             plan.after.snapshot = plan.after.snapshot.at_revision(expected.next().0);

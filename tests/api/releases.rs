@@ -221,6 +221,49 @@ fn a_release_that_stored_data_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_model_that_stored_tuples_do_not_fit_is_refused() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    let store = store(&client, "tuples", &json!({}));
+    let model = |viewer: &str| {
+        format!(
+            "model\n  schema 1.1\ntype user\ntype document\n  relations\n    define owner: [user]\n    define viewer: [{viewer}]\n"
+        )
+    };
+    let apply = format!("{store}/apply");
+    let first = client.post(&apply, &json!({"model": model("user, user:*")})).expect(200);
+    let mut write: Vec<Value> = (0..150).map(|i| json!(format!("document:{i}#viewer@user:*"))).collect();
+    write.push(json!("document:1#viewer@user:ann"));
+    write.push(json!({"object": "document:old", "relation": "viewer", "subject": "user:*", "expires_at": "2020-01-01T00:00:00Z"}));
+    client.post(&format!("{store}/write"), &json!({"tuples": {"write": write}})).expect(200);
+    let narrow = json!({"model": model("user")});
+    for path in [apply.clone(), format!("{apply}?dry_run=true")] {
+        let refused = client.post(&path, &narrow);
+        refused.expect_problem(422, "data_nonconforming");
+        let refused = refused.value();
+        assert!(refused["detail"].as_str().unwrap().contains("0 entities, 150 tuples"), "{refused}");
+        assert_eq!(refused["errors"].as_array().unwrap().len(), 100);
+        assert_eq!(refused["errors"][0]["code"], "tuple_nonconforming");
+        assert!(refused["errors"][0]["message"].as_str().unwrap().contains("document:0#viewer@user:*"), "{refused}");
+    }
+    // A change that lets them be is none of their business.
+    client.post(&apply, &json!({"model": model("user, user:*, document")})).expect(200);
+    client.post(&apply, &json!({"model": model("user"), "allow_nonconforming": true})).expect(200);
+    // From now on they do not count, and no later release is refused for their sake.
+    let seen = |subject: &str| {
+        let question = json!({"subject": subject, "relation": "viewer", "object": "document:1"});
+        client.post(&format!("{store}/relations/check"), &question).expect(200)["allowed"].as_bool().unwrap()
+    };
+    assert!(!seen("user:bob") && seen("user:ann"));
+    let wider = model("user").replace("[user]\n    define viewer", "[user, document]\n    define viewer");
+    client.post(&apply, &json!({"model": wider})).expect(200);
+    // To go back to a model that allows them is always possible.
+    let activate = format!("{store}/releases/{}/activate", first["release"].as_str().unwrap());
+    client.send("POST", &activate, &[], b"").expect(200);
+    assert!(seen("user:bob"));
+}
+
+#[test]
 fn many_appliers_at_once_lose_nothing() {
     let server = Launch::dev().start();
     let client = server.anyone();

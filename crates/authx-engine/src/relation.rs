@@ -35,6 +35,8 @@ mod tuples;
 // Questions.
 mod rules;
 
+mod conform;
+
 mod graph;
 
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub(crate) mod tests;
 
 pub use codes::CODES;
 pub use condition::{CompiledCondition, Evaluated, MAX_COST, Outcome};
+pub(crate) use conform::no_longer_allowed;
 pub use from_json::model_from_json;
 pub(crate) use graph::Targets;
 pub use graph::{

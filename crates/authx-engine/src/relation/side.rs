@@ -17,17 +17,33 @@ pub(crate) struct Side {
 
 /// Side entries by object and forward edge.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sides(imbl::HashMap<(Node, Edge), Arc<Side>>);
+pub(crate) struct Sides {
+    entries: imbl::HashMap<(Node, Edge), Arc<Side>>,
+    /// Those that expire, the first to do so first.
+    ending: imbl::OrdSet<(i64, Node, Edge)>,
+}
 
 impl Sides {
     pub(crate) fn get(&self, object: Node, edge: Edge) -> Option<&Side> {
-        self.0.get(&(object, edge.bare())).map(AsRef::as_ref)
+        self.entries.get(&(object, edge.bare())).map(AsRef::as_ref)
     }
 
     pub(crate) fn set(&mut self, object: Node, edge: Edge, side: Option<Side>) {
-        match side {
-            Some(side) => drop(self.0.insert((object, edge.bare()), Arc::new(side))),
-            None => drop(self.0.remove(&(object, edge.bare()))),
+        let edge = edge.bare();
+        let end = |side: &Side| side.expires_at.map(|end| (end, object, edge));
+        let after = side.as_ref().and_then(end);
+        let before = match side {
+            Some(side) => self.entries.insert((object, edge), Arc::new(side)),
+            None => self.entries.remove(&(object, edge)),
+        };
+        if let Some(before) = before.as_deref().and_then(end) {
+            self.ending.remove(&before);
         }
+        self.ending.extend(after);
+    }
+
+    /// Object and edge of those that have expired by a time, the first first.
+    pub(crate) fn expired(&self, by: i64) -> impl Iterator<Item = (Node, Edge)> + '_ {
+        self.ending.iter().take_while(move |(end, ..)| *end <= by).map(|(_, object, edge)| (*object, *edge))
     }
 }

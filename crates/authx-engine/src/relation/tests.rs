@@ -3,6 +3,7 @@
 
 mod asked;
 mod bounds;
+mod conform;
 mod differential;
 mod lists;
 mod lookalikes;

@@ -46,6 +46,14 @@ pub struct Tuple {
     pub expires_at: Option<i64>,
 }
 
+impl Tuple {
+    /// Whether its time was over at `now`.
+    #[must_use]
+    pub fn expired(&self, now: i64) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
 /// The condition that must hold for a tuple to count, with the parameters that were stored beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TupleCondition {

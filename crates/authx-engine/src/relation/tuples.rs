@@ -150,10 +150,20 @@ impl Tuples {
         self.forward.find(packed.object, packed.forward(false))
     }
 
+    /// The tuples that have expired by a time, in milliseconds since 1970, the first first.
+    pub fn expired(&self, by: i64) -> impl Iterator<Item = TupleKey> + '_ {
+        self.sides.expired(by).map(|(object, edge)| self.tuple(object, edge).key)
+    }
+
     /// Every tuple, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = Tuple> + '_ {
+        self.edges().map(|(object, edge)| self.tuple(object, edge))
+    }
+
+    /// Every tuple as its object and forward edge.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = (Node, Edge)> + '_ {
         let nodes = 0..Node::try_from(self.names.len()).unwrap_or(Node::MAX);
-        nodes.flat_map(move |object| self.forward.all(object).map(move |edge| self.tuple(object, edge)))
+        nodes.flat_map(move |object| self.forward.all(object).map(move |edge| (object, edge)))
     }
 
     /// The tuple of a forward edge.

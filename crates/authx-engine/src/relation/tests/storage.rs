@@ -114,6 +114,13 @@ fn same(tuples: &Tuples, expected: &Expected) {
     for (key, tuple) in expected {
         assert_eq!(tuples.get(key).as_ref(), Some(tuple));
     }
+    for by in -1..3 {
+        let ended: Vec<TupleKey> = tuples.expired(by).collect();
+        let ends: Vec<i64> = ended.iter().map(|key| expected[key].expires_at.unwrap()).collect();
+        assert!(ends.is_sorted(), "{ends:?}");
+        let all = expected.values().filter(|tuple| tuple.expired(by));
+        assert_eq!(ended.into_iter().collect::<BTreeSet<_>>(), all.map(|tuple| tuple.key.clone()).collect());
+    }
 }
 
 fn object(random: &mut Random) -> ObjectRef {
