@@ -9,16 +9,16 @@ use smol_str::SmolStr;
 
 use crate::cedar::{EntityType, EntityUID, SchemaType, Value, ValueKind};
 use crate::entity::{EntityRow, Parent, RowEntry, RowName, Shape};
-use crate::index::Map;
 use crate::json::JsonObject;
 use crate::linking::Linking;
+use crate::map::SharedMap;
 use crate::policy::PolicyId;
 use crate::schema::Schema;
 use crate::uid::EntityUid;
 use crate::value::{Findings, InputProblem, Place, Reader, Undeclared};
 
 /// A set of rows, each found by its own name.
-type Rows = Map<RowEntry, ()>;
+type Rows = SharedMap<RowEntry, ()>;
 
 /// The most direct parents of one entity.
 pub const MAX_PARENTS: usize = 1_000;
@@ -60,8 +60,8 @@ pub enum Change {
 pub struct Data {
     rows: Rows,
     pub(crate) links: OrdMap<PolicyId, Arc<LinkInput>>,
-    shapes: Map<Arc<Shape>, ()>,
-    types: Map<EntityType, Arc<EntityType>>,
+    shapes: SharedMap<Arc<Shape>, ()>,
+    types: SharedMap<EntityType, Arc<EntityType>>,
 }
 
 impl Data {

@@ -53,13 +53,18 @@ impl<'a> Facts<'a> {
 
     /// The entity that a path leads to, if it leads to one.
     fn entity_at(&self, path: &Path, roots: &Roots<'_>) -> Option<EntityUID> {
+        let root = match &path.root {
+            Root::Principal => Some(roots.principal),
+            Root::Action => Some(roots.action),
+            Root::Resource => Some(roots.resource),
+            Root::Literal(uid) => Some(uid.as_ref()),
+            Root::Context => None,
+        };
         let mut steps = path.steps.iter();
-        let mut at = match &path.root {
-            Root::Principal => entity(roots.principal),
-            Root::Action => entity(roots.action),
-            Root::Resource => entity(roots.resource),
-            Root::Literal(uid) => entity(uid),
-            Root::Context => match steps.next()? {
+        let mut at = match root {
+            Some(root) if path.steps.is_empty() => return Some(root.clone()),
+            Some(root) => ValueKind::Lit(Literal::EntityUID(std::sync::Arc::new(root.clone()))),
+            None => match steps.next()? {
                 Step::Attribute(name) => roots.context.get(name)?.value.clone(),
                 Step::Tag(_) => return None,
             },
@@ -125,8 +130,4 @@ impl<'a> Facts<'a> {
         missing.dedup();
         missing
     }
-}
-
-fn entity(uid: &EntityUID) -> ValueKind {
-    ValueKind::Lit(Literal::EntityUID(std::sync::Arc::new(uid.clone())))
 }

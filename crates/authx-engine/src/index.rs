@@ -8,15 +8,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use imbl::GenericHashMap;
-use imbl::shared_ptr::DefaultSharedPtr;
-
 use crate::cedar::{EntityType, EntityUID};
+use crate::map::SharedMap;
 use crate::policy::Policy;
 use crate::scope::{ActionSide, Scope, Side, Target};
-
-/// A persistent hash map, seeded once for each process.
-pub(crate) type Map<K, V> = GenericHashMap<K, V, foldhash::fast::RandomState, DefaultSharedPtr>;
 
 /// One side of a policy's head. Names are numbers, so that a request hashes each of its own names once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,10 +35,10 @@ type Bucket = Arc<Vec<Arc<Policy>>>;
 /// Policies by scope.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ScopeIndex {
-    uids: Map<EntityUID, Named>,
-    types: Map<EntityType, Named>,
+    uids: SharedMap<EntityUID, Named>,
+    types: SharedMap<EntityType, Named>,
     next: u32,
-    by_action_and_principal: Map<(Key, Key), Map<Key, Bucket>>,
+    by_action_and_principal: SharedMap<(Key, Key), SharedMap<Key, Bucket>>,
     len: usize,
 }
 
@@ -219,7 +214,7 @@ impl ScopeIndex {
     }
 }
 
-fn number_of<N: Clone + Eq + std::hash::Hash>(names: &mut Map<N, Named>, next: &mut u32, name: &N) -> u32 {
+fn number_of<N: Clone + Eq + std::hash::Hash>(names: &mut SharedMap<N, Named>, next: &mut u32, name: &N) -> u32 {
     if let Some(named) = names.get_mut(name) {
         named.uses += 1;
         return named.number;
@@ -230,7 +225,7 @@ fn number_of<N: Clone + Eq + std::hash::Hash>(names: &mut Map<N, Named>, next: &
     number
 }
 
-fn release_name<N: Clone + Eq + std::hash::Hash>(names: &mut Map<N, Named>, name: &N) {
+fn release_name<N: Clone + Eq + std::hash::Hash>(names: &mut SharedMap<N, Named>, name: &N) {
     let Some(entry) = names.get_mut(name) else { return };
     entry.uses -= 1;
     if entry.uses == 0 {

@@ -5,6 +5,7 @@
 
 // Words: ids, JSON, values, findings.
 mod json;
+mod map;
 mod problem;
 mod uid;
 mod value;

@@ -12,11 +12,12 @@ mod ids;
 mod reserved;
 mod subjects;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
 use crate::cedar::{Eid, EntityType, EntityUID, FromNormalizedStr as _, Name};
+use crate::map::Table;
 use crate::problem::Problem;
 use crate::relation::{RelationId, RelationModel, Targets};
 use crate::scan::TextLimits;
@@ -40,8 +41,9 @@ pub(crate) struct Linked {
 /// Linked types, by either name.
 #[derive(Debug)]
 pub(crate) struct Linking {
-    types: HashMap<EntityType, LinkedType>,
-    by_model: HashMap<SmolStr, EntityType>,
+    types: Table<EntityType, LinkedType>,
+    /// By type of the model.
+    by_model: Vec<Option<EntityType>>,
     /// The relations that tell members.
     members: Targets,
     /// Relations of linked types, with the types that have them.
@@ -59,6 +61,8 @@ struct LinkedType {
     model_type: SmolStr,
     /// The relation whose subjects are its containers.
     containers: Option<RelationId>,
+    /// Whether it may be a member of anything.
+    joins: bool,
 }
 
 /// What the effective schema adds to one type.
@@ -106,7 +110,7 @@ impl Linking {
     fn new(declared: &[DeclaredLink], model: &RelationModel) -> Result<Self, Vec<(String, String)>> {
         let mut problems = Vec::new();
         let mut linked: Vec<(&DeclaredLink, EntityType, SmolStr)> = Vec::new();
-        let mut by_model: HashMap<SmolStr, EntityType> = HashMap::new();
+        let mut by_model: Table<SmolStr, EntityType> = Table::default();
         for link in declared {
             match link.resolved(model) {
                 Ok((ty, model_type)) => {
@@ -119,9 +123,9 @@ impl Linking {
                 Err(message) => problems.push((link.name.clone(), message)),
             }
         }
-        let mut types = HashMap::new();
+        let mut types = Table::default();
         let mut parents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut members = Vec::new();
+        let (mut members, mut joining) = (Vec::new(), BTreeSet::new());
         let mut relations: BTreeMap<SmolStr, Vec<SmolStr>> = BTreeMap::new();
         for (link, ty, model_type) in &linked {
             let find = |relation: &str| {
@@ -137,6 +141,7 @@ impl Linking {
                     for member in who.iter().filter_map(|member| by_model.get(member)) {
                         parents.entry(member.to_string()).or_default().insert(link.name.clone());
                     }
+                    joining.extend(who);
                     members.push(relation);
                 }
                 if let Some(name) = &link.parents {
@@ -154,7 +159,10 @@ impl Linking {
             for relation in model.relations_of(model_type) {
                 relations.entry(relation.clone()).or_default().push(model_type.clone());
             }
-            types.insert(ty.clone(), LinkedType { model_type: model_type.clone(), containers });
+            types.insert(ty.clone(), LinkedType { model_type: model_type.clone(), containers, joins: false });
+        }
+        for linked in types.values_mut() {
+            linked.joins = joining.contains(&linked.model_type);
         }
         let Ok(hidden) = Name::from_normalized_str("AuthX::Facts") else {
             return Err(vec![(String::new(), "the name of facts cannot be read".to_owned())]);
@@ -164,7 +172,7 @@ impl Linking {
         }
         Ok(Self {
             types,
-            by_model,
+            by_model: model.types().map(|name| by_model.get(name).cloned()).collect(),
             members: Targets::new(model, members),
             relations,
             parents,

@@ -58,7 +58,7 @@ pub use model::{
 pub use modules::{Module, combine};
 pub use parse::{MAX_TEXT, parse, parse_module};
 pub use print::{print, print_module};
-pub(crate) use rules::{Kind, RelationId, Restriction, Rule};
+pub(crate) use rules::{Kind, RelationId, Restriction, Rule, TypeId};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
 pub use tuple::{
     MAX_OBJECT_BYTES, MAX_SUBJECT_BYTES, ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey, TupleTextError,

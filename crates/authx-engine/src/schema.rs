@@ -1,6 +1,6 @@
 //! A schema, compiled: what an action applies to, what its context holds, what an entity type looks like.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -13,6 +13,7 @@ use crate::cedar::{
 use crate::cedar::{Eid, PolicySet, entities_context_type};
 use crate::expansion::check_expansion;
 use crate::linking::{DeclaredLink, declared_links, declared_name};
+use crate::map::Table;
 use crate::problem::{Origin, Problem, Span, first_label, message_of};
 use crate::scan::{TextLimits, check_text};
 
@@ -36,8 +37,8 @@ pub struct SchemaSource {
 pub struct Schema {
     source: SchemaSource,
     validator: Validator,
-    pub(crate) actions: HashMap<EntityUID, ActionInfo>,
-    pub(crate) types: HashMap<EntityType, TypeInfo>,
+    pub(crate) actions: Table<EntityUID, ActionInfo>,
+    pub(crate) types: Table<EntityType, TypeInfo>,
     /// The types that it links to a relation model.
     pub(crate) declared: Vec<DeclaredLink>,
 }
@@ -235,9 +236,9 @@ fn suggest(name: &str, known: &[String]) -> Option<String> {
     fuzzy_search_limited(name, &known, Some(3.min(name.chars().count() / 2 + 1)))
 }
 
-fn compile_actions(schema: &ValidatorSchema) -> Result<HashMap<EntityUID, ActionInfo>, String> {
+fn compile_actions(schema: &ValidatorSchema) -> Result<Table<EntityUID, ActionInfo>, String> {
     let entities = schema.action_entities().map_err(|e| e.to_string())?;
-    let mut actions = HashMap::new();
+    let mut actions = Table::default();
     for id in schema.action_ids() {
         let uid = id.name();
         let Dereference::Data(entity) = entities.entity(uid) else { continue };
@@ -269,8 +270,8 @@ fn compile_actions(schema: &ValidatorSchema) -> Result<HashMap<EntityUID, Action
     Ok(actions)
 }
 
-fn compile_types(schema: &ValidatorSchema) -> HashMap<EntityType, TypeInfo> {
-    let mut types = HashMap::new();
+fn compile_types(schema: &ValidatorSchema) -> Table<EntityType, TypeInfo> {
+    let mut types = Table::default();
     for declared in schema.entity_types() {
         let name = declared.name();
         let Some(description) = EntityTypeDescription::new(schema, name) else { continue };

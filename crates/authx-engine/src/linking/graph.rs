@@ -1,9 +1,9 @@
 //! Questions to the relation graph in the words of entities, for one request.
 
 use crate::cedar::{Eid, EntityUID};
-use crate::linking::Linking;
 use crate::linking::ids::{decode, encode};
-use crate::relation::{Asking, GraphError, ObjectRef, Relations, SubjectRef, TupleKey};
+use crate::linking::{LinkedType, Linking};
+use crate::relation::{Asking, GraphError, ObjectRef, Relations, SubjectRef, TupleKey, TypeId};
 
 /// The relations that one request sees, and how entities are linked to them.
 pub(crate) struct EntityGraph<'a> {
@@ -35,33 +35,38 @@ impl EntityGraph<'_> {
     /// Calls `push` with what an entity is in by tuples: its containers, and the groups whose member it is. `push` says
     /// whether to go on.
     pub(crate) fn parents(&self, of: &EntityUID, push: &mut dyn FnMut(EntityUID) -> bool) -> Result<(), GraphError> {
-        let Some(linked) = self.linking.types.get(of.entity_type()) else { return Ok(()) };
-        let Some(object) = self.object(of) else { return Ok(()) };
-        let mut found = |parent: &ObjectRef| self.entity(parent).is_none_or(&mut *push);
+        let linked = self.linking.types.get(of.entity_type());
+        let Some(linked) = linked.filter(|linked| linked.joins || linked.containers.is_some()) else { return Ok(()) };
+        let object = linked.object(of);
+        let mut go_on = true;
+        let mut found = |type_id: Option<TypeId>, id: &str| {
+            go_on = go_on && self.entity(type_id, id).is_none_or(&mut *push);
+            go_on
+        };
         if let Some(relation) = linked.containers {
-            for container in self.relations.direct_subjects(&object, relation, &self.asking)? {
-                if !found(&container) {
-                    return Ok(());
-                }
-            }
+            self.relations.each_direct_subject(&object, relation, &self.asking, &mut found)?;
         }
-        if !self.linking.members.is_empty() {
-            let subject = SubjectRef { object, relation: None };
-            self.relations.each_target(&self.linking.members, &subject, &self.asking, &mut |group| found(&group))?;
+        if linked.joins {
+            self.relations.each_target(&self.linking.members, object, &self.asking, &mut found)?;
         }
         Ok(())
     }
 
     fn object(&self, uid: &EntityUID) -> Option<ObjectRef> {
-        let linked = self.linking.types.get(uid.entity_type())?;
-        let id = encode(uid.eid().as_ref());
-        Some(ObjectRef { type_name: linked.model_type.clone(), id: id.into() })
+        Some(self.linking.types.get(uid.entity_type())?.object(uid))
     }
 
     /// The entity that an object stands for, if its type is linked and its id is one.
-    fn entity(&self, object: &ObjectRef) -> Option<EntityUID> {
-        let ty = self.linking.by_model.get(&object.type_name)?;
-        let id = decode(&object.id)?;
+    fn entity(&self, type_id: Option<TypeId>, id: &str) -> Option<EntityUID> {
+        let ty = self.linking.by_model.get(usize::from(type_id?))?.as_ref()?;
+        let id = decode(id)?;
         Some(EntityUID::from_components(ty.clone(), Eid::new(id.as_ref()), None))
+    }
+}
+
+impl LinkedType {
+    /// The object that stands for an entity of this type.
+    fn object(&self, uid: &EntityUID) -> ObjectRef {
+        ObjectRef { type_name: self.model_type.clone(), id: encode(uid.eid().as_ref()).into() }
     }
 }

@@ -15,7 +15,8 @@ mod walk;
 
 use serde_json::{Map, Value as Json};
 
-use super::rules::{RelationId, RelationModel};
+use super::edge::Node;
+use super::rules::{RelationId, RelationModel, TypeId};
 use super::tuple::{ObjectRef, SubjectRef, Tuple, TupleKey};
 use super::tuples::{TooManyNames, Tuples};
 pub use bound::Bound;
@@ -144,11 +145,10 @@ impl<'a> Relations<'a> {
     }
 
     fn relation(&self, type_name: &str, relation: &str) -> Result<RelationId, GraphError> {
-        if !self.model.has_type(type_name) {
-            return Err(GraphError::UnknownType(type_name.to_owned()));
-        }
+        let unknown_type = || GraphError::UnknownType(type_name.to_owned());
+        let type_id = self.model.type_id(type_name).ok_or_else(unknown_type)?;
         let unknown = || GraphError::UnknownRelation { type_name: type_name.to_owned(), relation: relation.to_owned() };
-        self.model.relation(type_name, relation).ok_or_else(unknown)
+        self.model.relation_of(type_id, relation).ok_or_else(unknown)
     }
 
     /// Whether a subject has a relation to an object. `explain` asks for the tuples that it follows from.
@@ -198,28 +198,44 @@ impl<'a> Relations<'a> {
         found: &mut dyn FnMut(ObjectRef) -> bool,
     ) -> Result<Ended, GraphError> {
         let relation = self.relation(type_name, relation)?;
-        self.each_target(&Targets::new(self.model, vec![relation]), subject, asking, found)
+        let targets = Targets::new(self.model, vec![relation]);
+        let mut tell = |node| found(self.tuples.object(node));
+        let (mut ended, steps) = list_objects::list(self, &targets, subject, asking, &mut tell)?;
+        if ended.complete
+            && let Some(own) = list_objects::own_object(self, relation, subject, asking, steps)?
+        {
+            ended.complete = found(own);
+        }
+        Ok(ended)
     }
 
-    /// The objects to which a subject has one of several relations, each once, as it is found.
+    /// The objects, by type and id, to which a subject that is an object has one of several relations, each once, as it
+    /// is found.
     pub(crate) fn each_target(
         &self,
         targets: &Targets,
-        subject: &SubjectRef,
+        subject: ObjectRef,
         asking: &Asking<'_>,
-        found: &mut dyn FnMut(ObjectRef) -> bool,
-    ) -> Result<Ended, GraphError> {
-        list_objects::list(self, targets, subject, asking, found)
+        found: &mut dyn FnMut(Option<TypeId>, &str) -> bool,
+    ) -> Result<(), GraphError> {
+        let subject = SubjectRef { object: subject, relation: None };
+        let mut tell = |node| self.named(node, &mut *found);
+        list_objects::list(self, targets, &subject, asking, &mut tell).map(|_| ())
     }
 
-    /// The objects that tuples name as subjects of a relation that is direct or computed.
-    pub(crate) fn direct_subjects(
+    /// The objects, by type and id, that tuples name as subjects of a relation that is direct or computed.
+    pub(crate) fn each_direct_subject(
         &self,
         object: &ObjectRef,
         relation: RelationId,
         asking: &Asking<'_>,
-    ) -> Result<Vec<ObjectRef>, GraphError> {
-        direct::subjects(self, object, relation, asking)
+        found: &mut dyn FnMut(Option<TypeId>, &str) -> bool,
+    ) -> Result<(), GraphError> {
+        direct::subjects(self, object, relation, asking, &mut |node| self.named(node, &mut *found))
+    }
+
+    fn named(&self, node: Node, found: &mut dyn FnMut(Option<TypeId>, &str) -> bool) -> bool {
+        found(self.bound.type_of(self.tuples.names.type_of(node)), self.tuples.names.id(node))
     }
 
     /// The subjects of one kind that have a relation to an object, at most `limit`.

@@ -11,18 +11,19 @@ use smol_str::SmolStr;
 
 use super::edge::{MAX_SYMBOLS, NONE, Node, STAR, Symbol};
 use super::tuple::WILDCARD;
+use crate::map::SharedMap;
 
 /// Names of types and relations. Number 0 is no name, number 1 is `*`.
 #[derive(Debug, Clone)]
 pub(crate) struct Symbols {
-    numbers: imbl::HashMap<SmolStr, Symbol>,
+    numbers: SharedMap<SmolStr, Symbol>,
     names: imbl::Vector<SmolStr>,
 }
 
 impl Default for Symbols {
     fn default() -> Self {
         let star = SmolStr::new_static(WILDCARD);
-        Self { numbers: imbl::HashMap::unit(star.clone(), STAR), names: imbl::Vector::unit(star) }
+        Self { numbers: SharedMap::from_iter([(star.clone(), STAR)]), names: imbl::Vector::unit(star) }
     }
 }
 
@@ -109,7 +110,7 @@ fn cut<'a>(text: &'a str, ends: &[u32], node: Node) -> Option<&'a str> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
     packed: Arc<Packed>,
-    numbers: imbl::HashMap<(Symbol, SmolStr), Node>,
+    numbers: SharedMap<(Symbol, SmolStr), Node>,
     added: imbl::Vector<(Symbol, SmolStr)>,
 }
 

@@ -3,13 +3,14 @@
 mod compile;
 mod paths;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use smol_str::SmolStr;
 
 use super::condition::CompiledCondition;
 use super::model::Model;
 use super::tuple::Tuple;
+use crate::map::Table;
 
 /// The number of a type of the model.
 pub(crate) type TypeId = u16;
@@ -41,15 +42,15 @@ pub struct RelationModel {
     source: ModelSource,
     pub(crate) model: Model,
     pub(crate) types: Vec<TypeRules>,
-    pub(crate) type_ids: HashMap<SmolStr, TypeId>,
+    pub(crate) type_ids: Table<SmolStr, TypeId>,
     pub(crate) relations: Vec<RelationRules>,
     pub(crate) conditions: Vec<CompiledCondition>,
-    condition_ids: HashMap<SmolStr, ConditionId>,
+    condition_ids: Table<SmolStr, ConditionId>,
 }
 
 #[derive(Debug)]
 pub(crate) struct TypeRules {
-    pub(crate) relations: HashMap<SmolStr, RelationId>,
+    pub(crate) relations: Table<SmolStr, RelationId>,
 }
 
 #[derive(Debug)]
@@ -223,6 +224,11 @@ impl RelationModel {
 
     pub(crate) fn type_name(&self, type_id: TypeId) -> Option<&SmolStr> {
         self.model.types.get(usize::from(type_id)).map(|ty| &ty.name)
+    }
+
+    /// The names of the types, in the order of their numbers.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &SmolStr> {
+        self.model.types.iter().map(|definition| &definition.name)
     }
 
     /// The names of a type's relations.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::edge::{Edge, Node};
+use crate::map::SharedMap;
 use smol_str::SmolStr;
 
 /// The condition and expiry of one tuple.
@@ -18,7 +19,7 @@ pub(crate) struct Side {
 /// Side entries by object and forward edge.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sides {
-    entries: imbl::HashMap<(Node, Edge), Arc<Side>>,
+    entries: SharedMap<(Node, Edge), Arc<Side>>,
     /// Those that expire, the first to do so first.
     ending: imbl::OrdSet<(i64, Node, Edge)>,
 }

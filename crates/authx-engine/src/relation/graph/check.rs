@@ -1,10 +1,8 @@
 //! Whether a subject has a relation to an object: forward from the object, depth first.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
 use super::walk::{Truth, Walk};
 use super::{Asking, GraphError, Relations};
+use crate::map::Table;
 use crate::relation::edge::{Edge, NONE, Node, STAR, Symbol};
 use crate::relation::rules::{From, Kind, RelationId, RelationRules, Rule, TypeId};
 use crate::relation::tuple::{ObjectRef, SubjectRef, Tuple};
@@ -45,7 +43,7 @@ pub(super) struct Check<'a> {
     pub(super) walk: Walk<'a>,
     pub(super) subject: Subject,
     /// Claims that are settled, or on the way to here (`None`).
-    known: HashMap<(Node, RelationId), Option<bool>, RandomState>,
+    known: Table<(Node, RelationId), Option<bool>>,
     trail: Option<Vec<(Node, Edge)>>,
     /// How many parts of rules the one at hand is within.
     nested: u32,
@@ -61,7 +59,7 @@ impl<'a> Check<'a> {
     ) -> Self {
         let walk = Walk::new(relations, asking);
         let known = subject_of(&walk, subject, object);
-        Self { walk, subject: known, known: HashMap::default(), trail: explain.then(Vec::new), nested: 0 }
+        Self { walk, subject: known, known: Table::default(), trail: explain.then(Vec::new), nested: 0 }
     }
 
     /// Answers for one object; may be asked again for another.
@@ -379,7 +377,7 @@ fn subject_of(walk: &Walk<'_>, subject: &SubjectRef, object: Option<&ObjectRef>)
     let type_id = walk.model.type_id(&subject.object.type_name);
     let type_symbol = walk.tuples.symbols.get(&subject.object.type_name);
     let unknown = if object == Some(&subject.object) { UNKNOWN_OBJECT } else { UNKNOWN_SUBJECT };
-    let node = walk.tuples.node(&subject.object).unwrap_or(unknown);
+    let node = type_symbol.and_then(|symbol| walk.tuples.names.get(symbol, &subject.object.id)).unwrap_or(unknown);
     let userset = type_id.zip(subject.relation.as_ref()).and_then(|(id, name)| walk.model.relation_of(id, name));
     let kind = match (&subject.relation, userset) {
         (Some(_), userset) => userset.map(Kind::Userset),

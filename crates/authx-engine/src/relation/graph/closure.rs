@@ -4,10 +4,11 @@
 //! all there is to know.
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::check::Check;
 use super::walk::Truth;
+use crate::map::Table;
 use crate::relation::edge::{Edge, NONE, Node};
 use crate::relation::rules::{Kind, RelationId, RelationRules, Rule};
 
@@ -17,7 +18,7 @@ struct Reached {
     queue: Vec<Node>,
     seen: HashSet<Node, RandomState>,
     /// For the path: where each was reached from.
-    by: HashMap<Node, (Node, Edge), RandomState>,
+    by: Table<Node, (Node, Edge)>,
 }
 
 impl Reached {

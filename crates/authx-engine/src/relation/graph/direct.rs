@@ -1,8 +1,9 @@
-//! The objects that tuples name as subjects of a relation that is direct or computed: one step, no userset.
+//! The objects that tuples name as subjects of a relation that is direct or computed: one step, no userset. Each is told
+//! to `found`, which says whether to go on.
 
 use super::walk::{Truth, Walk};
 use super::{Asking, GraphError, Relations};
-use crate::relation::edge::NONE;
+use crate::relation::edge::{NONE, Node};
 use crate::relation::rules::{Kind, RelationId, Way};
 use crate::relation::tuple::ObjectRef;
 
@@ -11,9 +12,9 @@ pub(super) fn subjects(
     object: &ObjectRef,
     relation: RelationId,
     asking: &Asking<'_>,
-) -> Result<Vec<ObjectRef>, GraphError> {
-    let mut found = Vec::new();
-    let Some(node) = relations.tuples.node(object) else { return Ok(found) };
+    found: &mut dyn FnMut(Node) -> bool,
+) -> Result<(), GraphError> {
+    let Some(node) = relations.tuples.node(object) else { return Ok(()) };
     let mut walk = Walk::new(relations, asking);
     let (mut open, mut seen) = (vec![relation], Vec::new());
     while let Some(relation) = open.pop() {
@@ -29,8 +30,8 @@ pub(super) fn subjects(
             }
             let Some(type_id) = walk.type_of(edge.node()) else { continue };
             match walk.counts(rules, node, edge, type_id, Kind::Object) {
-                Truth::True => found.push(walk.tuples.object(edge.node())),
-                Truth::False => {}
+                Truth::True if !found(edge.node()) => return Ok(()),
+                Truth::True | Truth::False => {}
                 Truth::Unknown => {
                     if let Some(failure) = walk.take_failure() {
                         return Err(failure);
@@ -39,5 +40,5 @@ pub(super) fn subjects(
             }
         }
     }
-    Ok(found)
+    Ok(())
 }

@@ -4,119 +4,149 @@
 //! through an intersection or an exclusion is the object checked before it counts.
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
 
 use super::check::Check;
-use super::walk::Truth;
+use super::walk::{Truth, Walk};
 use super::{Asking, Ended, GraphError, Relations};
+use crate::map::Table;
 use crate::relation::edge::{Edge, NONE, Node, Symbol};
-use crate::relation::rules::{Kind, RelationId, RelationModel, Step, Way};
+use crate::relation::rules::{Kind, RelationId, RelationModel, RelationRules, Step, TypeId, Way};
 use crate::relation::tuple::{ObjectRef, SubjectRef};
 
 /// What the subject has, as far as is known.
 type Claim = (Node, RelationId);
 
-/// Relations whose objects are asked for.
+/// Room for as many claims as most lists make.
+const CLAIMS: usize = 14;
+
+/// Relations whose objects are asked for, at most one of each type.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     relations: Vec<RelationId>,
     /// By relation: whether a target can follow from it.
     useful: Vec<bool>,
+    /// The useful ones that tuples tell.
+    told: Vec<RelationId>,
 }
 
 impl Targets {
     pub(crate) fn new(model: &RelationModel, relations: Vec<RelationId>) -> Self {
         let useful = useful(model, &relations);
-        Self { relations, useful }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.relations.is_empty()
+        let by_tuple = |rules: &RelationRules| rules.this.is_some();
+        let told =
+            (0..).zip(&useful).filter(|(relation, useful)| **useful && model.rules(*relation).is_some_and(by_tuple));
+        let told = told.map(|(relation, _)| relation).collect();
+        Self { relations, useful, told }
     }
 
     fn is_useful(&self, relation: RelationId) -> bool {
         self.useful.get(usize::from(relation)).copied().unwrap_or(false)
+    }
+
+    fn starts(&self, walk: &Walk<'_>) -> Vec<(Symbol, TypeId, RelationId)> {
+        let start = |relation: &RelationId| {
+            let symbol = walk.bound.relation(*relation);
+            Some((symbol, walk.rules(*relation)?.type_id, *relation)).filter(|_| symbol != NONE)
+        };
+        let mut starts: Vec<_> = self.told.iter().filter_map(start).collect();
+        starts.sort_unstable();
+        starts
     }
 }
 
 struct Backward<'a, 'c> {
     check: &'c mut Check<'a>,
     targets: &'c Targets,
+    /// The relations that may begin a way, in the numbers of the tuples and in order.
+    starts: Vec<(Symbol, TypeId, RelationId)>,
     /// True: certain.
-    claims: HashMap<Claim, bool, RandomState>,
+    claims: Table<Claim, bool>,
     queue: Vec<Claim>,
     /// Takes what is certain, as it is found; says whether to go on.
-    tell: &'c mut dyn FnMut(ObjectRef) -> bool,
+    tell: &'c mut dyn FnMut(Node) -> bool,
     stopped: bool,
     /// Claims that were found once, and must be checked.
     doubtful: Vec<Claim>,
-    told: HashSet<Node, RandomState>,
 }
 
-/// Lists the objects to which the subject has one of the targets; `found` says whether to go on.
+/// Lists the objects to which the subject has one of the targets; `found` says whether to go on. Returns the steps that
+/// it took, too.
 pub(super) fn list(
     relations: &Relations<'_>,
     targets: &Targets,
     subject: &SubjectRef,
     asking: &Asking<'_>,
-    found: &mut dyn FnMut(ObjectRef) -> bool,
-) -> Result<Ended, GraphError> {
-    let cut = Ended { complete: false, failed: None };
+    found: &mut dyn FnMut(Node) -> bool,
+) -> Result<(Ended, u64), GraphError> {
     let mut check = Check::new(relations, asking, subject, None, false);
+    let starts = targets.starts(&check.walk);
     let mut backward = Backward {
         check: &mut check,
         targets,
-        claims: HashMap::default(),
-        queue: Vec::new(),
+        starts,
+        claims: Table::with_capacity_and_hasher(CLAIMS, RandomState::default()),
+        queue: Vec::with_capacity(CLAIMS),
         tell: &mut *found,
         stopped: false,
         doubtful: Vec::new(),
-        told: HashSet::default(),
     };
     backward.start(relations, subject);
-    if backward.stopped {
-        return Ok(cut);
-    }
     let mut next = 0;
-    while let Some(claim) = backward.queue.get(next).copied() {
+    while let Some(claim) = backward.queue.get(next).copied().filter(|_| !backward.stopped) {
         next += 1;
         if !backward.check.walk.step() {
             return Err(backward.check.walk.out_of_work());
         }
         backward.follow(claim);
-        if backward.stopped {
-            return Ok(cut);
-        }
     }
-    // An object may be doubtful by one way and certain by another.
-    let (doubtful, told, spent) = (backward.doubtful, backward.told, check.walk.steps());
+    let Backward { stopped, doubtful, claims, .. } = backward;
+    let spent = check.walk.steps();
+    if stopped {
+        return Ok((Ended { complete: false, failed: None }, spent));
+    }
     let (mut failure, failed) = split(check.walk.take_failure());
-    let mut verify = Check::new(relations, asking, subject, None, false);
-    verify.walk.spend(spent);
-    for (node, target) in doubtful {
-        if told.contains(&node) {
-            continue;
+    let mut complete = true;
+    if !doubtful.is_empty() {
+        let mut verify = Check::new(relations, asking, subject, None, false);
+        verify.walk.spend(spent);
+        for claim in doubtful {
+            // An object may be doubtful by one way and certain by another.
+            if claims.get(&claim) == Some(&true) {
+                continue;
+            }
+            match verify.run_node(claim.0, claim.1) {
+                Ok(true) => complete = found(claim.0),
+                Ok(false) => {}
+                Err(error) => failure = Some(error),
+            }
+            if !complete {
+                break;
+            }
         }
-        match verify.run_node(node, target) {
-            Ok(true) if !found(relations.tuples.object(node)) => return Ok(cut),
-            Ok(_) => {}
-            Err(error) => failure = Some(error),
-        }
+        let ended = Ended { complete, failed: failed.filter(|_| complete) };
+        let steps = verify.walk.steps();
+        return failure.filter(|_| complete).map_or(Ok((ended, steps)), Err);
     }
-    // A subject that no tuple names still has what is its own.
-    for target in &targets.relations {
-        let own = own_object(relations, *target, subject).filter(|own| relations.tuples.node(own).is_none());
-        let Some(own) = own else { continue };
-        let mut own_check = Check::new(relations, asking, subject, Some(&own), false);
-        own_check.walk.spend(verify.walk.steps());
-        if own_check.run(&own, *target)? && !found(own) {
-            return Ok(cut);
-        }
+    failure.map_or(Ok((Ended { complete, failed }, spent)), Err)
+}
+
+/// The object of a userset that no tuple names, if the userset has the target on it: by being that userset.
+pub(super) fn own_object(
+    relations: &Relations<'_>,
+    target: RelationId,
+    subject: &SubjectRef,
+    asking: &Asking<'_>,
+    spent: u64,
+) -> Result<Option<ObjectRef>, GraphError> {
+    let own = &subject.object;
+    let of_type = relations.model.rules(target).map(|rules| rules.type_id);
+    let fits = subject.relation.is_some() && of_type == relations.model.type_id(&own.type_name);
+    if !fits || relations.tuples.node(own).is_some() {
+        return Ok(None);
     }
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(Ended { complete: true, failed }),
-    }
+    let mut check = Check::new(relations, asking, subject, Some(own), false);
+    check.walk.spend(spent);
+    Ok(check.run(own, target)?.then(|| own.clone()))
 }
 
 /// A bound that was hit, beyond which nothing was seen; or a condition that failed, whose doubts were settled.
@@ -125,13 +155,6 @@ pub(super) fn split(failure: Option<GraphError>) -> (Option<GraphError>, Option<
         Some(e @ (GraphError::TooMuchWork { .. } | GraphError::TooDeep { .. })) => (Some(e), None),
         condition => (None, condition),
     }
-}
-
-/// The object of a userset, which may have the relation by being that userset.
-fn own_object(relations: &Relations<'_>, target: RelationId, subject: &SubjectRef) -> Option<ObjectRef> {
-    let rules = relations.model.rules(target)?;
-    let type_id = relations.model.type_id(&subject.object.type_name)?;
-    (subject.relation.is_some() && rules.type_id == type_id).then(|| subject.object.clone())
 }
 
 /// The relations from which one of the targets can follow.
@@ -191,35 +214,39 @@ impl Backward<'_, '_> {
         self.claims.insert(claim, certain);
         self.queue.push(claim);
         if self.targets.relations.contains(&claim.1) {
-            if !certain {
+            if certain {
+                self.stopped = self.stopped || !(self.tell)(claim.0);
+            } else {
                 self.doubtful.push(claim);
-            } else if self.told.insert(claim.0) {
-                let object = self.check.walk.tuples.object(claim.0);
-                self.stopped = self.stopped || !(self.tell)(object);
             }
         }
     }
 
     /// What follows from the tuples that name a subject: each gives its object the relation, by what its `this` is
-    /// worth there.
+    /// worth there. Tuples of relations from which no target follows are not looked at.
     fn tuples_of(&mut self, subject: Node, subject_relation: Symbol) {
         let tuples = self.check.walk.tuples;
-        for back in tuples.backward.range(subject, subject_relation, None) {
-            if self.stopped || !self.check.walk.step() {
-                return;
+        let starts = std::mem::take(&mut self.starts);
+        for of_symbol in starts.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let Some((symbol, ..)) = of_symbol.first().copied() else { continue };
+            if !self.check.walk.step() {
+                break;
             }
-            let (object, symbol) = (back.node(), back.minor());
-            let Some(type_id) = self.check.walk.type_of(object) else { continue };
-            let relation = self.check.walk.model.relation_of(type_id, tuples.symbols.name(symbol));
-            let Some(relation) = relation else { continue };
-            self.by_tuple(object, relation, Edge::forward(symbol, subject_relation, subject, back.has_side()));
+            for back in tuples.backward.range(subject, subject_relation, Some(symbol)) {
+                if self.stopped || !self.check.walk.step() {
+                    break;
+                }
+                let object = back.node();
+                let Some(type_id) = self.check.walk.type_of(object) else { continue };
+                let Ok(at) = of_symbol.binary_search_by_key(&type_id, |(_, type_id, _)| *type_id) else { continue };
+                let Some((.., relation)) = of_symbol.get(at) else { continue };
+                self.by_tuple(object, *relation, Edge::forward(symbol, subject_relation, subject, back.has_side()));
+            }
         }
+        self.starts = starts;
     }
 
     fn by_tuple(&mut self, object: Node, relation: RelationId, edge: Edge) {
-        if !self.targets.is_useful(relation) {
-            return;
-        }
         let Some(rules) = self.check.walk.rules(relation) else { return };
         let Some(this) = rules.this else { return };
         let Some((type_id, kind)) = self.check.walk.kind(edge) else { return };

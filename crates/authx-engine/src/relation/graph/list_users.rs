@@ -4,13 +4,14 @@
 //! exclusion are checked before they count.
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use smol_str::SmolStr;
 
 use super::check::Check;
 use super::list_objects::split;
 use super::walk::{Truth, Walk};
 use super::{Asking, GraphError, Listed, Relations};
+use crate::map::Table;
 use crate::relation::edge::{NONE, Node};
 use crate::relation::rules::{Kind, RelationId, RelationRules, TypeId, Way};
 use crate::relation::tuple::{ObjectRef, SubjectRef};
@@ -28,7 +29,7 @@ pub type FoundUser = SubjectRef;
 struct Forward<'a> {
     walk: Walk<'a>,
     filter: (TypeId, Option<RelationId>),
-    claims: HashMap<(Node, RelationId), bool, RandomState>,
+    claims: Table<(Node, RelationId), bool>,
     queue: Vec<(Node, RelationId, u32)>,
     /// Subjects in the order they were found: the objects that they are, or whose usersets. Their names are not kept:
     /// most of what is found may not hold.
@@ -36,7 +37,7 @@ struct Forward<'a> {
     /// How many of them are certain, and how many are wanted.
     sure: usize,
     limit: usize,
-    certain: HashMap<Node, bool, RandomState>,
+    certain: Table<Node, bool>,
 }
 
 pub(super) fn list(
@@ -56,12 +57,12 @@ pub(super) fn list(
     let mut forward = Forward {
         walk: Walk::new(relations, asking),
         filter: (type_id, userset),
-        claims: HashMap::default(),
+        claims: Table::default(),
         queue: Vec::new(),
         users: Vec::new(),
         sure: 0,
         limit,
-        certain: HashMap::default(),
+        certain: Table::default(),
     };
     let own = match relations.tuples.node(object) {
         Some(node) => {

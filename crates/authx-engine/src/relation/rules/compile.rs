@@ -1,6 +1,6 @@
 //! From a model to its rules.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
@@ -10,6 +10,7 @@ use super::{
     TypeId, TypeRules,
 };
 use crate::json::Json;
+use crate::map::Table;
 use crate::problem::{Problem, to_u32};
 use crate::relation::codes;
 use crate::relation::condition::CompiledCondition;
@@ -52,7 +53,7 @@ impl RelationModel {
     pub fn compile(model: Model) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut conditions = Vec::with_capacity(model.conditions.len());
-        let mut condition_ids = HashMap::new();
+        let mut condition_ids = Table::default();
         for definition in &model.conditions {
             match CompiledCondition::compile(definition) {
                 Ok(compiled) => {
@@ -68,7 +69,7 @@ impl RelationModel {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let (mut types, mut type_ids, mut count) = (Vec::new(), HashMap::new(), 0_usize);
+        let (mut types, mut type_ids, mut count) = (Vec::new(), Table::default(), 0_usize);
         for definition in &model.types {
             type_ids.insert(definition.name.clone(), number(types.len()));
             let relations = definition.relations.iter().map(|relation| {
@@ -115,8 +116,8 @@ fn number(n: usize) -> u16 {
 
 struct Names<'a> {
     types: &'a [TypeRules],
-    type_ids: &'a HashMap<SmolStr, TypeId>,
-    conditions: &'a HashMap<SmolStr, ConditionId>,
+    type_ids: &'a Table<SmolStr, TypeId>,
+    conditions: &'a Table<SmolStr, ConditionId>,
 }
 
 impl Names<'_> {

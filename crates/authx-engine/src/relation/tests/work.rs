@@ -6,7 +6,7 @@ use super::asked::{Allow, Bounded, Deny, Store, answer, model, packed, tuples as
 use super::world::NOW;
 use crate::relation::{
     Asking, Bound, Expansion, GraphError, GraphLimits, Leaf, ModelSource, ModelSyntax, ObjectRef, RelationModel,
-    Relations,
+    Relations, SubjectRef,
 };
 
 fn names(prefix: &str, count: usize) -> Vec<String> {
@@ -134,4 +134,22 @@ fn what_a_rewrite_repeats_leads_on_once_and_is_expanded_within_the_bound() {
     let store = Store { model: model("document viewer: [user]"), tuples: packed(&read(tuples)) };
     let got = expansion(&repeated, &store, GraphLimits::default());
     assert_eq!(got, Err(GraphError::TooManyLeaves { limit: 100_000 }));
+}
+
+#[test]
+fn a_list_looks_at_no_tuple_that_leads_nowhere() {
+    let model = "
+        group member: [user, group#member]
+        document viewer: [user, user:*, group#member]";
+    let wide = (0..10_000)
+        .flat_map(|n| [format!("document:{n}#viewer@user:1"), format!("document:{n}#viewer@group:1#member")]);
+    let few = ["group:1#member@user:1", "group:2#member@group:1#member"].map(str::to_owned);
+    let store = Store::new(model, wide.chain(few).collect::<Vec<_>>());
+    let bound = Bound::new(&store.model, &store.tuples);
+    let relations = Relations::new(&store.model, &store.tuples, &bound);
+    let (context, subject) = (Map::new(), SubjectRef::parse("user:1").unwrap());
+    let asking = Asking { context: &context, now: NOW, limits: GraphLimits { steps: 20, ..GraphLimits::default() } };
+    let list = |type_name, relation| relations.list_objects(type_name, relation, &subject, &asking, 100_000);
+    assert_eq!(list("group", "member").map(|found| found.items.len()), Ok(2));
+    assert_eq!(list("document", "viewer"), Err(GraphError::TooMuchWork { limit: 20 }));
 }

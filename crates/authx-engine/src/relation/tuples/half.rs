@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdSet;
 
+use crate::map::SharedMap;
 use crate::relation::edge::{Edge, Node, Symbol, bounds, find, find_in, range};
 
 /// Sorted edges of every node, end to end.
@@ -65,12 +66,12 @@ struct Pending {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Half {
     packed: Arc<Index>,
-    pending: imbl::HashMap<Node, Pending>,
+    pending: SharedMap<Node, Pending>,
 }
 
 impl Half {
     pub(super) fn of(packed: Index) -> Self {
-        Self { packed: Arc::new(packed), pending: imbl::HashMap::default() }
+        Self { packed: Arc::new(packed), pending: SharedMap::default() }
     }
 
     /// About how many edges a node has.

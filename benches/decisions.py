@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Decisions that read relations, over HTTP: the document world, ten policies of which three read relations, then 10,000
+more that are scoped to 10,000 roles held through tuples. Answered, then timed beside the limit of the stack (C0).
+
+decisions.py [SCALE] [ROUNDS] [SECONDS]   (100, 3, 6)
+Needs what relations.py needs.
+"""
+import os, statistics, subprocess, sys, tempfile, time
+
+from relations import BENCH, C0, Server, free_port, world, wrk
+
+SCHEMA = """
+@rebac("role") @members("assignee") entity Role;
+@rebac("group") @members("member") entity Group;
+@rebac("folder") @parents("parent") entity Folder;
+@rebac("user") entity User = { level?: Long };
+@rebac("document") @parents("parent") entity Document = { archived: Bool };
+action "any";
+action "view", "edit" in ["any"] appliesTo { principal: [User], resource: [Document], context: { mfa?: Bool } };
+"""
+
+POLICIES = [
+    '@id("viewers-read") permit (principal, action == Action::"view", resource) when { principal in resource.rel.viewer };',
+    '@id("editors") permit (principal, action == Action::"edit", resource) when { principal in resource.rel.editor };',
+    '@id("owners") permit (principal, action in Action::"any", resource) when { principal in resource.rel.owner };',
+    '@id("archived") forbid (principal, action == Action::"edit", resource) when { resource.archived };',
+    '@id("root") permit (principal in Role::"root", action, resource);',
+    '@id("press") permit (principal in Group::"press", action == Action::"view", resource);',
+    '@id("lobby") permit (principal, action == Action::"view", resource in Folder::"lobby");',
+    '@id("mallory") forbid (principal == User::"mallory", action, resource);',
+    '@id("low-level") forbid (principal, action, resource) when { principal has level && principal.level < 1 };',
+    '@id("mfa") forbid (principal, action == Action::"edit", resource) unless { context has mfa && context.mfa };',
+]
+
+MODEL = world.MODEL.replace('type group', 'type role\n  relations\n    define assignee: [user, group#member]\ntype group')
+ROLES = 10_000
+
+
+def of_role(n):
+    """A policy that every holder of the role meets and that allows none of what is asked."""
+    return f'@id("role-{n}") permit (principal in Role::"r{n}", action == Action::"view", resource) when {{ resource.archived }};'
+
+
+def write(server, path, part, key, rows, size=10_000):
+    rows, begun = list(rows), time.monotonic()
+    for at in range(0, len(rows), size):
+        server.must('POST', path + '/write', {part: {key: rows[at:at + size]}})
+    print(f'{len(rows)} {part} written in {time.monotonic() - begun:.1f} s', flush=True)
+
+
+def main():
+    scale, rounds, seconds = (int(a) for a in (sys.argv[1:] + ['100', '3', '6'][len(sys.argv) - 1:]))
+    sizes = world.sizes(scale)
+    with tempfile.TemporaryDirectory() as data:
+        server = Server(data)
+        store = server.must('POST', '/v1/stores', {'name': 'world'})['id']
+        path = f'/v1/stores/{store}'
+        ten = [{'cedar': policy} for policy in POLICIES]
+        server.must('POST', path + '/apply', {'schema': {'cedar': SCHEMA}, 'model': MODEL, 'policies': ten})
+        write(server, path, 'tuples', 'write', world.tuples(sizes))
+        write(server, path, 'entities', 'upsert', (
+            {'uid': {'type': 'Document', 'id': f'd{d}'}, 'attrs': {'archived': False}} for d in range(sizes['D'])))
+        write(server, path, 'entities', 'upsert', (
+            {'uid': {'type': 'User', 'id': f'u{u}'}, 'attrs': {'level': 3}} for u in range(sizes['U'])))
+        checks = os.path.join(data, 'checks')
+        with open(checks, 'w') as out:
+            for user, relation, of, want in world.checks(sizes, 4000, 7):
+                out.write(f'{user} {relation} {of} {str(want).lower()}\n')
+        c0_port, route = free_port(), path + '/check'
+        c0 = subprocess.Popen(['taskset', '-c', '0', C0, f'127.0.0.1:{c0_port}', '1'])
+
+        def measure(name):
+            nonlocal server
+            server.stop()
+            server = Server(data, '0')
+            asked = [sys.executable, str(BENCH / 'answers.py'), f'http://127.0.0.1:{server.port}', route, checks, 'native', server.token]
+            print(f'{name}:', subprocess.run(asked, capture_output=True, text=True).stdout.strip(), flush=True)
+            wrk(server.port, 'native', route, checks, server.token, 2)
+            ratios, rates = [], []
+            for _ in range(rounds):
+                limit = wrk(c0_port, 'native', route, checks, 'x', seconds)
+                ours = wrk(server.port, 'native', route, checks, server.token, seconds)
+                rates.append(float(ours.split()[0]))
+                ratios.append(rates[-1] / float(limit.split()[0]))
+                print(f'  c0    {limit}\n  authx {ours}', flush=True)
+            print(f'{name}: {statistics.median(ratios):.2f} of C0 (from {min(ratios):.2f} to {max(ratios):.2f})', flush=True)
+            return statistics.median(ratios)
+
+        few = measure('10 policies')
+        held = (f'role:r{(u * 7 + k * 4_999) % ROLES}#assignee@user:u{u}' for u in range(sizes['U']) for k in range(2))
+        write(server, path, 'tuples', 'write', held)
+        begun = time.monotonic()
+        server.must('POST', path + '/apply', {'policies': ten + [{'cedar': of_role(n)} for n in range(ROLES)]})
+        print(f'{ROLES} policies more applied in {time.monotonic() - begun:.1f} s', flush=True)
+        many = measure(f'{10 + ROLES} policies')
+        print(f'with {ROLES} policies for {ROLES} roles: {many / few:.2f} of that', flush=True)
+        c0.terminate()
+        server.stop()
+
+
+if __name__ == '__main__':
+    main()
