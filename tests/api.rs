@@ -24,10 +24,14 @@ mod command_line;
 mod conventions;
 #[path = "api/entities.rs"]
 mod entities;
+#[path = "api/forgery.rs"]
+mod forgery;
 #[path = "api/import.rs"]
 mod import;
 #[path = "api/isolation.rs"]
 mod isolation;
+#[path = "api/model_change.rs"]
+mod model_change;
 #[path = "api/openfga.rs"]
 mod openfga;
 #[path = "api/openfga_refusals.rs"]
