@@ -182,7 +182,7 @@ impl Code {
                 422,
                 "invalid_release",
                 "The policies, the schema or the relation model are invalid",
-                "Nothing was applied. `errors` lists every problem with its file, line and column.",
+                "Nothing was applied. `errors` lists every problem with its file, line and column; `related` has other places, such as the line of the relation model that a policy needs.",
             ),
             Self::InvalidData => (
                 422,
@@ -194,7 +194,7 @@ impl Code {
                 422,
                 "invalid_link",
                 "The link is invalid",
-                "The template is missing, a slot has no value or an unknown one, or the linked policy does not validate.",
+                "The template is missing, a slot has no value or an unknown one, one that is reserved or that nothing can be in, or the linked policy does not validate.",
             ),
             Self::DataNonconforming => (
                 422,

@@ -293,7 +293,7 @@ fn of_openfga() -> Vec<Way> {
         way("/expand", "/expand", json!({"tuple_key": {"object": USERSET, "relation": "viewer"}}), invalid),
         way("/expand", "/expand", json!({"tuple_key": {"object": "doc:d", "relation": "rel"}}), invalid),
         // What is not stored is not found.
-        way("/read", "/read", json!({"tuple_key": key(USERSET, "viewer", "user:eve")}), invalid),
+        way("/read", "/read", json!({"tuple_key": key(USERSET, "viewer", "user:eve")}), (200, "")),
         way(
             "/authorization-models",
             "/authorization-models",
@@ -440,11 +440,11 @@ fn without_links_nothing_is_reserved() {
     let server = Launch::dev().start();
     let client = server.anyone();
     let path = made(&client, "words", false);
-    let schema = r#"
+    let schema = r"
 namespace AuthX { entity Userset; entity User in [Userset] = { rel: { viewer?: Userset } }; }
 entity Doc = { rel?: AuthX::User };
 action read appliesTo { principal: AuthX::User, resource: Doc, context: { rel?: String } };
-"#;
+";
     let policies = r#"
 @id("rel") permit (principal, action, resource) when { resource has rel && resource.rel == principal && principal has rel };
 @id("group") permit (principal in AuthX::Userset::"x", action, resource) when { context has rel };

@@ -30,7 +30,7 @@ fn made(client: &Client) -> String {
     path
 }
 
-const SAYS: &str = "type `doc` of the new model has no relation `viewer`; in the active model it is at line 7";
+const SAYS: &str = "the new model has no `doc#viewer`; the active one has it at line 7";
 
 #[track_caller]
 fn both_places(problem: &Value, of_model: &Value) {
@@ -90,7 +90,7 @@ fn a_type_that_is_gone_is_told_at_the_schema() {
     let problem = &refused.value()["errors"][0];
     let place = json!([problem["code"], problem["file"], problem["line"], problem["column"], problem["length"]]);
     assert_eq!(place, json!(["invalid_link", "s.cedarschema", 2, 8, 5]), "{problem}");
-    let related = json!([{"message": "the new model has no type `doc`; in the active model it is at line 4"}]);
+    let related = json!([{"message": "the new model has no type `doc`; the active one has it at line 4"}]);
     assert_eq!(problem["related"], related, "{problem}");
 }
 

@@ -28,7 +28,9 @@ pub(crate) use declared::{DeclaredLink, declared_links, declared_name};
 pub(crate) use facts::{Fact, Path, Refused, Step, compile as compile_facts};
 pub(crate) use graph::{EntityGraph, GraphFailure};
 pub use ids::percent_decoded;
-pub(crate) use reserved::{check_head, context_problems, is_reserved_type, uid_problem};
+pub(crate) use reserved::{
+    CODE as RESERVED, check_head, context_problems, is_reserved_type, uid_problem, uid_reserved,
+};
 use satisfiable::Below;
 pub(crate) use satisfiable::Ins;
 use subjects::{container_types, member_types};
@@ -87,10 +89,9 @@ impl Linked {
         let at = |bad: BadLink, model: Option<&RelationModel>| {
             let problem = schema.problem_at(&bad.type_name, bad.annotation, "invalid_link", bad.message);
             let Some(((ty, relation), model)) = bad.relation.zip(model) else { return problem };
-            let message = match model.has_relation(&ty, &relation) {
-                true => format!("`{ty}#{relation}` of the model"),
-                false => format!("type `{ty}` of the model"),
-            };
+            let known = model.has_relation(&ty, &relation);
+            let what = if known { format!("`{ty}#{relation}`") } else { format!("type `{ty}`") };
+            let message = format!("{what} of the model");
             problem.with_related(place_in(model, &ty, Some(&relation), message))
         };
         let Some(model) = model else {
@@ -104,8 +105,7 @@ impl Linked {
             .map_err(|found| found.into_iter().map(|bad| at(bad, Some(model))).collect::<Vec<_>>())?;
         let json = schema.json().unwrap_or_default();
         if let Some((place, reserved)) = declared::reserved_name(&json) {
-            let message = format!("`{reserved}` is reserved where types are linked to a relation model");
-            return Err(vec![schema.problem_at(&place, None, "reserved_name", message)]);
+            return Err(vec![schema.problem_at(&place, None, RESERVED, reserved::message(&reserved))]);
         }
         let text = effective::effective(json, &linking)
             .map_err(|found| {

@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use crate::cedar::{PolicyID, PolicySet, SlotId, Template, parse_policy_or_template};
 use crate::data::{Change, Data, LinkInput};
 use crate::index::ScopeIndex;
-use crate::linking::{Ins, is_reserved_type};
+use crate::linking::{Ins, RESERVED, uid_reserved};
 use crate::policy::{Policy, PolicyId, is_policy_id};
 use crate::problem::Problem;
 use crate::release::Release;
@@ -95,8 +95,9 @@ pub fn check_link(release: &Release, id: &str, link: &LinkInput, strict: bool) -
         Err(message) => return fail("invalid_link", message),
     };
     if let Some(linked) = release.linked() {
-        for uid in link.principal.iter().chain(&link.resource).filter(|uid| is_reserved_type(uid.0.entity_type())) {
-            return fail("reserved_name", format!("`{uid}` is reserved where types are linked to a relation model"));
+        let mut slots = link.principal.iter().chain(&link.resource);
+        if let Some(message) = slots.find_map(|uid| uid_reserved(&uid.0)) {
+            return fail(RESERVED, message);
         }
         if let Err(refused) = Ins::new(linked, strict, &bound.scope).check_scope(None) {
             let problem = Problem::error(refused.code, refused.message).with_policy(id.as_str());

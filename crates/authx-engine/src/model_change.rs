@@ -52,7 +52,7 @@ impl ModelChange<'_> {
         lost.filter(|(ty, relation)| self.old.has_relation(ty, relation) && !self.new.has_relation(ty, relation))
             .map(|(ty, relation)| {
                 let before = self.before(ty, Some(relation));
-                let message = format!("type `{ty}` of the new model has no relation `{relation}`{before}");
+                let message = format!("the new model has no `{ty}#{relation}`{before}");
                 place_in(self.new, ty, None, message)
             })
             .collect()
@@ -78,7 +78,7 @@ impl ModelChange<'_> {
 
     fn changed(&self, ty: &str, relation: &str) -> Related {
         let before = self.before(ty, Some(relation));
-        let message = format!("`{ty}#{relation}` is another one in the new model{before}");
+        let message = format!("the new model has another `{ty}#{relation}`{before}");
         place_in(self.new, ty, Some(relation), message)
     }
 
@@ -114,8 +114,8 @@ impl ModelChange<'_> {
     /// Where the active model has it, as the end of a message.
     fn before(&self, ty: &str, relation: Option<&str>) -> String {
         match place_in(self.old, ty, relation, String::new()).line {
-            Some(line) => format!("; in the active model it is at line {line}"),
-            None => "; the active model has it".to_owned(),
+            Some(line) => format!("; the active one has it at line {line}"),
+            None => "; the active one has it".to_owned(),
         }
     }
 }

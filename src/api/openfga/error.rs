@@ -184,10 +184,10 @@ fn parts(key: &TupleKey) -> String {
 
 /// A problem in one line. Of a model OpenFGA tells the message alone; what the model breaks is told with its places.
 fn told(problem: &Problem) -> String {
-    let place = |file: Option<&str>, line: Option<u32>, column: Option<u32>| match (line, column) {
-        (Some(line), Some(column)) => format!(" ({}:{line}:{column})", file.unwrap_or("line")),
-        (Some(line), None) => format!(" ({}:{line})", file.unwrap_or("line")),
-        (None, _) => String::new(),
+    let place = |file: Option<&str>, line: Option<u32>, column: Option<u32>| match (file, line) {
+        (Some(file), Some(line)) => format!(" ({file}:{line}:{})", column.unwrap_or(1)),
+        (None, Some(line)) => format!(" (line {line})"),
+        (_, None) => String::new(),
     };
     let own = place(problem.file.as_deref(), problem.line, problem.column);
     let related = problem.related.iter().map(|related| {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use smol_str::SmolStr;
 
-use super::facts::{NAMESPACE, REL, USERSET};
+use super::facts::{REL, USERSET};
 use super::reserved::is_reserved_name;
 use crate::cedar::{EntityType, FromNormalizedStr as _, Name};
 use crate::relation::RelationModel;
@@ -105,14 +105,14 @@ impl DeclaredLink {
 /// A name in a schema that belongs to the engine where types are linked, and the entity type that says it.
 pub(super) fn reserved_name(schema: &Json) -> Option<(String, String)> {
     for (namespace, definition) in schema.as_object().into_iter().flatten() {
-        if namespace == NAMESPACE || is_reserved_name(namespace) {
+        if is_reserved_name(namespace) {
             return Some((String::new(), namespace.clone()));
         }
         let types = definition.get("entityTypes").and_then(Json::as_object);
         for (name, ty) in types.into_iter().flatten() {
             let declared = declared_name(namespace, name);
             // Cedar lets no name of a namespace be one of no namespace as well.
-            if declared == NAMESPACE || declared == USERSET {
+            if is_reserved_name(&declared) || declared == USERSET {
                 return Some((declared.clone(), declared));
             }
             if ["shape", "tags"].into_iter().filter_map(|part| ty.get(part)).any(declares_rel) {

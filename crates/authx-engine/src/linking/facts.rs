@@ -348,7 +348,7 @@ fn reserved(expr: &Expr, what: &str) -> Refused {
 impl Refused {
     pub(super) fn reserved(what: &str, span: Option<Span>) -> Self {
         let message = format!("`{what}` is in the namespace `{NAMESPACE}`, which policies cannot name");
-        Self { code: "reserved_name", message, hint: None, span }
+        Self { code: super::RESERVED, message, hint: None, span }
     }
 }
 

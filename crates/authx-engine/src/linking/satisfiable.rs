@@ -189,18 +189,12 @@ impl<'a> Ins<'a> {
     }
 
     /// What may stand on the left; `None` when that cannot be told.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "what every other expression leads to the schema says, or nobody"
-    )]
     fn left(&self, expr: &Expr) -> Option<Left> {
-        match expr.expr_kind() {
-            ExprKind::Var(var) => self.side(*var),
-            _ => {
-                let types = self.values(expr)?.into_iter().map(entity).collect::<Option<Vec<_>>>()?;
-                (!types.is_empty()).then_some(Left::Types(types))
-            }
+        if let ExprKind::Var(var) = expr.expr_kind() {
+            return self.side(*var);
         }
+        let types = self.values(expr)?.into_iter().map(entity).collect::<Option<Vec<_>>>()?;
+        (!types.is_empty()).then_some(Left::Types(types))
     }
 
     /// The types of the entities that may stand on the right; `None` when they cannot be told.
@@ -209,11 +203,8 @@ impl<'a> Ins<'a> {
             let items = items.iter().map(|item| self.right(item)).collect::<Option<Vec<_>>>()?;
             return Some(items.concat());
         }
-        let entity_or_set = |ty| match ty {
-            SchemaType::Set { element_ty } => entity(*element_ty),
-            other => entity(other),
-        };
-        self.values(expr)?.into_iter().map(entity_or_set).collect()
+        let element = |ty| if let SchemaType::Set { element_ty } = ty { *element_ty } else { ty };
+        self.values(expr)?.into_iter().map(|ty| entity(element(ty))).collect()
     }
 
     /// The types of what an expression may come to, each once; `None` when the schema does not say.

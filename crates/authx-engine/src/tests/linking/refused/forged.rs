@@ -162,6 +162,8 @@ fn ways() -> Vec<(Said, &'static str)> {
         (Condition("AuthX::Userset::\"x\".getTag(\"t\") == principal"), RESERVED),
         (Condition("principal.hasTag(\"t\") && AuthX::A::\"x\".hasTag(\"t\")"), RESERVED),
         (Condition("principal is AuthX::Userset"), RESERVED),
+        (Condition("principal is AuthX"), RESERVED),
+        (Condition("principal == AuthX::\"x\""), RESERVED),
         (Condition("principal is AuthX::Deep::Userset"), RESERVED),
         (Condition("principal is User in AuthX::Userset::\"x\""), RESERVED),
         (Condition("action == AuthX::Action::\"x\""), RESERVED),
@@ -249,6 +251,7 @@ fn ways() -> Vec<(Said, &'static str)> {
         (Entity(json!({"uid": "AuthX::Userset:x"})), RESERVED),
         (Entity(json!({"uid": {"type": "AuthX::Userset", "id": "x"}})), RESERVED),
         (Entity(json!({"uid": {"__entity": facts()}})), RESERVED),
+        (Entity(json!({"uid": "AuthX:x"})), RESERVED),
         (Entity(json!({"uid": "User::\"u\"", "attrs": {"level": 1}, "parents": ["AuthX::Userset:x"]})), RESERVED),
         (Entity(json!({"uid": "Team:t", "parents": [facts()]})), RESERVED),
         (Entity(json!({"uid": "Team:t", "attrs": {"rel": {}}})), RESERVED),
@@ -261,11 +264,14 @@ fn ways() -> Vec<(Said, &'static str)> {
         (attribute(json!({"__entity": " AuthX :: Userset::\"\\n\""})), RESERVED), // as Cedar's parser reads it
         (attribute(json!({"__entity": {"__entity": facts()}})), RESERVED),
         (attribute(facts()), RESERVED), // the form of a declared entity
+        (attribute(json!({"type": "AuthX", "id": "x"})), RESERVED),
+        (attribute(json!({"type": "AuthX::Userset"})), NOTHING), // a record, which lacks an id
         (attribute(json!([[{"__entity": facts()}]])), RESERVED),
         (attribute(json!({"a": {"b": {"__entity": facts()}}})), RESERVED),
         (attribute(json!({"a": [{"rel": null}]})), RESERVED),
         // Requests.
         (Ask(json!({"principal": "AuthX::Userset:x"})), RESERVED),
+        (Ask(json!({"principal": "AuthX:x"})), RESERVED),
         (Ask(json!({"action": "AuthX::Action:read"})), RESERVED),
         (Ask(json!({"action": "AuthX::Action::\"read\""})), RESERVED),
         (Ask(json!({"action": "AuthX::Userset::\"x\""})), RESERVED),
@@ -315,7 +321,7 @@ fn what_is_reserved_is_refused_everywhere() {
     }
 }
 
-const SCHEMA_SAYS: [&str; 2] = ["policy_invalid", "policy_warning"];
+const SCHEMA_SAYS: [&str; 3] = ["policy_invalid", "policy_warning", "undeclared_attribute"];
 
 fn told(said: &Said) -> String {
     match said {

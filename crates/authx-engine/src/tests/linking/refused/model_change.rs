@@ -58,7 +58,7 @@ struct Change {
 }
 
 fn changes() -> Vec<Change> {
-    let old = |start: &str| format!("in the active model it is at line {}", line(MODEL, start));
+    let old = |start: &str| format!("the active one has it at line {}", line(MODEL, start));
     vec![
         Change {
             from: "    define reader: viewer but not blocked\n",
@@ -67,7 +67,7 @@ fn changes() -> Vec<Change> {
             file: "p.cedar",
             line: 3,
             place: Some("type document"),
-            says: format!("type `document` of the new model has no relation `reader`; {}", old("define reader")),
+            says: format!("the new model has no `document#reader`; {}", old("define reader")),
         },
         Change {
             from: "    define member: [employee, employee:*, group#member]\n",
@@ -76,7 +76,7 @@ fn changes() -> Vec<Change> {
             file: "p.cedar",
             line: 4,
             place: Some("define member"),
-            says: format!("`group#member` is another one in the new model; {}", old("define member")),
+            says: format!("the new model has another `group#member`; {}", old("define member")),
         },
         Change {
             from: "    define member: [employee, employee:*, group#member]\n",
@@ -155,5 +155,5 @@ fn what_one_of_several_types_lost_is_told() {
     assert_eq!((problem.policy.as_deref(), problem.line), (Some("readers"), Some(3)), "{problem:#?}");
     assert_eq!(problem.related.len(), 1, "{problem:#?}");
     assert_eq!(problem.related[0].line, Some(line(MODEL, "type folder")));
-    assert!(problem.related[0].message.contains("type `folder` of the new model has no relation `reader`"));
+    assert!(problem.related[0].message.contains("the new model has no `folder#reader`"));
 }
