@@ -111,3 +111,36 @@ fn the_command_line_shows_both_lines() {
         assert!(said.contains(part), "{part}\n{said}");
     }
 }
+
+/// Members of groups are no longer users, but of a type that is not linked: neither a policy nor a link may name a group where a user asks.
+#[test]
+fn an_in_that_nothing_satisfies_is_refused() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    let schema = format!("{SCHEMA}@rebac(\"group\") @members(\"member\") entity Group;\n");
+    let model = |members: &str| format!("{MODEL}type robot\ntype group\n  relations\n    define member: [{members}]\n");
+    let template = "@id(\"t\") permit (principal in ?principal, action, resource);\n";
+    let forbid = "@id(\"f\") forbid (principal in Group::\"g\", action, resource);";
+    for validation in ["strict", "off"] {
+        let path = store(&client, validation, &json!({"validation": validation}));
+        let apply = |model: String, policies: String| {
+            let policies = json!([{"file": "p.cedar", "cedar": policies}]);
+            let body = json!({"schema": {"cedar": schema}, "model": model, "policies": policies});
+            client.post(&format!("{path}/apply"), &body)
+        };
+        apply(model("user"), format!("{template}{forbid}")).expect(200);
+        let refused = client.post(&format!("{path}/apply"), &json!({"model": model("robot")}));
+        refused.expect_problem(422, "invalid_release");
+        let problem = &refused.value()["errors"][0];
+        let told = json!([problem["code"], problem["file"], problem["line"], problem["related"][0]["line"]]);
+        let wanted = json!(["unsatisfiable_in", "p.cedar", 2, 11]);
+        assert_eq!(told, wanted, "{problem}");
+
+        let put =
+            |principal: &str| client.put(&format!("{path}/links/l"), &json!({"template": "t", "principal": principal}));
+        put("Doc:d").expect_problem(422, "invalid_link");
+        assert_eq!(put("Doc:d").value()["errors"][0]["code"], "unsatisfiable_in");
+        put("Group:g").expect(200);
+        apply(model("robot"), template.to_owned()).expect_problem(409, "template_has_links");
+    }
+}
