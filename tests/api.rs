@@ -26,10 +26,14 @@ mod conventions;
 mod entities;
 #[path = "api/expiry.rs"]
 mod expiry;
+#[path = "api/forgery.rs"]
+mod forgery;
 #[path = "api/import.rs"]
 mod import;
 #[path = "api/isolation.rs"]
 mod isolation;
+#[path = "api/model_change.rs"]
+mod model_change;
 #[path = "api/openfga.rs"]
 mod openfga;
 #[path = "api/openfga_refusals.rs"]

@@ -5,7 +5,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use authx_engine::relation::GraphError;
-use authx_engine::{DecideError, InputProblem, Problem};
+use authx_engine::{DecideError, InputProblem, Problem, Related};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -182,7 +182,7 @@ impl Code {
                 422,
                 "invalid_release",
                 "The policies, the schema or the relation model are invalid",
-                "Nothing was applied. `errors` lists every problem with its file, line and column.",
+                "Nothing was applied. `errors` lists every problem with its file, line and column; `related` has other places, such as the line of the relation model that a policy needs.",
             ),
             Self::InvalidData => (
                 422,
@@ -194,7 +194,7 @@ impl Code {
                 422,
                 "invalid_link",
                 "The link is invalid",
-                "The template is missing, a slot has no value or an unknown one, or the linked policy does not validate.",
+                "The template is missing, a slot has no value or an unknown one, one that is reserved or that nothing can be in, or the linked policy does not validate.",
             ),
             Self::DataNonconforming => (
                 422,
@@ -275,6 +275,22 @@ pub struct ErrorItem {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Other places that the finding is about, such as the line of the relation model that a policy needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<RelatedItem>,
+}
+
+/// A second place of a finding, and what is there. Places are of what was sent.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RelatedItem {
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Absent when what it speaks of is nowhere, or was sent as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
 }
 
 /// The body of every error: `application/problem+json` (RFC 9457).
@@ -374,7 +390,15 @@ impl From<&Problem> for ErrorItem {
             code: problem.code.to_string(),
             message: problem.message.clone(),
             hint: problem.hint.clone(),
+            related: problem.related.iter().map(RelatedItem::from).collect(),
         }
+    }
+}
+
+impl From<&Related> for RelatedItem {
+    fn from(related: &Related) -> Self {
+        let Related { message, file, line, column } = related.clone();
+        Self { message, file, line, column }
     }
 }
 

@@ -57,13 +57,13 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
     let reply =
         client.call(reqwest::Method::POST, &format!("{path}/apply?dry_run={}", args.dry_run), Some(&body)).await?;
     if reply.status == 422 && reply.body.get("code").and_then(Value::as_str) == Some("invalid_release") {
-        note(render(&problems_of(reply.body.get("errors")), &files.texts, color()).trim_end());
+        note(render(&problems_of(reply.body.get("errors"), &files), &files.texts, color()).trim_end());
         return Err(Exit::Invalid);
     }
     if reply.status != 200 {
         return Err(client.refused(&reply));
     }
-    let mut warnings = problems_of(reply.body.get("problems"));
+    let mut warnings = problems_of(reply.body.get("problems"), &files);
     for problem in &mut warnings {
         problem.severity = authx_engine::Severity::Warning;
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use authx_engine::relation::{Tuple, TupleKey, Tuples};
 use authx_engine::{
-    AccessRequest, Change, Data, DecideError, Decision, EntityUid, Evaluation, JsonObject, Limits, Problem, Release,
-    Settings, Snapshot, check_entities, decide, parse_action, read_entity,
+    AccessRequest, Change, Data, DecideError, Decision, EntityUid, Evaluation, InputProblem, JsonObject, Limits,
+    Problem, Release, Settings, Snapshot, check_entities, decide, parse_action, read_entity,
 };
 use serde_json::{Value, json};
 
@@ -198,12 +198,18 @@ fn load(mut files: StoreFiles) -> Result<Snapshot, Exit> {
     let mut data = Data::default();
     let mut rows = Vec::new();
     for (index, input) in files.entities.iter().enumerate() {
+        let (rules, place) = (release.data_rules(), format!("entity {index}"));
+        let refused = |problems: Vec<InputProblem>| {
+            fail(Exit::Error, &problems.first().map(ToString::to_string).unwrap_or_default())
+        };
         if input.uid.is_action() {
+            let forged = rules.forged(input, &place);
+            if !forged.is_empty() {
+                return Err(refused(forged));
+            }
             continue;
         }
-        let row = read_entity(input, release.data_rules(), &format!("entity {index}"));
-        let row =
-            row.map_err(|problems| fail(Exit::Error, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
+        let row = read_entity(input, rules, &place).map_err(refused)?;
         rows.push(Arc::new(row));
     }
     if let Some(schema) = release.schema()

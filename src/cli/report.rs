@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
-use authx_engine::{Problem, Severity};
+use authx_engine::{Problem, Related, Severity};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
     SourceSpan, SpanContents,
@@ -38,13 +38,18 @@ pub(crate) fn render(problems: &[Problem], texts: &BTreeMap<String, String>, col
     let mut lines: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut report = String::new();
     for problem in problems {
-        let file = problem.file.as_deref().and_then(|file| texts.get_key_value(file));
-        let excerpt = file.and_then(|(file, text)| {
+        let mut excerpt = |problem: &Problem| {
+            let (file, text) = texts.get_key_value(problem.file.as_deref()?)?;
             let lines = lines.entry(file.as_str()).or_insert_with(|| text.split('\n').collect());
             Excerpt::of(problem, lines)
+        };
+        let finding = Finding::new(Cow::Borrowed(problem), excerpt(problem));
+        let notes = problem.related.iter().map(noted).map(|note| {
+            let excerpt = excerpt(&note);
+            Finding { is_note: true, ..Finding::new(Cow::Owned(note), excerpt) }
         });
         // Writing to a string does not fail; a report cut short would still be followed by its count.
-        let _ = handler.render_report(&mut report, &Finding::new(problem, excerpt));
+        let _ = handler.render_report(&mut report, &Finding { notes: notes.collect(), ..finding });
         report.push('\n');
     }
     if let Some(count) = count(problems) {
@@ -63,20 +68,31 @@ fn count(problems: &[Problem]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// Another place of a finding, shown as one of its own.
+fn noted(related: &Related) -> Problem {
+    let mut note = Problem::warning("", related.message.as_str());
+    (note.file, note.line, note.column) = (related.file.clone(), related.line, related.column);
+    note
+}
+
 /// A problem as miette wants it.
 #[derive(Debug)]
 struct Finding<'a> {
-    problem: &'a Problem,
+    problem: Cow<'a, Problem>,
     message: String,
     excerpt: Option<Excerpt>,
     /// Said below the message when there is no source line to show.
     position: Option<Position>,
+    notes: Vec<Finding<'a>>,
+    /// It stands below another finding, which has the code.
+    is_note: bool,
 }
 
 impl<'a> Finding<'a> {
-    fn new(problem: &'a Problem, excerpt: Option<Excerpt>) -> Self {
-        let position = if excerpt.is_some() { None } else { Position::of(problem) };
-        Self { problem, message: printable(&problem.message).into_owned(), excerpt, position }
+    fn new(problem: Cow<'a, Problem>, excerpt: Option<Excerpt>) -> Self {
+        let position = if excerpt.is_some() { None } else { Position::of(&problem) };
+        let message = printable(&problem.message).into_owned();
+        Self { problem, message, excerpt, position, notes: Vec::new(), is_note: false }
     }
 }
 
@@ -94,6 +110,9 @@ impl Error for Finding<'_> {
 
 impl Diagnostic for Finding<'_> {
     fn code(&self) -> Option<Box<dyn fmt::Display + '_>> {
+        if self.is_note {
+            return None;
+        }
         let severity = match self.problem.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -102,6 +121,9 @@ impl Diagnostic for Finding<'_> {
     }
 
     fn severity(&self) -> Option<miette::Severity> {
+        if self.is_note {
+            return Some(miette::Severity::Advice);
+        }
         Some(match self.problem.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
@@ -111,6 +133,13 @@ impl Diagnostic for Finding<'_> {
     fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
         let hint = self.problem.hint.as_deref()?;
         Some(Box::new(printable(hint)))
+    }
+
+    fn related<'r>(&'r self) -> Option<Box<dyn Iterator<Item = &'r dyn Diagnostic> + 'r>> {
+        if self.notes.is_empty() {
+            return None;
+        }
+        Some(Box::new(self.notes.iter().map(|note| note as &dyn Diagnostic)))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -270,6 +299,28 @@ mod tests {
         assert!(report.contains("  help: did you mean `public`?\n"), "{report}");
         assert!(report.ends_with("\n\n1 error\n"), "{report}");
         assert!(report.is_ascii(), "{report}");
+    }
+
+    #[test]
+    fn other_places_stand_below_the_finding() {
+        let mut found = problem(Some("s/x.cedar"), 1, 1, 3);
+        let note = |file: Option<&str>, line, message: &str| Related {
+            message: message.to_owned(),
+            file: file.map(str::to_owned),
+            line,
+            column: line,
+        };
+        found.related = vec![
+            note(Some("s/x.cedar"), Some(2), "type `doc` lost it"),
+            note(Some("y.fga"), Some(7), "elsewhere"),
+            note(None, None, "nowhere"),
+        ];
+        let report = render(&[found], &texts("one\ntwo\n"), false);
+        for part in ["type `doc` lost it\n", "[s/x.cedar:2:2]\n", " 2 | two\n", "at y.fga:7:7\n", "nowhere\n"] {
+            assert!(report.contains(part), "{part} {report}");
+        }
+        assert_eq!(report.matches("error[").count(), 1, "{report}");
+        assert!(!report.contains("warning") && report.ends_with("\n1 error\n"), "{report}");
     }
 
     #[test]

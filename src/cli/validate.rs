@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
 use authx_engine::{
-    CompileOptions, PolicySource, Problem, Release, Schema, SchemaSource, SchemaSyntax, Severity, Sources,
+    CompileOptions, PolicySource, Problem, Related, Release, Schema, SchemaSource, SchemaSyntax, Severity, Sources,
 };
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ async fn online(args: &Args, store: &StoreFiles) -> Result<Vec<Problem>, Exit> {
     if reply.status != 200 {
         return Err(client.refused(&reply));
     }
-    Ok(problems_of(reply.body.get("problems")))
+    Ok(problems_of(reply.body.get("problems"), store))
 }
 
 /// A store's files as the body of `apply` and `validate`.
@@ -127,11 +127,21 @@ pub(crate) fn body(store: &StoreFiles) -> Value {
     body
 }
 
-/// A server's problems as the compiler's own.
-pub(crate) fn problems_of(items: Option<&Value>) -> Vec<Problem> {
+/// A server's problems with a store's files, as the compiler's own.
+pub(crate) fn problems_of(items: Option<&Value>, store: &StoreFiles) -> Vec<Problem> {
+    let text_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
+    let number_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    // A model goes to the server without the name of its file.
+    let of_model = || store.model.as_ref().and_then(|model| model.file.clone());
+    let related = |item: &Value| {
+        let line = number_in(item, "line");
+        let file = text_in(item, "file").or_else(|| line.and_then(|_| of_model()));
+        let message = text_in(item, "message").unwrap_or_default();
+        Related { message, file, line, column: number_in(item, "column") }
+    };
     let one = |item: &Value| {
-        let text = |key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
-        let number = |key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+        let text = |key: &str| text_in(item, key);
+        let number = |key: &str| number_in(item, key);
         let mut problem = Problem::error(text("code").unwrap_or_default(), text("message").unwrap_or_default());
         problem.severity =
             if text("severity").as_deref() == Some("warning") { Severity::Warning } else { Severity::Error };
@@ -141,6 +151,7 @@ pub(crate) fn problems_of(items: Option<&Value>) -> Vec<Problem> {
         problem.length = number("length");
         problem.policy = text("policy");
         problem.hint = text("hint");
+        problem.related = item.get("related").and_then(Value::as_array).into_iter().flatten().map(related).collect();
         problem
     };
     items.and_then(Value::as_array).into_iter().flatten().map(one).collect()

@@ -69,7 +69,10 @@ impl DataWrite {
             if !seen.insert(&input.uid) {
                 problems.push(problem(pointer, "duplicate_entity", format!("`{}` is written twice", input.uid)));
             } else if input.uid.is_action() {
-                if !action_as_declared(known_actions, input) {
+                let forged = rules.forged(input, &pointer);
+                if !forged.is_empty() {
+                    problems.extend(forged);
+                } else if !action_as_declared(known_actions, input) {
                     problems.push(problem(
                         pointer,
                         "action_entity",

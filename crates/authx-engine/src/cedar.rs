@@ -19,7 +19,7 @@ pub(crate) use cedar_policy_core::entities::{
 pub(crate) use cedar_policy_core::evaluator::{EvaluationError, Evaluator};
 pub(crate) use cedar_policy_core::extensions::Extensions;
 pub(crate) use cedar_policy_core::fuzzy_match::fuzzy_search_limited;
-pub(crate) use cedar_policy_core::parser::{parse_policy_or_template, parse_policyset};
+pub(crate) use cedar_policy_core::parser::{Loc, parse_policy_or_template, parse_policyset};
 pub(crate) use cedar_policy_core::validator::{
     CoreSchema, EntityTypeDescription, ValidationMode, Validator, ValidatorSchema, cedar_schema::SchemaWarning,
     context_schema_for_action,

@@ -22,7 +22,8 @@ pub(crate) fn depth(expr: &Expr) -> usize {
     deepest
 }
 
-fn each_child<'a>(expr: &'a Expr, mut visit: impl FnMut(&'a Expr)) {
+/// Calls `visit` with each operand of an expression.
+pub(crate) fn each_child<'a>(expr: &'a Expr, mut visit: impl FnMut(&'a Expr)) {
     match expr.expr_kind() {
         ExprKind::Lit(_) | ExprKind::Var(_) | ExprKind::Slot(_) | ExprKind::Unknown(_) => {}
         ExprKind::If { test_expr, then_expr, else_expr } => {

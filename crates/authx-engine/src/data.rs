@@ -167,6 +167,12 @@ impl<'a> DataRules<'a> {
     pub fn schema(&self) -> Option<&'a Schema> {
         self.schema
     }
+
+    /// What an entity says that only tuples may say, or that nobody may; also an action, which is not stored.
+    #[must_use]
+    pub fn forged(&self, input: &EntityInput, pointer: &str) -> Vec<InputProblem> {
+        self.linking.map(|linking| linking.entity_problems(input, &Place::Root(pointer))).unwrap_or_default()
+    }
 }
 
 /// Reads an entity that is to be stored. With a schema, declared types guide reading and all else is refused.
@@ -174,11 +180,9 @@ impl<'a> DataRules<'a> {
 /// # Errors
 /// Every problem of the entity, each with its pointer below `pointer`.
 pub fn read_entity(input: &EntityInput, rules: DataRules<'_>, pointer: &str) -> Result<EntityRow, Vec<InputProblem>> {
-    let mut findings = Findings::default();
-    if let Some(linking) = rules.linking {
-        findings.problems = linking.entity_problems(input, &Place::Root(pointer));
-    }
+    let mut findings = Findings { problems: rules.forged(input, pointer), ..Findings::default() };
     let row = read_row(input, rules.schema, pointer, Undeclared::Refuse, &mut findings);
+    findings.tell_forged_once();
     if findings.problems.is_empty() { Ok(row) } else { Err(findings.problems) }
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn read_input(snapshot: &Snapshot, request: &AccessRequest, limits: &
             overlay.push((input.uid.0.clone(), Arc::new(row)));
         }
     }
+    findings.tell_forged_once();
     if !findings.problems.is_empty() {
         return Err(DecideError::InvalidInput { problems: findings.problems });
     }

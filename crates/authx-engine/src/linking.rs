@@ -10,6 +10,7 @@ mod facts;
 mod graph;
 mod ids;
 mod reserved;
+mod satisfiable;
 mod subjects;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,16 +20,20 @@ use smol_str::SmolStr;
 use crate::cedar::{Eid, EntityType, EntityUID, FromNormalizedStr as _, Name};
 use crate::map::Table;
 use crate::problem::Problem;
-use crate::relation::{RelationId, RelationModel, Targets};
+use crate::relation::{RelationId, RelationModel, Targets, place_in};
 use crate::scan::TextLimits;
 use crate::schema::{Schema, SchemaSource, SchemaSyntax};
-use crate::scope::{Scope, Side, Target};
 
+use declared::BadLink;
 pub(crate) use declared::{DeclaredLink, declared_links, declared_name};
 pub(crate) use facts::{Fact, Path, Refused, Step, compile as compile_facts};
 pub(crate) use graph::{EntityGraph, GraphFailure};
 pub use ids::percent_decoded;
-pub(crate) use reserved::{context_problems, is_reserved_type, uid_problem};
+pub(crate) use reserved::{
+    CODE as RESERVED, check_head, context_problems, is_reserved_type, uid_problem, uid_reserved,
+};
+use satisfiable::Below;
+pub(crate) use satisfiable::Ins;
 use subjects::{container_types, member_types};
 
 /// The links of a schema to a model, and the schema that follows from both.
@@ -36,6 +41,7 @@ use subjects::{container_types, member_types};
 pub(crate) struct Linked {
     pub(crate) linking: Linking,
     pub(crate) effective: Schema,
+    below: Below,
 }
 
 /// Linked types, by either name.
@@ -84,30 +90,42 @@ impl Linked {
         if schema.declared.is_empty() {
             return Ok(None);
         }
-        let at = |name: &str, message: String| schema.problem_at(name, "invalid_link", message);
+        let at = |bad: BadLink, model: Option<&RelationModel>| {
+            let problem = schema.problem_at(&bad.type_name, bad.annotation, "invalid_link", bad.message);
+            let Some(((ty, relation), model)) = bad.relation.zip(model) else { return problem };
+            let known = model.has_relation(&ty, &relation);
+            let what = if known { format!("`{ty}#{relation}`") } else { format!("type `{ty}`") };
+            let message = format!("{what} of the model");
+            problem.with_related(place_in(model, &ty, Some(&relation), message))
+        };
         let Some(model) = model else {
-            let first = schema.declared.first().map(|link| link.name.as_str()).unwrap_or_default();
-            let message = format!("`{first}` is linked to a relation model, and the release has none");
-            return Err(vec![at(first, message).with_hint("apply the model together with the schema")]);
+            let first = schema.declared.first().map(|link| {
+                link.bad("rebac", format!("`{}` is linked to a relation model, and the release has none", link.name))
+            });
+            let hint = "apply the model together with the schema";
+            return Err(first.into_iter().map(|first| at(first, None).with_hint(hint)).collect());
         };
         let linking = Linking::new(&schema.declared, model)
-            .map_err(|found| found.into_iter().map(|(name, message)| at(&name, message)).collect::<Vec<_>>())?;
+            .map_err(|found| found.into_iter().map(|bad| at(bad, Some(model))).collect::<Vec<_>>())?;
         let json = schema.json().unwrap_or_default();
-        if let Some(reserved) = declared::reserved_name(&json) {
-            let message = format!("`{reserved}` is reserved where types are linked to a relation model");
-            return Err(vec![schema.problem_at(&reserved, "reserved_name", message)]);
+        if let Some((place, reserved)) = declared::reserved_name(&json) {
+            return Err(vec![schema.problem_at(&place, None, RESERVED, reserved::message(&reserved))]);
         }
         let text = effective::effective(json, &linking)
-            .map_err(|found| vec![at(&found.type_name, format!("`{}`: {}", found.type_name, found.message))])?
+            .map_err(|found| {
+                let message = format!("`{}`: {}", found.type_name, found.message);
+                vec![schema.problem_at(&found.type_name, None, "invalid_link", message)]
+            })?
             .to_string();
         let source = SchemaSource { syntax: SchemaSyntax::Json, file: schema.source().file.clone(), text };
         let (effective, _) = Schema::compile(source, limits)?;
-        Ok(Some(Self { linking, effective }))
+        let below = Below::new(&linking, &effective);
+        Ok(Some(Self { linking, effective, below }))
     }
 }
 
 impl Linking {
-    fn new(declared: &[DeclaredLink], model: &RelationModel) -> Result<Self, Vec<(String, String)>> {
+    fn new(declared: &[DeclaredLink], model: &RelationModel) -> Result<Self, Vec<BadLink>> {
         let mut problems = Vec::new();
         let mut linked: Vec<(&DeclaredLink, EntityType, SmolStr)> = Vec::new();
         let mut by_model: Table<SmolStr, EntityType> = Table::default();
@@ -116,11 +134,11 @@ impl Linking {
                 Ok((ty, model_type)) => {
                     if let Some(other) = by_model.insert(model_type.clone(), ty.clone()) {
                         let message = format!("`{}` and `{other}` are both linked to `{model_type}`", link.name);
-                        problems.push((link.name.clone(), message));
+                        problems.push(link.bad("rebac", message));
                     }
                     linked.push((link, ty, model_type));
                 }
-                Err(message) => problems.push((link.name.clone(), message)),
+                Err(bad) => problems.push(bad),
             }
         }
         let mut types = Table::default();
@@ -128,16 +146,21 @@ impl Linking {
         let (mut members, mut joining) = (Vec::new(), BTreeSet::new());
         let mut relations: BTreeMap<SmolStr, Vec<SmolStr>> = BTreeMap::new();
         for (link, ty, model_type) in &linked {
-            let find = |relation: &str| {
+            let bad = |annotation, relation: &str, message| BadLink {
+                relation: Some((model_type.clone(), relation.to_owned())),
+                ..link.bad(annotation, message)
+            };
+            let find = |annotation, relation: &str| {
                 let unknown =
                     || format!("`{}`: type `{model_type}` of the model has no relation `{relation}`", link.name);
-                model.relation(model_type, relation).ok_or_else(unknown)
+                model.relation(model_type, relation).ok_or_else(|| bad(annotation, relation, unknown()))
             };
             let mut containers = None;
-            let told: Result<(), String> = (|| {
+            let told: Result<(), BadLink> = (|| {
                 if let Some(name) = &link.members {
-                    let relation = find(name)?;
-                    let who = member_types(model, relation).map_err(|why| format!("@members(\"{name}\"): {why}"))?;
+                    let relation = find("members", name)?;
+                    let who = member_types(model, relation)
+                        .map_err(|why| bad("members", name, format!("@members(\"{name}\"): {why}")))?;
                     for member in who.iter().filter_map(|member| by_model.get(member)) {
                         parents.entry(member.to_string()).or_default().insert(link.name.clone());
                     }
@@ -145,9 +168,9 @@ impl Linking {
                     members.push(relation);
                 }
                 if let Some(name) = &link.parents {
-                    let relation = find(name)?;
-                    let what =
-                        container_types(model, relation).map_err(|why| format!("@parents(\"{name}\"): {why}"))?;
+                    let relation = find("parents", name)?;
+                    let what = container_types(model, relation)
+                        .map_err(|why| bad("parents", name, format!("@parents(\"{name}\"): {why}")))?;
                     for container in what.iter().filter_map(|container| by_model.get(container)) {
                         parents.entry(link.name.clone()).or_default().insert(container.to_string());
                     }
@@ -155,7 +178,7 @@ impl Linking {
                 }
                 Ok(())
             })();
-            problems.extend(told.err().map(|message| (link.name.clone(), message)));
+            problems.extend(told.err());
             for relation in model.relations_of(model_type) {
                 relations.entry(relation.clone()).or_default().push(model_type.clone());
             }
@@ -165,7 +188,8 @@ impl Linking {
             linked.joins = joining.contains(&linked.model_type);
         }
         let Ok(hidden) = Name::from_normalized_str("AuthX::Facts") else {
-            return Err(vec![(String::new(), "the name of facts cannot be read".to_owned())]);
+            let message = "the name of facts cannot be read".to_owned();
+            return Err(vec![BadLink { type_name: String::new(), annotation: None, message, relation: None }]);
         };
         if !problems.is_empty() {
             return Err(problems);
@@ -184,6 +208,16 @@ impl Linking {
     /// Whether a type is linked.
     pub(crate) fn has(&self, ty: &EntityType) -> bool {
         self.types.contains_key(ty)
+    }
+
+    /// The type of the model that a linked type is.
+    pub(crate) fn model_type(&self, ty: &EntityType) -> Option<&SmolStr> {
+        self.types.get(ty).map(|linked| &linked.model_type)
+    }
+
+    /// Whether tuples may tell that entities of one linked type are in one of another.
+    fn tells_parents(&self, child: &EntityType, parent: &EntityType) -> bool {
+        self.parents.get(&child.to_string()).is_some_and(|parents| parents.contains(&parent.to_string()))
     }
 
     /// The entity whose attributes are the facts of a request.
@@ -208,31 +242,8 @@ impl Linking {
         let relations = self.relations.iter().filter(|(_, types)| has(types)).map(|(name, _)| name.as_str());
         let mut parents: Vec<String> = self.parents.get(name).into_iter().flatten().cloned().collect();
         if self.subjects.contains(&linked.model_type) {
-            parents.push(format!("{}::Userset", facts::NAMESPACE));
+            parents.push(format!("{}::{}", facts::NAMESPACE, facts::USERSET));
         }
         Some(Additions { relations: relations.collect(), parents })
     }
-}
-
-/// Whether a head names only what policies may name.
-///
-/// # Errors
-/// The name that they may not.
-pub(crate) fn check_scope(scope: &Scope) -> Result<(), Refused> {
-    for side in [&scope.principal, &scope.resource] {
-        let of_type = match side {
-            Side::Is(ty) | Side::IsIn(ty, _) => Some(ty),
-            Side::Any | Side::Eq(_) | Side::In(_) => None,
-        };
-        let of_target = match side.target() {
-            Some(Target::Literal(uid)) => Some(uid.entity_type()),
-            Some(Target::Slot) | None => None,
-        };
-        for ty in of_type.into_iter().chain(of_target) {
-            if is_reserved_type(ty) {
-                return Err(Refused::reserved(&ty.to_string(), None));
-            }
-        }
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use imbl::OrdMap;
 use crate::cedar::{PolicyID, PolicySet, SlotId, Template, parse_policy_or_template};
 use crate::data::{Change, Data, LinkInput};
 use crate::index::ScopeIndex;
+use crate::linking::{Ins, RESERVED, uid_reserved};
 use crate::policy::{Policy, PolicyId, is_policy_id};
 use crate::problem::Problem;
 use crate::release::Release;
@@ -89,8 +90,22 @@ pub fn check_link(release: &Release, id: &str, link: &LinkInput, strict: bool) -
         return fail("unknown_template", format!("there is no template `{}`", link.template));
     };
     let id = PolicyId::new(id);
-    if let Err(message) = bind(&id, link, template) {
-        return fail("invalid_link", message);
+    let bound = match bind(&id, link, template) {
+        Ok(bound) => bound,
+        Err(message) => return fail("invalid_link", message),
+    };
+    if let Some(linked) = release.linked() {
+        let mut slots = link.principal.iter().chain(&link.resource);
+        if let Some(message) = slots.find_map(|uid| uid_reserved(&uid.0)) {
+            return fail(RESERVED, message);
+        }
+        if let Err(refused) = Ins::new(linked, strict, &bound.scope).check_scope(None) {
+            let problem = Problem::error(refused.code, refused.message).with_policy(id.as_str());
+            return Err(match refused.hint {
+                Some(hint) => problem.with_hint(hint),
+                None => problem,
+            });
+        }
     }
     match release.effective_schema().filter(|_| strict) {
         Some(schema) => on_large_stack(|| validate(schema, &id, link, template)),

@@ -9,9 +9,10 @@ use crate::access::{AccessPaths, MAX_POINTS};
 use crate::cedar::{Effect, Expr, ExprKind, Literal};
 use crate::condition::{self, MAX_PREPARED_DEPTH};
 use crate::json::MAX_DEPTH;
-use crate::linking::{Fact, Linking, Refused, check_scope, compile_facts};
+use crate::linking::{Fact, Ins, Linked, Linking, Refused, check_head, compile_facts};
 use crate::parse::Parsed;
 use crate::problem::{Problem, Span};
+use crate::release::Check;
 use crate::scan::{PolicySource, TextLimits};
 use crate::scope::Scope;
 use crate::stack::on_large_stack;
@@ -77,7 +78,8 @@ pub(crate) fn compile(
     source: &PolicySource,
     parsed: &Parsed,
     limits: &TextLimits,
-    linking: Option<&Linking>,
+    linked: Option<&Linked>,
+    validation: Check,
 ) -> Result<Policy, Vec<Problem>> {
     let (origin, base, parsed) = (source.origin(), parsed.base, parsed.template.as_ref());
     let named = source.id.as_deref();
@@ -106,9 +108,16 @@ pub(crate) fn compile(
         }]
     };
     let scope = Scope::of(parsed);
-    if linking.is_some() {
-        check_scope(&scope).map_err(refused)?;
+    // A release that was made before is not refused for what would be refused of a new one.
+    let ins = linked.filter(|_| validation != Check::Done);
+    let ins = ins.map(|linked| Ins::new(linked, validation == Check::Strict, &scope));
+    if linked.is_some() {
+        check_head(parsed).map_err(refused)?;
     }
+    if let Some(ins) = &ins {
+        ins.check_scope(Some(parsed)).map_err(refused)?;
+    }
+    let linking = linked.map(|linked| &linked.linking);
     let (mut prepared, mut access, mut facts) = (None, AccessPaths::default(), Vec::new());
     if let Some(expr) = parsed.non_scope_constraints() {
         if condition::depth(expr) > limits.depth {
@@ -118,6 +127,9 @@ pub(crate) fn compile(
             ));
         }
         let compiled = linking.map(|linking| compile_facts(expr, linking)).transpose().map_err(refused)?;
+        if let Some(ins) = &ins {
+            ins.check_condition(expr).map_err(refused)?;
+        }
         let expr = condition::prepare(compiled.as_ref().map_or(expr, |compiled| &compiled.condition));
         facts = compiled.map(|compiled| compiled.facts).unwrap_or_default();
         if condition::depth(&expr) > MAX_PREPARED_DEPTH {

@@ -34,6 +34,30 @@ pub struct Problem {
     pub policy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Other places that the finding is about, such as the line of the relation model that a policy needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
+}
+
+/// A second place of a finding, and what is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Related {
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// From 1; absent when what it speaks of is nowhere, or did not come from text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+}
+
+impl Related {
+    /// A note that has no place.
+    #[must_use]
+    pub(crate) fn unplaced(message: String) -> Self {
+        Self { message, ..Self::default() }
+    }
 }
 
 impl Problem {
@@ -50,6 +74,7 @@ impl Problem {
             length: None,
             policy: None,
             hint: None,
+            related: Vec::new(),
         }
     }
 
@@ -62,6 +87,12 @@ impl Problem {
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_related(mut self, related: Related) -> Self {
+        self.related.push(related);
         self
     }
 

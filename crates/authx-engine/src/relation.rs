@@ -57,6 +57,7 @@ pub use model::{
 };
 pub use modules::{Module, combine};
 pub use parse::{MAX_TEXT, parse, parse_module};
+pub(crate) use place::place_in;
 pub use print::{print, print_module};
 pub(crate) use rules::{Kind, RelationId, Restriction, Rule, TypeId};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};

@@ -15,6 +15,7 @@ use crate::cedar::{PolicySet, Template};
 use crate::data::DataRules;
 use crate::index::ScopeIndex;
 use crate::linking::{Linked, Linking};
+use crate::model_change::explain;
 use crate::parse::{Parsed, parse_all};
 use crate::policy::{Policy, PolicyId, compile};
 use crate::problem::{Problem, Span};
@@ -138,7 +139,13 @@ impl Release {
     ) -> Result<Compiled, Vec<Problem>> {
         let Sources { schema, model, policies } = sources;
         let mut problems = Vec::new();
-        let frame = match Self::compile_frame(schema, model, options, base) {
+        let explained = |mut problems: Vec<Problem>, model: Option<&RelationModel>| {
+            if let Some(base) = base {
+                explain(&mut problems, base, model);
+            }
+            problems
+        };
+        let frame = match Self::compile_frame(schema, model.clone(), options, base) {
             Ok((frame, warnings)) => {
                 problems.extend(warnings);
                 frame
@@ -149,7 +156,7 @@ impl Release {
                 let parsed = compile_all(policies, &Frame::default(), &options);
                 problems.extend(found);
                 problems.extend(parsed.into_iter().filter_map(Result::err).flatten());
-                return Err(problems);
+                return Err(explained(problems, model.as_deref()));
             }
         };
         let lender = base.filter(|base| base.lends_to(&frame, options.validation));
@@ -198,7 +205,7 @@ impl Release {
             }
             release.put(policy);
         }
-        finish(release, problems)
+        finish(release, problems).map_err(|problems| explained(problems, model.as_deref()))
     }
 
     /// The release that differs from this one by some policies.
@@ -258,6 +265,11 @@ impl Release {
     #[must_use]
     pub fn data_rules(&self) -> DataRules<'_> {
         DataRules { schema: self.schema(), linking: self.linking() }
+    }
+
+    /// How types are linked to the relation model, and what follows; `None` when none is.
+    pub(crate) fn linked(&self) -> Option<&Linked> {
+        self.frame.linked.as_deref()
     }
 
     /// How types are linked to the relation model; `None` when none is.
@@ -456,7 +468,7 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
 }
 
 fn compile_one(source: &PolicySource, parsed: Parsed, frame: &Frame, options: &CompileOptions) -> Outcome {
-    let policy = compile(source, &parsed, &options.limits, frame.linking())?;
+    let policy = compile(source, &parsed, &options.limits, frame.linked.as_deref(), options.validation)?;
     let mut problems = Vec::new();
     if let (Check::Strict, Some(schema)) = (options.validation, frame.effective()) {
         problems = validate(&policy, parsed, schema);

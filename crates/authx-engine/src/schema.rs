@@ -146,13 +146,20 @@ impl Schema {
         fragment.to_cedarschema().map_err(|error| error.to_string())
     }
 
-    /// A problem where an entity type is declared, or else at the schema's beginning.
-    pub(crate) fn problem_at(&self, type_name: &str, code: &'static str, message: String) -> Problem {
+    /// A problem where an entity type is declared, or at one of its annotations, or else at the schema's beginning.
+    pub(crate) fn problem_at(
+        &self,
+        type_name: &str,
+        annotation: Option<&str>,
+        code: &'static str,
+        message: String,
+    ) -> Problem {
         let origin = Origin { file: self.source.file.as_deref(), line: 1, column: 1, text: &self.source.text };
-        Problem::error(code, message).at(&origin, self.place_of(type_name).unwrap_or(Span { offset: 0, length: 0 }))
+        let place = self.place_of(type_name, annotation);
+        Problem::error(code, message).at(&origin, place.unwrap_or(Span { offset: 0, length: 0 }))
     }
 
-    fn place_of(&self, type_name: &str) -> Option<Span> {
+    fn place_of(&self, type_name: &str, annotation: Option<&str>) -> Option<Span> {
         if self.source.syntax == SchemaSyntax::Json {
             return None;
         }
@@ -161,7 +168,10 @@ impl Schema {
             let namespace = namespace.as_ref().map(ToString::to_string).unwrap_or_default();
             let mut types = definition.entity_types.iter();
             let (_, found) = types.find(|(name, _)| declared_name(&namespace, name.as_ref()) == type_name)?;
-            found.loc.as_ref().map(|loc| Span { offset: loc.span.offset(), length: loc.span.len() })
+            let written = |key| found.annotations.0.iter().find(|(name, _)| AsRef::<str>::as_ref(name) == key);
+            let annotated = annotation.and_then(written).and_then(|(_, found)| found.as_ref()?.loc.as_ref());
+            let loc = annotated.or(found.loc.as_ref())?;
+            Some(Span { offset: loc.span.offset(), length: loc.span.len() })
         })
     }
 

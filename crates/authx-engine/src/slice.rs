@@ -88,6 +88,10 @@ impl<'a> Slice<'a> {
         if !node.loaded && !node.ancestors {
             return Ok(());
         }
+        // What was stored under the name of the facts before types were linked is not read.
+        if self.view.graph.is_some_and(|graph| graph.linking.hidden() == uid) {
+            return Ok(());
+        }
         let at = if let Some(at) = self.wanted.iter().position(|wanted| wanted.uid == *uid) {
             at
         } else {

@@ -71,6 +71,17 @@ pub(crate) struct Findings {
     pub(crate) undeclared: Vec<String>,
 }
 
+impl Findings {
+    /// What is forged fits no schema either: that is not told again of the same place.
+    pub(crate) fn tell_forged_once(&mut self) {
+        let is_forged = InputProblem::is_forged;
+        let forged: Vec<String> = self.problems.iter().filter(|p| is_forged(p)).map(|p| p.pointer.clone()).collect();
+        if !forged.is_empty() {
+            self.problems.retain(|problem| is_forged(problem) || !forged.contains(&problem.pointer));
+        }
+    }
+}
+
 /// Whether a key that the schema does not declare is dropped or is a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Undeclared {

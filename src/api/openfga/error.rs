@@ -3,6 +3,7 @@
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
+use authx_engine::Problem;
 use authx_engine::relation::{GraphError, TupleKey, TupleProblem};
 use serde_json::json;
 use std::future::Future;
@@ -181,6 +182,25 @@ fn parts(key: &TupleKey) -> String {
     format!("user: '{}', relation: '{}', object: '{}'", key.subject, key.relation, key.object)
 }
 
+/// A problem in one line. Of a model OpenFGA tells the message alone; what the model breaks is told with its places.
+fn told(problem: &Problem) -> String {
+    let place = |file: Option<&str>, line: Option<u32>, column: Option<u32>| match (file, line) {
+        (Some(file), Some(line)) => format!(" ({file}:{line}:{})", column.unwrap_or(1)),
+        (None, Some(line)) => format!(" (line {line})"),
+        (_, None) => String::new(),
+    };
+    let own = place(problem.file.as_deref(), problem.line, problem.column);
+    let related = problem.related.iter().map(|related| {
+        format!(", because {}{}", related.message, place(related.file.as_deref(), related.line, related.column))
+    });
+    let related: String = related.collect();
+    match &problem.policy {
+        Some(policy) => format!("policy `{policy}`{own}: {}{related}", problem.message),
+        None if problem.file.is_some() || !related.is_empty() => format!("{}{own}{related}", problem.message),
+        None => problem.message.clone(),
+    }
+}
+
 const EXISTED: &str = "tuple to be written already existed or the tuple to be deleted did not exist";
 
 impl From<PapError> for FgaError {
@@ -202,7 +222,7 @@ impl From<PapError> for FgaError {
                 Self::new(FgaCode::Aborted, text)
             }
             PapError::InvalidRelease { problems } => {
-                let text: Vec<String> = problems.iter().filter(|p| p.is_error()).map(|p| p.message.clone()).collect();
+                let text: Vec<String> = problems.iter().filter(|p| p.is_error()).map(told).collect();
                 Self::new(FgaCode::InvalidAuthorizationModel, text.join("; "))
             }
             PapError::Contended => Self::new(FgaCode::Aborted, error.to_string()),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::facts::{NAMESPACE, REL};
+use super::facts::{NAMESPACE, REL, USERSET};
 use super::{Linking, declared_name};
 
 /// Why a schema cannot be extended; the type that is to blame.
@@ -33,14 +33,14 @@ pub(super) fn effective(mut schema: Json, linking: &Linking) -> Result<Json, Ine
             let mut shape = record_of(shape, common.as_ref()).ok_or_else(|| {
                 fail("the attributes of a linked type must be a record, or a common type of its own namespace")
             })?;
-            let userset = || json!({"type": "Entity", "name": format!("{NAMESPACE}::Userset")});
+            let userset = || json!({"type": "Entity", "name": format!("{NAMESPACE}::{USERSET}")});
             let relations: Map<String, Json> =
                 added.relations.into_iter().map(|relation| (relation.to_owned(), userset())).collect();
             shape.insert(REL.to_owned(), json!({"type": "Record", "attributes": relations}));
             ty.insert("shape".to_owned(), json!({"type": "Record", "attributes": shape}));
         }
     }
-    namespaces.insert(NAMESPACE.to_owned(), json!({"entityTypes": {"Userset": {}}, "actions": {}}));
+    namespaces.insert(NAMESPACE.to_owned(), json!({"entityTypes": {USERSET: {}}, "actions": {}}));
     Ok(schema)
 }
 

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use super::{Linking, is_reserved_type};
 use crate::access::Root;
-use crate::cedar::{BinaryOp, Expr, ExprKind, Literal, Var};
+use crate::cedar::{BinaryOp, Expr, ExprKind, Literal, Loc, Var};
 use crate::condition::without_position;
 use crate::problem::Span;
 
@@ -17,6 +17,8 @@ use crate::problem::Span;
 pub(crate) const REL: &str = "rel";
 /// The namespace that belongs to the engine wherever a schema links types.
 pub(crate) const NAMESPACE: &str = "AuthX";
+/// The type of that namespace that relations have in the effective schema.
+pub(super) const USERSET: &str = "Userset";
 /// Facts that one condition may have, each counted once for every way through its `if`s.
 const MAX_FACTS: usize = 256;
 
@@ -331,8 +333,12 @@ fn asks(expr: &Expr) -> bool {
     }
 }
 
-fn span_of(expr: &Expr) -> Option<Span> {
-    expr.source_loc().map(|loc| Span { offset: loc.span.offset(), length: loc.span.len() })
+pub(super) fn span_of(expr: &Expr) -> Option<Span> {
+    span_at(expr.source_loc())
+}
+
+pub(super) fn span_at(loc: Option<&Loc>) -> Option<Span> {
+    loc.map(|loc| Span { offset: loc.span.offset(), length: loc.span.len() })
 }
 
 fn reserved(expr: &Expr, what: &str) -> Refused {
@@ -342,7 +348,7 @@ fn reserved(expr: &Expr, what: &str) -> Refused {
 impl Refused {
     pub(super) fn reserved(what: &str, span: Option<Span>) -> Self {
         let message = format!("`{what}` is in the namespace `{NAMESPACE}`, which policies cannot name");
-        Self { code: "reserved_name", message, hint: None, span }
+        Self { code: super::RESERVED, message, hint: None, span }
     }
 }
 

@@ -4,20 +4,63 @@
 use serde_json::Value as Json;
 
 use super::Linking;
-use super::facts::{NAMESPACE, REL};
-use crate::cedar::{EntityType, EntityUID};
+use super::facts::{NAMESPACE, REL, Refused, span_at};
+use crate::cedar::{ActionConstraint, EntityReference, EntityType, EntityUID, PrincipalOrResourceConstraint, Template};
 use crate::data::EntityInput;
+use crate::uid::EntityUid;
 use crate::value::{InputProblem, Place};
 
-/// Whether a type lies in the engine's own namespace.
+/// The code of every such finding.
+pub(crate) const CODE: &str = "reserved_name";
+
+/// Whether a type lies in the engine's own namespace, or has its name.
 pub(crate) fn is_reserved_type(ty: &EntityType) -> bool {
-    let first = ty.name().as_ref().namespace_components().next();
-    first.is_some_and(|first| AsRef::<str>::as_ref(first) == NAMESPACE)
+    let name = ty.name().as_ref();
+    let first = name.namespace_components().next().unwrap_or(name.basename());
+    AsRef::<str>::as_ref(first) == NAMESPACE
 }
 
-/// Whether a name, or the text of an entity, begins in the engine's own namespace.
+/// Whether a type's or a namespace's name is the engine's own namespace, or begins in it.
 pub(super) fn is_reserved_name(text: &str) -> bool {
-    text.strip_prefix(NAMESPACE).is_some_and(|rest| rest.starts_with("::"))
+    text.strip_prefix(NAMESPACE).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Whether a policy's head names only what policies may name.
+///
+/// # Errors
+/// The first name that they may not, with its place.
+pub(crate) fn check_head(policy: &Template) -> Result<(), Refused> {
+    let sides = [policy.principal_constraint().as_inner(), policy.resource_constraint().as_inner()];
+    for side in sides {
+        let (ty, reference) = match side {
+            PrincipalOrResourceConstraint::Any => (None, None),
+            PrincipalOrResourceConstraint::Is(ty) => (Some(ty), None),
+            PrincipalOrResourceConstraint::IsIn(ty, reference) => (Some(ty), Some(reference)),
+            PrincipalOrResourceConstraint::Eq(reference) | PrincipalOrResourceConstraint::In(reference) => {
+                (None, Some(reference))
+            }
+        };
+        if let Some(ty) = ty.filter(|ty| is_reserved_type(ty)) {
+            return Err(Refused::reserved(&ty.to_string(), span_at(ty.loc())));
+        }
+        match reference {
+            Some(EntityReference::EUID(uid)) => check_literal(uid)?,
+            Some(EntityReference::Slot(_)) | None => {}
+        }
+    }
+    match policy.action_constraint() {
+        ActionConstraint::Any => Ok(()),
+        ActionConstraint::Eq(uid) => check_literal(uid),
+        ActionConstraint::In(uids) => uids.iter().try_for_each(|uid| check_literal(uid)),
+    }
+}
+
+fn check_literal(uid: &EntityUID) -> Result<(), Refused> {
+    if is_reserved_type(uid.entity_type()) {
+        Err(Refused::reserved(&uid.to_string(), span_at(uid.loc())))
+    } else {
+        Ok(())
+    }
 }
 
 /// What a context says that it may not.
@@ -66,12 +109,20 @@ impl Linking {
 }
 
 pub(crate) fn uid_problem(uid: &EntityUID, place: &Place<'_>) -> Option<InputProblem> {
-    is_reserved_type(uid.entity_type()).then(|| refused(place, &uid.to_string()))
+    uid_reserved(uid).map(|message| place.problem(CODE, message))
+}
+
+/// What is wrong with an entity's name, if it is the engine's own.
+pub(crate) fn uid_reserved(uid: &EntityUID) -> Option<String> {
+    is_reserved_type(uid.entity_type()).then(|| message(&uid.to_string()))
 }
 
 fn refused(place: &Place<'_>, what: &str) -> InputProblem {
-    let message = format!("`{what}` is reserved where types are linked to a relation model");
-    place.problem("reserved_name", message)
+    place.problem(CODE, message(what))
+}
+
+pub(super) fn message(what: &str) -> String {
+    format!("`{what}` is reserved where types are linked to a relation model")
 }
 
 /// Looks through a value as it was sent, also at what the schema would drop.
@@ -86,8 +137,14 @@ fn json_problems(json: &Json, place: &Place<'_>, problems: &mut Vec<InputProblem
         Json::Object(fields) => {
             for (name, value) in fields {
                 let place = Place::Key(place, name);
-                let names_entity = matches!(name.as_str(), "type" | "__entity");
-                match value.as_str().filter(|text| names_entity && is_reserved_name(text)) {
+                let names_reserved = |text: &&str| match name.as_str() {
+                    // Without an id it is no entity.
+                    "type" => fields.contains_key("id") && is_reserved_name(text),
+                    // Cedar's parser takes more spellings than one, so the text is judged by what it is read as.
+                    "__entity" => EntityUid::parse(text).is_ok_and(|uid| is_reserved_type(uid.0.entity_type())),
+                    _ => false,
+                };
+                match value.as_str().filter(names_reserved) {
                     Some(text) => problems.push(refused(&place, text)),
                     None if name == REL => problems.push(refused(&place, REL)),
                     None => json_problems(value, &place, problems),
