@@ -143,7 +143,7 @@ impl<'a> Relations<'a> {
         Ok(Self { model: self.model, tuples, bound })
     }
 
-    fn relation(&self, type_name: &str, relation: &str) -> Result<RelationId, GraphError> {
+    pub(crate) fn relation(&self, type_name: &str, relation: &str) -> Result<RelationId, GraphError> {
         if !self.model.has_type(type_name) {
             return Err(GraphError::UnknownType(type_name.to_owned()));
         }

@@ -210,6 +210,9 @@ fn strangers() -> Vec<Row> {
         )
         .off()
         .errs(&["f"]),
+        deny("a bot and a relation that this type lacks", permit("!(Bot::\"b\" in Folder::\"hr\".rel.editor)"), &[])
+            .off()
+            .errs(&["p"]),
         deny("a subject that is no entity", permit("resource.public in resource.rel.viewer"), everyone)
             .off()
             .errs(&["p"]),
@@ -217,6 +220,10 @@ fn strangers() -> Vec<Row> {
             .off()
             .errs(&["p"]),
         deny("a forbid over what is no entity", forbid("resource.public in resource.rel.viewer"), everyone)
+            .off()
+            .in_cedar(Want::Allow)
+            .errs(&["f"]),
+        deny("a subject that is the context", forbid("context in resource.rel.viewer"), everyone)
             .off()
             .in_cedar(Want::Allow)
             .errs(&["f"]),

@@ -136,6 +136,15 @@ fn policies() -> Vec<Row> {
             .off()
             .in_cedar(Want::Allow)
             .errs(&["f"]),
+        deny(
+            "a forbid whose subject is not there, and whose test is untold",
+            forbid("context.reviewer in (if principal in resource.rel.viewer then resource.rel.editor else resource.rel.approver)"),
+            &[OFFICE],
+        )
+        .off()
+        .in_cedar(Want::Allow)
+        .errs(&["f"])
+        .missing(&["ip"]),
     ]
 }
 
