@@ -210,8 +210,8 @@ impl Compiler<'_> {
             (Choice::If(test, a, b), target) => {
                 Ok(Expr::ite(test.clone(), self.fact(a, target)?, self.fact(b, target)?))
             }
-            (subject, Target::If(test, a, b)) => {
-                Ok(Expr::ite(test.clone(), self.fact(subject, a)?, self.fact(subject, b)?))
+            (Choice::One(path), Target::If(test, a, b)) => {
+                Ok(behind(path, Expr::ite(test.clone(), self.fact(subject, a)?, self.fact(subject, b)?)))
             }
             // All members are evaluated, so one that failed is an error of the whole.
             (Choice::One(path), Target::Any(targets)) => {
@@ -220,10 +220,10 @@ impl Compiler<'_> {
                 let any = Expr::contains(Expr::set(members?), Expr::val(true));
                 Ok(if targets.is_empty() { is_entity(path) } else { any })
             }
-            (Choice::One(_), Target::Relation(Choice::If(test, a, b), relation)) => {
+            (Choice::One(path), Target::Relation(Choice::If(test, a, b), relation)) => {
                 let mut of =
                     |choice: &Choice<Path>| self.fact(subject, &Target::Relation(choice.clone(), relation.clone()));
-                Ok(Expr::ite(test.clone(), of(a)?, of(b)?))
+                Ok(behind(path, Expr::ite(test.clone(), of(a)?, of(b)?)))
             }
             (Choice::One(subject), Target::Relation(Choice::One(object), relation)) => {
                 self.value(subject, object, relation)
@@ -245,15 +245,16 @@ impl Compiler<'_> {
             let (subject, object) = (subject.clone(), object.clone());
             self.facts.push(Fact { name: name.clone(), subject, relation: relation.clone(), object });
         }
-        let mut value = Expr::get_attr(Expr::val(self.linking.hidden().clone()), name);
-        // What a path cannot reach is Cedar's to report, before the graph's answer is looked at.
-        for path in [object, subject] {
-            if !path.steps.is_empty() {
-                value = Expr::or(is_entity(path), value);
-            }
-        }
-        Ok(value)
+        let value = Expr::get_attr(Expr::val(self.linking.hidden().clone()), name);
+        Ok(behind(subject, behind(object, value)))
     }
+}
+
+/// A value that is looked at once a path has led to an entity: what it cannot reach is Cedar's to report first.
+fn behind(path: &Path, value: Expr) -> Expr {
+    // Every root but the context is an entity.
+    let leads = path.steps.is_empty() && path.root != Root::Context;
+    if leads { value } else { Expr::or(is_entity(path), value) }
 }
 
 /// False if the path leads to an entity, else an error.

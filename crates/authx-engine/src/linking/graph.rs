@@ -26,7 +26,11 @@ impl EntityGraph<'_> {
     pub(crate) fn holds(&self, subject: &EntityUID, relation: &str, object: &EntityUID) -> Result<bool, GraphFailure> {
         let unlinked = || GraphFailure::Unlinked(object.entity_type().to_string());
         let object = self.object(object).ok_or_else(unlinked)?;
-        let Some(subject) = self.object(subject) else { return Ok(false) };
+        let Some(subject) = self.object(subject) else {
+            // A relation that the object cannot have is an error, whoever asks for it.
+            self.relations.relation(&object.type_name, relation)?;
+            return Ok(false);
+        };
         let key =
             TupleKey { object, relation: relation.into(), subject: SubjectRef { object: subject, relation: None } };
         Ok(self.relations.check(&key, &self.asking, false)?.allowed)

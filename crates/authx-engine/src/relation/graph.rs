@@ -144,7 +144,7 @@ impl<'a> Relations<'a> {
         Ok(Self { model: self.model, tuples, bound })
     }
 
-    fn relation(&self, type_name: &str, relation: &str) -> Result<RelationId, GraphError> {
+    pub(crate) fn relation(&self, type_name: &str, relation: &str) -> Result<RelationId, GraphError> {
         let unknown_type = || GraphError::UnknownType(type_name.to_owned());
         let type_id = self.model.type_id(type_name).ok_or_else(unknown_type)?;
         let unknown = || GraphError::UnknownRelation { type_name: type_name.to_owned(), relation: relation.to_owned() };

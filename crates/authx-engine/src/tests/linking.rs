@@ -1,5 +1,6 @@
 //! Relations inside Cedar: facts, membership and containment, in one decision.
 
+mod opinion;
 mod random;
 mod refused;
 mod table;
@@ -11,20 +12,21 @@ use serde_json::{Value as Json, json};
 
 use crate::relation::{ModelSource, ModelSyntax, RelationModel, Tuple, TupleCondition, TupleKey, Tuples};
 use crate::{
-    AccessRequest, Change, Check, CompileOptions, Data, DataRules, DecideError, EntityInput, EntityUid, Evaluation,
-    Limits, Problem, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, Validation, decide,
-    parse_action, read_entity, split_policies,
+    AccessRequest, Change, Check, CompileOptions, Data, DataRules, EntityInput, EntityUid, Problem, Release,
+    SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, Validation, parse_action, read_entity, split_policies,
 };
 
-/// Companies, groups and folders as most stores have them.
+/// Companies, groups and folders as most stores have them; teams and bots are no part of the relation model.
 const SCHEMA: &str = r#"
 @rebac("role") @members("assignee") entity Role;
 @rebac("group") @members("member") entity Group;
 @rebac("folder") @parents("parent") entity Folder;
-@rebac("employee") entity User = { manager?: User, level: Long };
+@rebac("employee") entity User in [Team] = { manager?: User, level: Long };
 entity Team;
-@rebac("document") @parents("parent") entity Document = { owner: User, team: Group, public: Bool } tags User;
-action read, write appliesTo { principal: User, resource: Document, context: { mfa?: Bool, reviewer?: User } };
+entity Bot in [Team, Group];
+@rebac("document") @parents("parent") entity Document = { owner: User, team: Group, public: Bool, folder?: Folder } tags User;
+action read, write appliesTo { principal: User, resource: Document, context: { mfa?: Bool, reviewer?: User, beside?: Document } };
+action visit appliesTo { principal: [User, Bot], resource: [Document, Folder] };
 "#;
 
 const MODEL: &str = "model
@@ -35,20 +37,30 @@ type role
     define assignee: [employee, role#assignee, group#member]
 type group
   relations
-    define member: [employee, employee:*, group#member]
+    define owner: [employee]
+    define member: [employee, employee:*, group#member, role#assignee] or owner
 type folder
   relations
     define parent: [folder]
     define viewer: [employee, group#member] or viewer from parent
 type document
   relations
-    define parent: [folder]
+    define parent: [folder, folder with in_office]
+    define holder: [employee, group, folder]
     define editor: [employee, role#assignee]
-    define blocked: [employee, employee:*]
-    define viewer: [employee, employee:*, group#member, employee with in_office] or editor or viewer from parent
+    define approver: [employee, employee with in_office]
+    define blocked: [employee, employee:*, employee with in_office]
+    define viewer: [employee, employee:*, group#member, employee with in_office, employee with in_net, employee with fair] or editor or viewer from parent
     define reader: viewer but not blocked
+    define signer: editor and approver
 condition in_office(ip: ipaddress) {
   ip.in_cidr(\"10.0.0.0/8\")
+}
+condition in_net(ip: ipaddress, net: string) {
+  ip.in_cidr(net)
+}
+condition fair(whole: int, parts: int) {
+  whole / parts > 1
 }
 ";
 
@@ -79,15 +91,17 @@ impl Store {
         let model = Arc::new(RelationModel::read("m", source)?.0);
         let schema =
             SchemaSource { syntax: SchemaSyntax::Cedar, file: Some(text("s.cedarschema")), text: text(self.schema) };
-        let validation = if self.settings.validation == Validation::Strict { Check::Strict } else { Check::Off };
-        let options = CompileOptions { validation, ..CompileOptions::default() };
         let policies = split_policies(Some("p.cedar"), policies);
         let sources = Sources { schema: Some(schema), model: Some(model), policies: &policies };
-        Ok(Release::compile("r", sources, &options, None)?.release)
+        Ok(Release::compile("r", sources, &self.options(), None)?.release)
     }
 
-    fn snapshot(&self, policies: &str, tuples: &[&str]) -> Snapshot {
-        let release = self.compile(policies).unwrap_or_else(|found| panic!("{policies}: {found:#?}"));
+    fn options(&self) -> CompileOptions {
+        let validation = if self.settings.validation == Validation::Strict { Check::Strict } else { Check::Off };
+        CompileOptions { validation, ..CompileOptions::default() }
+    }
+
+    fn snapshot(&self, release: Release, tuples: &[&str]) -> Snapshot {
         let mut data = Data::default();
         for entity in self.entities.as_array().unwrap() {
             let input: EntityInput = serde_json::from_value(entity.clone()).unwrap();
@@ -97,13 +111,9 @@ impl Store {
         let snapshot = Snapshot::new(Some(Arc::new(release)), Arc::new(data), self.settings, 1);
         snapshot.with_tuples(Tuples::default().changed(&[], &tuples).unwrap())
     }
-
-    fn ask(&self, policies: &str, tuples: &[&str], body: &Json) -> Result<Evaluation, DecideError> {
-        decide(&self.snapshot(policies, tuples), &request(body), &Limits::default())
-    }
 }
 
-/// `object#relation@subject`, then ` until N`, ` if condition`, or both.
+/// `object#relation@subject`, then ` until N`, ` if condition`, ` with` parameters of the condition, or all.
 fn tuple(text: &str) -> Tuple {
     let mut words = text.split(' ');
     let key = TupleKey::parse(words.next().unwrap()).unwrap();
@@ -113,6 +123,7 @@ fn tuple(text: &str) -> Tuple {
         match word {
             "until" => tuple.expires_at = Some(value.parse().unwrap()),
             "if" => tuple.condition = Some(TupleCondition { name: value.into(), context: serde_json::Map::new() }),
+            "with" => tuple.condition.as_mut().unwrap().context = serde_json::from_str(value).unwrap(),
             other => panic!("{other}"),
         }
     }

@@ -157,14 +157,6 @@ impl<'a> Naive<'a> {
         }
     }
 
-    /// The objects that tuples which count name as subjects of one relation.
-    pub(crate) fn direct(&self, object: &ObjectRef, relation: &str) -> Vec<ObjectRef> {
-        let rows = self.rows(object, &relation.into()).iter();
-        rows.filter(|(subject, truth)| subject.relation.is_none() && *truth == True)
-            .map(|(subject, _)| subject.object.clone())
-            .collect()
-    }
-
     fn rows(&self, object: &ObjectRef, relation: &SmolStr) -> &[(SubjectRef, Truth)] {
         self.rows.get(&(object.clone(), relation.clone())).map_or(&[], Vec::as_slice)
     }

@@ -2,23 +2,19 @@
 //! when the reference evaluator has put a plain value where a policy asks a relation, and plain parents where tuples
 //! tell them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr as _;
 use std::sync::Arc;
 
-use cedar_policy::{Authorizer, Context, Effect, Entities, PolicyId as CedarId, PolicySet};
-use serde_json::{Value as Json, json};
-
-use super::text::{Dice, Policy, Truths, policy, requests};
+use super::opinion::{Answer, Links, Policies, Told, opinion};
+use super::text::{Dice, Policy, policy, requests};
 use crate::decide::{Evaluated, Evaluation, Failed, combine, decide, evaluate};
 use crate::hierarchy::View;
 use crate::index::Facet;
 use crate::input::read_input;
 use crate::linking::EntityGraph;
-use crate::relation::tests::naive::{Naive, Table, Truth};
+use crate::relation::tests::naive::Truth;
 use crate::relation::tests::world::{NOW, Random, World, world_of};
 use crate::relation::{
-    Asking, Model, ObjectRef, RelationModel, Relations, RestrictionKind, Rewrite, SubjectRef, Tuple, TupleKey, Tuples,
+    Asking, Model, RelationModel, Relations, RestrictionKind, Rewrite, SubjectRef, Tuple, TupleKey, Tuples,
     TypeRestriction, print,
 };
 use crate::{
@@ -83,6 +79,16 @@ action act appliesTo {{ principal: [User, Group, Guest], resource: [Doc, Group],
         )
     }
 
+    fn links(self) -> Links {
+        let parents = [("group", self.group_parents), ("doc", self.doc_parents)];
+        let has_parents = parents.into_iter().filter(|(_, has)| *has).map(|(ty, _)| (ty, "parent"));
+        Links {
+            types: vec![("User", "user"), ("Group", "group"), ("Doc", "doc")],
+            members: if self.members { vec![("group", "r3")] } else { Vec::new() },
+            parents: has_parents.collect(),
+        }
+    }
+
     /// Makes the model one that the annotations may name.
     fn adapt(self, model: &mut Model) {
         for ty in &mut model.types {
@@ -134,7 +140,7 @@ action act appliesTo {{ principal: [User, Group, Guest], resource: [Doc, Group],
 struct Case {
     shape: Shape,
     world: World,
-    entities: Vec<Json>,
+    entities: Vec<EntityInput>,
     policies: Vec<Policy>,
     settings: Settings,
 }
@@ -151,7 +157,9 @@ fn case(seed: u64) -> Case {
     let policy_errors = if dice.chance(50) { PolicyErrors::Deny } else { PolicyErrors::Cedar };
     let policies = (0..3 + dice.below(4)).map(|_| policy(&mut dice)).collect();
     let settings = Settings { validation: Validation::Off, policy_errors, ..Settings::default() };
-    Case { shape, world, entities: super::text::entities(&mut dice), policies, settings }
+    let entities = super::text::entities(&mut dice).into_iter();
+    let entities = entities.map(|entity| serde_json::from_value(entity).unwrap()).collect();
+    Case { shape, world, entities, policies, settings }
 }
 
 impl Case {
@@ -168,8 +176,7 @@ impl Case {
         let release = release.unwrap_or_else(|found| panic!("{found:#?}\n{text}")).release;
         let mut data = Data::default();
         for entity in &self.entities {
-            let input: EntityInput = serde_json::from_value(entity.clone()).unwrap();
-            data.apply(&Change::PutEntity(Arc::new(read_entity(&input, DataRules::default(), "").unwrap())));
+            data.apply(&Change::PutEntity(Arc::new(read_entity(entity, DataRules::default(), "").unwrap())));
         }
         let mut stored = self.world.stored.clone();
         if bug == Some(Bug::LeakThroughParents) {
@@ -202,108 +209,6 @@ impl Case {
     }
 }
 
-/// The reference's answers to everything that may be asked of one subject.
-struct Reference<'a> {
-    naive: Naive<'a>,
-    settled: Naive<'a>,
-    asking: Asking<'a>,
-    objects: Vec<ObjectRef>,
-    tables: BTreeMap<String, (Table, Table)>,
-}
-
-impl<'a> Reference<'a> {
-    fn new(model: &'a Model, tuples: &'a [Tuple], context: &'a serde_json::Map<String, Json>) -> Self {
-        let objects = ["group", "doc"];
-        let objects = objects.iter().flat_map(|ty| ["a", "b", "c"].map(|id| ObjectRef::new(ty, id))).collect();
-        Self {
-            naive: Naive::new(model, tuples, context, NOW, Truth::Unknown),
-            settled: Naive::new(model, tuples, context, NOW, Truth::False),
-            asking: Asking { context, now: NOW, limits: Limits::default().graph },
-            objects,
-            tables: BTreeMap::new(),
-        }
-    }
-
-    fn tables(&mut self, subject: &ObjectRef) -> &(Table, Table) {
-        if !self.tables.contains_key(&subject.to_string()) {
-            let asked = SubjectRef { object: subject.clone(), relation: None };
-            let tables = (self.naive.table(&asked, &self.objects), self.settled.table(&asked, &self.objects));
-            self.tables.insert(subject.to_string(), tables);
-        }
-        &self.tables[&subject.to_string()]
-    }
-
-    fn fact(&mut self, relations: &Relations<'_>, subject: &str, relation: &str, object: &str) -> Truth {
-        let Some(object) = linked(object).filter(|object| object.type_name != "user") else {
-            return Truth::Unknown;
-        };
-        let Some(subject) = linked(subject) else { return Truth::False };
-        let claim = (object, relation.into());
-        let (naive, settled) = self.tables(&subject);
-        match (naive[&claim], settled[&claim]) {
-            (Truth::Unknown, Truth::Unknown) => {
-                // A cycle of relations: a denial or an error, and the graph alone says which.
-                let subject = SubjectRef { object: subject, relation: None };
-                let key = TupleKey { object: claim.0, relation: claim.1, subject };
-                match relations.check(&key, &self.asking, false) {
-                    Ok(checked) if !checked.allowed => Truth::False,
-                    Ok(_) => panic!("{key} is allowed"),
-                    Err(_) => Truth::Unknown,
-                }
-            }
-            (truth, _) => truth,
-        }
-    }
-
-    /// What a linked entity is in by tuples; `None` when a cycle of relations has a part in it.
-    fn parents(&mut self, shape: Shape, uid: &str) -> Option<Vec<String>> {
-        let Some(object) = linked(uid) else { return Some(Vec::new()) };
-        let mut parents = Vec::new();
-        let contained =
-            (object.type_name == "group" && shape.group_parents) || (object.type_name == "doc" && shape.doc_parents);
-        if contained {
-            let subjects = self.naive.direct(&object, "parent");
-            parents.extend(subjects.into_iter().map(|subject| entity(&subject)));
-        }
-        if shape.members {
-            for id in ["a", "b", "c"] {
-                let claim = (ObjectRef::new("group", id), "r3".into());
-                match self.tables(&object).0[&claim] {
-                    Truth::True => parents.push(format!("Group::\"{id}\"")),
-                    Truth::False => {}
-                    Truth::Unknown => return None,
-                }
-            }
-        }
-        parents.retain(|parent| parent != uid);
-        Some(parents)
-    }
-}
-
-/// The object of a linked entity.
-fn linked(uid: &str) -> Option<ObjectRef> {
-    let (ty, id) = uid.split_once("::\"")?;
-    let model_type = match ty {
-        "User" => "user",
-        "Group" => "group",
-        "Doc" => "doc",
-        _ => return None,
-    };
-    Some(ObjectRef::new(model_type, id.trim_end_matches('"')))
-}
-
-fn entity(object: &ObjectRef) -> String {
-    let ty = if object.type_name == "group" { "Group" } else { "Doc" };
-    format!("{ty}::\"{}\"", object.id)
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    decision: Decision,
-    determining: Vec<String>,
-    errors: Vec<String>,
-}
-
 #[derive(Debug, Default)]
 struct Tally {
     requests: usize,
@@ -313,91 +218,6 @@ struct Tally {
     open: usize,
     wrong: usize,
     first: Option<String>,
-}
-
-/// What Cedar's own authorizer says of plain values and plain parents; `None` when the case is open.
-fn expected(
-    case: &Case,
-    relations: &Relations<'_>,
-    reference: &mut Reference<'_>,
-    asked: &super::text::Asked,
-) -> Option<(Answer, bool)> {
-    let stored: BTreeMap<String, &Json> =
-        case.entities.iter().map(|entity| (super::text::uid_of(entity), entity)).collect();
-    let mut all: BTreeSet<String> = stored.keys().cloned().collect();
-    all.extend(super::text::universe());
-    let mut entities = Vec::new();
-    for uid in &all {
-        let (ty, id) = uid.split_once("::\"")?;
-        let mut parents = reference.parents(case.shape, uid)?;
-        let row = stored.get(uid);
-        parents.extend(super::text::stored_parents(row.copied()));
-        let json = |uid: &String| {
-            let (ty, id) = uid.split_once("::\"").unwrap();
-            json!({"type": ty, "id": id.trim_end_matches('"')})
-        };
-        entities.push(json!({
-            "uid": {"type": ty, "id": id.trim_end_matches('"')},
-            "attrs": row.map_or(json!({}), |row| row["attrs"].clone()),
-            "tags": row.and_then(|row| row.get("tags")).cloned().unwrap_or(json!({})),
-            "parents": parents.iter().map(json).collect::<Vec<_>>(),
-        }));
-    }
-    // Cedar takes no cycles; that they end here is another test.
-    let entities = Entities::from_json_value(json!(entities), None).ok()?;
-    let truths = Truths { stored: &stored, asked };
-    let mut fact = |subject: &str, relation: &str, object: &str| reference.fact(relations, subject, relation, object);
-    let text: String = case.policies.iter().map(|policy| policy.plain(&truths, &mut fact)).collect();
-    let set = named(&text);
-    let uid = |text: &str| cedar_policy::EntityUid::from_str(text).unwrap();
-    let context = Context::from_json_value(asked.context.clone(), None).unwrap();
-    let request =
-        cedar_policy::Request::new(uid(&asked.principal), uid("Action::\"act\""), uid(&asked.resource), context, None);
-    let response = Authorizer::new().is_authorized(&request.unwrap(), &set, &entities);
-    let mut errors = Vec::new();
-    let (mut failed, mut matching) = (false, Vec::new());
-    for error in response.diagnostics().errors() {
-        let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-        let of_fact = error.to_string().contains("fact_failed");
-        failed |= of_fact;
-        let id = error.policy_id().to_string();
-        let forbids = set.policy(&CedarId::new(&id)).unwrap().effect() == Effect::Forbid;
-        if forbids && (of_fact || case.settings.policy_errors == PolicyErrors::Deny) {
-            matching.push(id.clone());
-        }
-        errors.push(id);
-    }
-    let allow = response.decision() == cedar_policy::Decision::Allow;
-    let mut determining: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
-    let mut decision = if allow { Decision::Allow } else { Decision::Deny };
-    if !matching.is_empty() {
-        if allow {
-            determining.clear();
-        }
-        decision = Decision::Deny;
-        determining.extend(matching);
-    }
-    determining.sort();
-    errors.sort();
-    Some((Answer { decision, determining, errors }, failed))
-}
-
-/// A set whose policies are named by their `@id`.
-fn named(text: &str) -> PolicySet {
-    let parsed = PolicySet::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let mut set = PolicySet::new();
-    for policy in parsed.policies() {
-        set.add(policy.new_id(CedarId::new(policy.annotation("id").unwrap()))).unwrap();
-    }
-    set
-}
-
-fn answer(evaluation: &Evaluation) -> Answer {
-    Answer {
-        decision: evaluation.decision,
-        determining: evaluation.determining_policies.iter().map(ToString::to_string).collect(),
-        errors: evaluation.policy_errors.iter().map(|error| error.policy.to_string()).collect(),
-    }
 }
 
 /// The decision from its parts, with a bug between them.
@@ -436,53 +256,74 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
     Ok(combine(snapshot, candidates, outcomes, input.warnings))
 }
 
+/// What a question that leads back to itself comes to, a denial or an error, the graph alone can say.
+fn of_cycle(relations: &Relations<'_>, key: &TupleKey, asking: &Asking<'_>) -> Truth {
+    match relations.check(key, asking, false) {
+        Ok(checked) => {
+            assert!(!checked.allowed, "{key} is allowed");
+            Truth::False
+        }
+        Err(_) => Truth::Unknown,
+    }
+}
+
 fn compare(worlds: std::ops::Range<u64>, bug: Option<Bug>) -> Tally {
     let mut tally = Tally::default();
     for seed in worlds {
         let case = case(seed);
         let (snapshot, whole) = (case.snapshot(bug), case.snapshot(None));
+        let links = case.shape.links();
+        let text: String = case.policies.iter().map(|policy| policy.text(false)).collect();
+        let policies = Policies::read(&text, Vec::new());
+        // What the model does not allow may be stored, by an older model; it cannot be sent.
+        let model = RelationModel::compile(case.world.model.clone()).unwrap();
+        let sent: Vec<Tuple> =
+            case.world.contextual.iter().filter(|sent| model.check_tuple(sent).is_ok()).cloned().collect();
+        let stored = case.world.stored.iter().filter(|stored| !sent.iter().any(|sent| sent.key == stored.key));
+        let tuples: Vec<Tuple> = stored.chain(&sent).cloned().collect();
+        let relations = whole.relations().unwrap().with(&sent).unwrap();
         let mut dice = Dice(!seed);
         for asked in requests(&mut dice, REQUESTS) {
-            let mut tuples = case.world.stored.clone();
-            tuples.retain(|stored| !case.world.contextual.iter().any(|sent| sent.key == stored.key));
-            // What the model does not allow may be stored, by an older model; it cannot be sent.
-            let model = RelationModel::compile(case.world.model.clone()).unwrap();
-            let sent: Vec<_> =
-                case.world.contextual.iter().filter(|sent| model.check_tuple(sent).is_ok()).cloned().collect();
-            let is_in = |list: &[Tuple], tuple: &&Tuple| list.iter().any(|other| other.key == tuple.key);
-            let stored = case.world.stored.iter();
-            let kept = stored.filter(|tuple| is_in(&case.world.contextual, tuple) && !is_in(&sent, tuple));
-            tuples.extend(kept.cloned());
-            tuples.extend(sent.iter().cloned());
-            let context = asked.context.as_object().unwrap().clone();
-            let mut reference = Reference::new(&case.world.model, &tuples, &context);
-            let relations = whole.relations().unwrap().with(&sent).unwrap();
-            let Some((want, failed)) = expected(&case, &relations, &mut reference, &asked) else {
-                tally.open += 1;
-                continue;
-            };
             let uid = |text: &str| EntityUid::parse(text).unwrap();
             let request = AccessRequest {
                 context: serde_json::from_value(asked.context.clone()).unwrap(),
-                tuples: sent,
+                tuples: sent.clone(),
                 now: NOW,
                 ..AccessRequest::new(uid(&asked.principal), parse_action("act").unwrap(), uid(&asked.resource))
             };
+            let limits = Limits::default();
+            let asking = Asking { context: &request.context.0, now: NOW, limits: limits.graph };
+            let said = opinion(&Told {
+                links: &links,
+                schema: None,
+                model: &case.world.model,
+                tuples: &tuples,
+                entities: &case.entities,
+                policies: &policies,
+                settings: case.settings,
+                request: &request,
+                limits,
+                cycle: &|key| of_cycle(&relations, key, &asking),
+            });
+            if said.cyclic {
+                tally.open += 1;
+                continue;
+            }
+            let want = said.answer.expect("membership and containment have no conditions here");
             let got = match bug {
                 Some(bug @ (Bug::FailedFactIsFalse | Bug::FailedForbidSkipped | Bug::AncestorMissingFromIndex)) => {
                     decide_with(bug, &snapshot, &request)
                 }
                 Some(Bug::LeakThroughParents | Bug::SharedBetweenSubjects) | None => {
-                    decide(&snapshot, &request, &Limits::default())
+                    decide(&snapshot, &request, &limits)
                 }
             };
             tally.requests += 1;
             tally.allowed += usize::from(want.decision == Decision::Allow);
-            tally.failed += usize::from(failed);
-            if !got.as_ref().is_ok_and(|got| answer(got) == want) {
+            tally.failed += usize::from(said.failed);
+            if !got.as_ref().is_ok_and(|got| Answer::of(got) == want) {
                 tally.wrong += 1;
                 tally.first.get_or_insert_with(|| {
-                    let text: String = case.policies.iter().map(|policy| policy.text(false)).collect();
                     let tuples: Vec<String> = tuples.iter().map(|tuple| format!("{tuple:?}")).collect();
                     format!(
                         "seed {seed}, {asked:?}\nwant {want:?}\ngot {got:?}\n{text}\n{}\n{}\n{:#?}\n{}",

@@ -68,7 +68,11 @@ fn forged_values_are_told_once() {
     let input: EntityInput = serde_json::from_value(user.clone()).unwrap();
     let release = store.compile("").unwrap();
     let written = read_entity(&input, release.data_rules(), "/entities/0").unwrap_err();
-    let sent = match decide(&store.snapshot("", &[]), &request(&json!({"entities": [user]})), &Limits::default()) {
+    let sent = match decide(
+        &store.snapshot(store.compile("").unwrap(), &[]),
+        &request(&json!({"entities": [user]})),
+        &Limits::default(),
+    ) {
         Err(DecideError::InvalidInput { problems }) => problems,
         other => panic!("{other:?}"),
     };

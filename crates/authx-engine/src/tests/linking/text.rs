@@ -1,11 +1,8 @@
-//! Random policies that can be written twice: as their author would, and with a plain value for every fact.
-
-use std::collections::BTreeMap;
+//! Random policies, entities and requests that meet one another often.
 
 use serde_json::{Value as Json, json};
 
 pub(super) use super::super::world::Dice;
-use crate::relation::tests::naive::Truth;
 
 /// A policy of one condition.
 pub(super) struct Policy {
@@ -43,12 +40,6 @@ pub(super) struct Asked {
     pub(super) principal: String,
     pub(super) resource: String,
     pub(super) context: Json,
-}
-
-/// What paths lead to in one request.
-pub(super) struct Truths<'a> {
-    pub(super) stored: &'a BTreeMap<String, &'a Json>,
-    pub(super) asked: &'a Asked,
 }
 
 const SUBJECTS: [&str; 8] = [
@@ -163,15 +154,7 @@ fn target(dice: &mut Dice, depth: usize) -> Target {
 impl Policy {
     /// As its author writes it; `shared` asks every fact of the principal.
     pub(super) fn text(&self, shared: bool) -> String {
-        self.written(&self.condition.text(shared))
-    }
-
-    /// With the values that `ask` gives for subject, relation and object.
-    pub(super) fn plain(&self, truths: &Truths<'_>, ask: &mut dyn FnMut(&str, &str, &str) -> Truth) -> String {
-        self.written(&self.condition.plain(truths, ask))
-    }
-
-    fn written(&self, condition: &str) -> String {
+        let condition = self.condition.text(shared);
         let word = if self.unless { "unless" } else { "when" };
         format!("@id(\"{}\") {} {word} {{ {condition} }};\n", self.id, self.head)
     }
@@ -188,19 +171,6 @@ impl Condition {
             }
             Self::Fact(_, target) if shared => format!("(principal in {})", target.text()),
             Self::Fact(subject, target) => format!("({} in {})", subject.text(), target.text()),
-        }
-    }
-
-    fn plain(&self, truths: &Truths<'_>, ask: &mut dyn FnMut(&str, &str, &str) -> Truth) -> String {
-        match self {
-            Self::Plain(text) => format!("({text})"),
-            Self::Not(inner) => format!("!({})", inner.plain(truths, ask)),
-            Self::Both(operator, a, b) => format!("({} {operator} {})", a.plain(truths, ask), b.plain(truths, ask)),
-            Self::If(test, a, b) => {
-                let (test, a, b) = (test.plain(truths, ask), a.plain(truths, ask), b.plain(truths, ask));
-                format!("(if {test} then {a} else {b})")
-            }
-            Self::Fact(subject, target) => target.plain(subject, truths, ask),
         }
     }
 }
@@ -222,84 +192,10 @@ impl Target {
             Self::If(test, a, b) => format!("(if {test} then {} else {})", a.text(), b.text()),
         }
     }
-
-    fn plain(&self, subject: &Path, truths: &Truths<'_>, ask: &mut dyn FnMut(&str, &str, &str) -> Truth) -> String {
-        match (subject, self) {
-            (Path::If(test, a, b), _) => {
-                let (a, b) = (self.plain(&Path::Steps(a), truths, ask), self.plain(&Path::Steps(b), truths, ask));
-                format!("(if {test} then {a} else {b})")
-            }
-            (_, Self::If(test, a, b)) => {
-                format!("(if {test} then {} else {})", a.plain(subject, truths, ask), b.plain(subject, truths, ask))
-            }
-            (_, Self::Any(targets)) => {
-                let each: Vec<String> = targets.iter().map(|target| target.plain(subject, truths, ask)).collect();
-                format!("[{}].contains(true)", each.join(", "))
-            }
-            (_, Self::One(Path::If(test, a, b), relation)) => {
-                let mut of = |path: &'static str| Self::One(Path::Steps(path), relation).plain(subject, truths, ask);
-                let (a, b) = (of(a), of(b));
-                format!("(if {test} then {a} else {b})")
-            }
-            (Path::Steps(subject), Self::One(Path::Steps(object), relation)) => {
-                let ends = truths.at(subject).zip(truths.at(object));
-                let value = match ends.map(|(subject, object)| ask(&subject, relation, &object)) {
-                    Some(Truth::True) => "true",
-                    // Of an end that is not there Cedar tells before the value is looked at.
-                    Some(Truth::False) | None => "false",
-                    Some(Truth::Unknown) => "context.fact_failed",
-                };
-                format!("(if {subject} == {subject} && {object} == {object} then {value} else {value})")
-            }
-        }
-    }
-}
-
-impl Truths<'_> {
-    /// The entity that a path leads to.
-    fn at(&self, path: &str) -> Option<String> {
-        let field = |uid: &str, part: &str, name: &str| Some(text_of(self.stored.get(uid)?.get(part)?.get(name)?));
-        let from = |root: &str, rest: &str| match rest.strip_prefix("getTag(\"") {
-            Some(tag) => field(root, "tags", tag.trim_end_matches("\")")),
-            None => field(root, "attrs", rest),
-        };
-        match path.split_once('.') {
-            Some(("principal", rest)) => from(&self.asked.principal, rest),
-            Some(("resource", rest)) => from(&self.asked.resource, rest),
-            Some(("context", name)) => self.asked.context.get(name).map(text_of),
-            _ => Some(match path {
-                "principal" => self.asked.principal.clone(),
-                "resource" => self.asked.resource.clone(),
-                literal => literal.to_owned(),
-            }),
-        }
-    }
-}
-
-fn text_of(value: &Json) -> String {
-    let entity = value.get("__entity").unwrap_or(value);
-    format!("{}::\"{}\"", entity["type"].as_str().unwrap(), entity["id"].as_str().unwrap())
 }
 
 fn value(ty: &str, id: &str) -> Json {
     json!({"__entity": {"type": ty, "id": id}})
-}
-
-pub(super) fn uid_of(entity: &Json) -> String {
-    text_of(&entity["uid"])
-}
-
-/// The parents of a row that stand beside tuples: those of types that are not linked, and all of a guest's.
-pub(super) fn stored_parents(row: Option<&Json>) -> Vec<String> {
-    let parents = row.and_then(|row| row["parents"].as_array()).into_iter().flatten();
-    parents.map(text_of).collect()
-}
-
-/// Every entity that may be spoken of.
-pub(super) fn universe() -> Vec<String> {
-    let types = ["User", "Group", "Doc", "Club", "Guest"];
-    let all = types.iter().flat_map(|ty| IDS.map(|id| format!("{ty}::\"{id}\"")));
-    all.chain(["User::\"new\"".to_owned()]).collect()
 }
 
 pub(super) fn entities(dice: &mut Dice) -> Vec<Json> {

@@ -88,11 +88,15 @@ fn codes(said: &Said, validation: Validation) -> BTreeSet<String> {
             let problems = read_entity(&input, rules, "").err().unwrap_or_default();
             problems.into_iter().map(|problem| problem.code.to_owned()).collect()
         }
-        Ask(body) => match decide(&store.snapshot(TEMPLATE, &[]), &request(body), &Limits::default()) {
-            Ok(_) => BTreeSet::new(),
-            Err(DecideError::InvalidInput { problems }) => problems.into_iter().map(|p| p.code.to_owned()).collect(),
-            Err(other) => panic!("{other}"),
-        },
+        Ask(body) => {
+            match decide(&store.snapshot(store.compile(TEMPLATE).unwrap(), &[]), &request(body), &Limits::default()) {
+                Ok(_) => BTreeSet::new(),
+                Err(DecideError::InvalidInput { problems }) => {
+                    problems.into_iter().map(|p| p.code.to_owned()).collect()
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
         Tuple(text) => {
             let release = store.compile(TEMPLATE).unwrap();
             let Ok(key) = TupleKey::parse(text) else { return BTreeSet::from(["malformed_tuple".to_owned()]) };
