@@ -62,6 +62,8 @@ pub struct Data {
     pub(crate) links: OrdMap<PolicyId, Arc<LinkInput>>,
     shapes: SharedMap<Arc<Shape>, ()>,
     types: SharedMap<EntityType, Arc<EntityType>>,
+    /// Types of which some entity has, or had, parents.
+    children: SharedMap<EntityType, ()>,
 }
 
 impl Data {
@@ -87,6 +89,13 @@ impl Data {
         self.rows.get_key_value(name).map(|(entry, ())| &entry.0)
     }
 
+    /// The parents of an entity as they are stored.
+    pub(crate) fn parents(&self, uid: &EntityUID) -> impl Iterator<Item = EntityUID> + use<'_> {
+        let of_children = self.children.contains_key(uid.entity_type());
+        let row = if of_children { self.row(uid) } else { None };
+        row.into_iter().flat_map(|row| row.parent_uids())
+    }
+
     /// Every stored entity, in no order.
     pub fn entities(&self) -> impl Iterator<Item = &Arc<EntityRow>> {
         self.rows.keys().map(|entry| &entry.0)
@@ -107,6 +116,9 @@ impl Data {
         match change {
             Change::PutEntity(row) => {
                 let row = self.share_names(row);
+                if !row.parents.is_empty() && !self.children.contains_key(row.shape.ty.as_ref()) {
+                    self.children.insert(row.shape.ty.as_ref().clone(), ());
+                }
                 self.rows.insert(RowEntry(row), ());
             }
             Change::DeleteEntity(uid) => {

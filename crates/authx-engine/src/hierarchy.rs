@@ -85,12 +85,14 @@ impl<'a> View<'a> {
             let action = self.schema.and_then(|schema| schema.actions.get(of));
             return action.into_iter().flat_map(|action| &action.ancestors).cloned().try_for_each(push);
         }
-        let rows = self.row(of).into_iter().flat_map(|row| row.parent_uids());
+        let sent = self.overlay.iter().find(|(sent, _)| sent == of);
+        let stored = sent.is_none().then(|| self.data.parents(of));
+        let mut parents = sent.into_iter().flat_map(|(_, row)| row.parent_uids()).chain(stored.into_iter().flatten());
         let Some(graph) = self.graph.filter(|graph| graph.linking.has(of.entity_type())) else {
-            return rows.into_iter().try_for_each(&mut push);
+            return parents.try_for_each(&mut push);
         };
         // Between linked types only tuples count.
-        rows.into_iter().filter(|parent| !graph.linking.has(parent.entity_type())).try_for_each(&mut push)?;
+        parents.filter(|parent| !graph.linking.has(parent.entity_type())).try_for_each(&mut push)?;
         let mut pushed = Ok(());
         let asked = graph.parents(of, &mut |parent| {
             if pushed.is_ok() {

@@ -62,47 +62,52 @@ impl Symbols {
 #[derive(Debug, Default)]
 struct Packed {
     text: String,
-    /// Where each name ends.
-    ends: Vec<u32>,
-    types: Vec<Symbol>,
+    names: Vec<Name>,
     table: HashTable<u32>,
     hasher: foldhash::fast::RandomState,
 }
 
+/// The type of an object, and where its id ends in the text. Together, because who asks for one asks for the other.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    end: u32,
+    type_name: Symbol,
+}
+
 impl Packed {
     fn id(&self, node: Node) -> Option<&str> {
-        cut(&self.text, &self.ends, node)
+        cut(&self.text, &self.names, node)
     }
 
     fn get(&self, type_name: Symbol, id: &str) -> Option<Node> {
         let hash = self.hasher.hash_one((type_name, id));
-        let same = |node: &u32| self.types.get(*node as usize) == Some(&type_name) && self.id(*node) == Some(id);
+        let of_type = |name: &Name| name.type_name == type_name;
+        let same = |node: &u32| self.names.get(*node as usize).is_some_and(of_type) && self.id(*node) == Some(id);
         self.table.find(hash, same).copied()
     }
 
     /// Appends a name that is not there; `false` when the text would be too long to count.
     fn push(&mut self, type_name: Symbol, id: &str) -> bool {
-        let (Ok(node), Ok(end)) = (u32::try_from(self.ends.len()), u32::try_from(self.text.len() + id.len())) else {
+        let (Ok(node), Ok(end)) = (u32::try_from(self.names.len()), u32::try_from(self.text.len() + id.len())) else {
             return false;
         };
         let hash = self.hasher.hash_one((type_name, id));
         self.text.push_str(id);
-        self.ends.push(end);
-        self.types.push(type_name);
-        let Self { text, ends, types, table, hasher } = self;
+        self.names.push(Name { end, type_name });
+        let Self { text, names, table, hasher } = self;
         table.insert_unique(hash, node, |node| {
-            let type_name = types.get(*node as usize).copied().unwrap_or(NONE);
-            hasher.hash_one((type_name, cut(text, ends, *node).unwrap_or_default()))
+            let type_name = names.get(*node as usize).map_or(NONE, |name| name.type_name);
+            hasher.hash_one((type_name, cut(text, names, *node).unwrap_or_default()))
         });
         true
     }
 }
 
-/// The name of a number: what lies between the end of the one before and its own.
-fn cut<'a>(text: &'a str, ends: &[u32], node: Node) -> Option<&'a str> {
+/// The id of a number: what lies between the end of the one before and its own.
+fn cut<'a>(text: &'a str, names: &[Name], node: Node) -> Option<&'a str> {
     let at = node as usize;
-    let end = *ends.get(at)? as usize;
-    let start = at.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end as usize);
+    let end = names.get(at)?.end as usize;
+    let start = at.checked_sub(1).and_then(|before| names.get(before)).map_or(0, |name| name.end as usize);
     text.get(start..end)
 }
 
@@ -125,14 +130,14 @@ impl Names {
 
     /// How many names there are; their numbers are all below.
     pub(crate) fn len(&self) -> usize {
-        self.packed.ends.len() + self.added.len()
+        self.packed.names.len() + self.added.len()
     }
 
     pub(crate) fn type_of(&self, node: Node) -> Symbol {
         let at = node as usize;
-        match self.packed.types.get(at) {
-            Some(symbol) => *symbol,
-            None => self.added.get(at.wrapping_sub(self.packed.ends.len())).map_or(NONE, |(symbol, _)| *symbol),
+        match self.packed.names.get(at) {
+            Some(name) => name.type_name,
+            None => self.added.get(at.wrapping_sub(self.packed.names.len())).map_or(NONE, |(symbol, _)| *symbol),
         }
     }
 
@@ -140,7 +145,7 @@ impl Names {
         match self.packed.id(node) {
             Some(id) => id,
             None => {
-                self.added.get((node as usize).wrapping_sub(self.packed.ends.len())).map_or("", |(_, id)| id.as_str())
+                self.added.get((node as usize).wrapping_sub(self.packed.names.len())).map_or("", |(_, id)| id.as_str())
             }
         }
     }
@@ -162,8 +167,7 @@ impl Names {
         let mut packed = Packed::default();
         let bytes = self.packed.text.len() + self.added.iter().map(|(_, id)| id.len()).sum::<usize>();
         packed.text.reserve_exact(bytes);
-        packed.ends.reserve_exact(self.len());
-        packed.types.reserve_exact(self.len());
+        packed.names.reserve_exact(self.len());
         packed.table.reserve(self.len(), |_| 0);
         for node in 0..Node::try_from(self.len()).ok()? {
             if !packed.push(self.type_of(node), self.id(node)) {
@@ -181,7 +185,7 @@ impl Names {
         if let Some(found) = packed.get(type_name, id) {
             return Some(found);
         }
-        let node = Node::try_from(packed.ends.len()).ok().filter(|node| *node < Node::MAX)?;
+        let node = Node::try_from(packed.names.len()).ok().filter(|node| *node < Node::MAX)?;
         packed.push(type_name, id).then_some(node)
     }
 }

@@ -48,7 +48,7 @@ fn links_are_told_at_their_annotation() {
     for (from, to, line, column, length) in [
         ("@members(\"assignee\")", "@members(\"nobody\")", 2, 25, 8),
         ("@rebac(\"group\")", "@rebac(\"ghost\")", 3, 8, 7),
-        ("@parents(\"parent\") entity Document", "@parents(\"viewer\") entity Document", 7, 29, 8),
+        ("@parents(\"parent\") entity Document", "@parents(\"viewer\") entity Document", 8, 29, 8),
         ("@rebac(\"role\") @members", "@members", 2, 10, 10),
         ("entity Team;", "@rebac(\"group\") entity Team;", 6, 8, 7),
     ] {
@@ -64,7 +64,7 @@ fn links_are_told_at_their_annotation() {
 fn forged_values_are_told_once() {
     use crate::{DecideError, EntityInput, Limits, decide, read_entity};
     let store = Store::default();
-    let user = json!({"uid": "User:bob", "attrs": {"level": 1, "rel": 1}, "parents": ["Document:plan", "Team:t"]});
+    let user = json!({"uid": "User:bob", "attrs": {"level": 1, "rel": 1}, "parents": ["Document:plan", "Bot:b"]});
     let input: EntityInput = serde_json::from_value(user.clone()).unwrap();
     let release = store.compile("").unwrap();
     let written = read_entity(&input, release.data_rules(), "/entities/0").unwrap_err();

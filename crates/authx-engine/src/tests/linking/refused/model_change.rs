@@ -2,9 +2,44 @@
 
 use std::sync::Arc;
 
-use super::super::{MODEL, SCHEMA};
 use crate::relation::{ModelSource, ModelSyntax, RelationModel, model_to_json};
 use crate::{CompileOptions, Problem, Release, SchemaSource, SchemaSyntax, Sources, split_policies};
+
+/// Every line of these matters: the tests tell them by their numbers.
+const SCHEMA: &str = r#"
+@rebac("role") @members("assignee") entity Role;
+@rebac("group") @members("member") entity Group;
+@rebac("folder") @parents("parent") entity Folder;
+@rebac("employee") entity User = { manager?: User, level: Long };
+entity Team;
+@rebac("document") @parents("parent") entity Document = { owner: User, team: Group, public: Bool } tags User;
+action read, write appliesTo { principal: User, resource: Document, context: { mfa?: Bool, reviewer?: User } };
+"#;
+
+const MODEL: &str = "model
+  schema 1.1
+type employee
+type role
+  relations
+    define assignee: [employee, role#assignee, group#member]
+type group
+  relations
+    define member: [employee, employee:*, group#member]
+type folder
+  relations
+    define parent: [folder]
+    define viewer: [employee, group#member] or viewer from parent
+type document
+  relations
+    define parent: [folder]
+    define editor: [employee, role#assignee]
+    define blocked: [employee, employee:*]
+    define viewer: [employee, employee:*, group#member, employee with in_office] or editor or viewer from parent
+    define reader: viewer but not blocked
+condition in_office(ip: ipaddress) {
+  ip.in_cidr(\"10.0.0.0/8\")
+}
+";
 
 const POLICIES: &str = "permit(principal, action, resource);
 @id(\"readers\") permit(principal, action, resource)

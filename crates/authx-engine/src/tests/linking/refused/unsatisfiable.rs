@@ -121,7 +121,7 @@ fn the_line_and_what_to_write_are_told() {
         found.iter().map(at).collect::<Vec<_>>(),
         [(Some(4), Some(16), Some(13), file.clone()), (Some(8), Some(3), Some(26), file)]
     );
-    assert_eq!(found[0].message, "no link lets `User` be in `Document`, so this `in` never holds");
+    assert_eq!(found[0].message, "no link lets `Bot` or `User` be in `Document`, so this `in` never holds");
     assert!(found[0].hint.as_ref().unwrap().contains("@members"), "{found:?}");
     let found = store(Validation::Strict).compile("forbid(principal in Folder::\"f\", action, resource);").unwrap_err();
     assert_eq!(found[0].hint.as_deref(), Some("by its links only `Document` and `Folder` can be in `Folder`"));
