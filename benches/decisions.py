@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Decisions that read relations, over HTTP: the document world, ten policies of which three read relations, then 10,000
 more that are scoped to 10,000 roles held through tuples, of which every user has one, then two. Each meets a policy for
-each of his roles, which is evaluated. Answered, then timed beside the limit of the stack (C0).
+each of his roles, which is evaluated: it reads the user, as one of the ten does, and at last the document, which none of
+the ten reads for what is asked. Answered, then timed beside the limit of the stack (C0).
 
 decisions.py [SCALE] [ROUNDS] [SECONDS]   (100, 3, 6)
 Needs what relations.py needs.
@@ -37,9 +38,12 @@ MODEL = world.MODEL.replace('type group', 'type role\n  relations\n    define as
 ROLES = 10_000
 
 
-def of_role(n):
+OF_USER, OF_DOCUMENT = 'principal has level && principal.level > 9', 'resource.archived'
+
+
+def of_role(n, condition):
     """A policy that every holder of the role meets and that allows none of what is asked."""
-    return f'@id("role-{n}") permit (principal in Role::"r{n}", action == Action::"view", resource) when {{ resource.archived }};'
+    return {'cedar': f'@id("role-{n}") permit (principal in Role::"r{n}", action == Action::"view", resource) when {{ {condition} }};'}
 
 
 def write(server, path, part, key, rows, size=10_000):
@@ -88,14 +92,19 @@ def main():
             return statistics.median(ratios)
 
         few = measure('10 policies')
-        begun = time.monotonic()
-        server.must('POST', path + '/apply', {'policies': ten + [{'cedar': of_role(n)} for n in range(ROLES)]})
-        print(f'{ROLES} policies more applied in {time.monotonic() - begun:.1f} s', flush=True)
+
+        def of_roles(condition, roles):
+            begun = time.monotonic()
+            server.must('POST', path + '/apply', {'policies': ten + [of_role(n, condition) for n in range(ROLES)]})
+            print(f'{ROLES} policies more applied in {time.monotonic() - begun:.1f} s', flush=True)
+            many = measure(f'{10 + ROLES} policies, every user with {roles} of {ROLES} roles, {condition}')
+            print(f'{many / few:.2f} of that', flush=True)
+
         for roles in (1, 2):
             role_of = lambda u: (u * 7 + roles * 4_999) % ROLES
             write(server, path, 'tuples', 'write', (f'role:r{role_of(u)}#assignee@user:u{u}' for u in range(sizes['U'])))
-            many = measure(f'{10 + ROLES} policies, every user with {roles} of {ROLES} roles')
-            print(f'{many / few:.2f} of that', flush=True)
+            of_roles(OF_USER, roles)
+        of_roles(OF_DOCUMENT, 2)
         c0.terminate()
         server.stop()
 

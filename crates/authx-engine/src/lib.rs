@@ -12,6 +12,7 @@ mod value;
 
 // From an author's text to a release.
 mod access;
+mod bodies;
 mod cedar;
 mod condition;
 mod expansion;

@@ -63,7 +63,7 @@ pub(crate) struct Linking {
 
 /// An entity type that is a type of the model.
 #[derive(Debug)]
-struct LinkedType {
+pub(crate) struct LinkedType {
     model_type: SmolStr,
     /// The relation whose subjects are its containers.
     containers: Option<RelationId>,
@@ -208,6 +208,11 @@ impl Linking {
     /// Whether a type is linked.
     pub(crate) fn has(&self, ty: &EntityType) -> bool {
         self.types.contains_key(ty)
+    }
+
+    /// What a linked type is to the model.
+    pub(crate) fn linked(&self, ty: &EntityType) -> Option<&LinkedType> {
+        self.types.get(ty)
     }
 
     /// The type of the model that a linked type is.

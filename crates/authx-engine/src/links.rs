@@ -66,12 +66,8 @@ fn bind(id: &PolicyId, link: &LinkInput, template: &Policy) -> Result<Policy, St
     }
     let principal = link.principal.as_ref().map(|uid| &uid.0);
     let resource = link.resource.as_ref().map(|uid| &uid.0);
-    Ok(Policy {
-        id: id.clone(),
-        scope: template.scope.bind(principal, resource)?,
-        body: Arc::clone(&template.body),
-        source: Arc::clone(&template.source),
-    })
+    let scope = Arc::new(template.scope.bind(principal, resource)?);
+    Ok(Policy::new(id.clone(), scope, Arc::clone(&template.body), Arc::clone(&template.source)))
 }
 
 /// Checks a link against a release: its id, its template and slots, and with `strict` Cedar's validation.

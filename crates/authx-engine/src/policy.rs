@@ -14,7 +14,7 @@ use crate::parse::Parsed;
 use crate::problem::{Problem, Span};
 use crate::release::Check;
 use crate::scan::{PolicySource, TextLimits};
-use crate::scope::Scope;
+use crate::scope::{ActionSide, Scope};
 use crate::stack::on_large_stack;
 
 /// The name of a policy, a template or a link in its store.
@@ -31,18 +31,41 @@ pub(crate) struct Body {
     pub(crate) facts: Vec<Fact>,
     /// The text of the `@advice` annotation.
     pub(crate) advice: Option<SmolStr>,
+    pub(crate) digest: u64,
 }
 
 /// A policy or template of a release, or a link bound to one.
 #[derive(Debug)]
 pub struct Policy {
     pub(crate) id: PolicyId,
-    pub(crate) scope: Scope,
+    // Apart, because a decision that found the policy by its scope does not read it.
+    pub(crate) scope: Arc<Scope>,
     pub(crate) body: Arc<Body>,
     pub(crate) source: Arc<PolicySource>,
+    /// Whether its head lists several groups of actions, of which an action may be in more than one.
+    pub(crate) several_actions: bool,
 }
 
 impl Policy {
+    pub(crate) fn new(id: PolicyId, scope: Arc<Scope>, body: Arc<Body>, source: Arc<PolicySource>) -> Self {
+        let several_actions = matches!(&scope.action, ActionSide::In(groups) if groups.len() > 1);
+        Self { id, scope, body, source, several_actions }
+    }
+
+    /// The same policy where the author's file now has it.
+    pub(crate) fn moved_to(self: &Arc<Self>, source: &PolicySource) -> Arc<Self> {
+        if *self.source == *source {
+            return Arc::clone(self);
+        }
+        let (scope, body) = (Arc::clone(&self.scope), Arc::clone(&self.body));
+        Arc::new(Self::new(self.id.clone(), scope, body, Arc::new(source.clone())))
+    }
+
+    /// The same policy with a body that is equal to its own.
+    pub(crate) fn with_body(&self, body: &Arc<Body>) -> Self {
+        Self::new(self.id.clone(), Arc::clone(&self.scope), Arc::clone(body), Arc::clone(&self.source))
+    }
+
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -66,6 +89,14 @@ impl Policy {
         self.body.forbids
     }
 }
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || (self.id == other.id && self.source == other.source)
+    }
+}
+
+impl Eq for Policy {}
 
 /// Whether `id` may name a policy: `[A-Za-z0-9._-]{1,128}`.
 #[must_use]
@@ -143,8 +174,9 @@ pub(crate) fn compile(
         prepared = Some(expr).filter(|expr| !matches!(expr.expr_kind(), ExprKind::Lit(Literal::Bool(true))));
     }
     let (forbids, advice) = (parsed.effect() == Effect::Forbid, annotation("advice"));
-    let body = Body { forbids, condition: prepared, access, facts, advice };
-    Ok(Policy { id, scope, body: Arc::new(body), source: Arc::new(source.clone()) })
+    let digest = Body::digest(forbids, prepared.as_ref(), advice.as_deref());
+    let body = Body { forbids, condition: prepared, access, facts, advice, digest };
+    Ok(Policy::new(id, Arc::new(scope), Arc::new(body), Arc::new(source.clone())))
 }
 
 pub(crate) fn invalid_id(id: &str) -> Problem {

@@ -45,6 +45,7 @@ pub(crate) mod tests;
 pub use codes::CODES;
 pub use condition::{CompiledCondition, Evaluated, MAX_COST, Outcome};
 pub(crate) use conform::no_longer_allowed;
+pub(crate) use edge::Node;
 pub use from_json::model_from_json;
 pub(crate) use graph::Targets;
 pub use graph::{
@@ -59,7 +60,7 @@ pub use modules::{Module, combine};
 pub use parse::{MAX_TEXT, parse, parse_module};
 pub(crate) use place::place_in;
 pub use print::{print, print_module};
-pub(crate) use rules::{Kind, RelationId, Restriction, Rule, TypeId};
+pub(crate) use rules::{Kind, RelationId, Restriction, Rule};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
 pub use tuple::{
     MAX_OBJECT_BYTES, MAX_SUBJECT_BYTES, ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey, TupleTextError,

@@ -11,6 +11,7 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 use smol_str::SmolStr;
 
+use crate::bodies::Bodies;
 use crate::cedar::{PolicySet, Template};
 use crate::data::DataRules;
 use crate::index::ScopeIndex;
@@ -66,6 +67,7 @@ pub struct Release {
     id: SmolStr,
     frame: Frame,
     policies: OrdMap<PolicyId, Arc<Policy>>,
+    bodies: Bodies,
     /// The static policies; templates decide nothing by themselves.
     pub(crate) index: ScopeIndex,
     validated: bool,
@@ -190,6 +192,7 @@ impl Release {
                 id: SmolStr::default(),
                 frame: Frame::default(),
                 policies: OrdMap::new(),
+                bodies: Bodies::default(),
                 index: ScopeIndex::default(),
                 validated: false,
             },
@@ -376,41 +379,20 @@ impl Release {
             return;
         }
         self.take(&policy.id);
+        let policy = self.bodies.add(policy);
         if !policy.is_template() {
-            self.index.insert(policy);
+            self.index.insert(&policy);
         }
-        self.policies.insert(policy.id.clone(), Arc::clone(policy));
+        self.policies.insert(policy.id.clone(), policy);
     }
 
     fn take(&mut self, id: &str) {
         if let Some(policy) = self.policies.remove(id) {
             self.index.remove(&policy);
+            self.bodies.remove(&policy);
         }
     }
 }
-
-impl Policy {
-    /// The same policy where the author's file now has it.
-    fn moved_to(self: &Arc<Self>, source: &PolicySource) -> Arc<Self> {
-        if *self.source == *source {
-            return Arc::clone(self);
-        }
-        Arc::new(Self {
-            id: self.id.clone(),
-            scope: self.scope.clone(),
-            body: Arc::clone(&self.body),
-            source: Arc::new(source.clone()),
-        })
-    }
-}
-
-impl PartialEq for Policy {
-    fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other) || (self.id == other.id && self.source == other.source)
-    }
-}
-
-impl Eq for Policy {}
 
 fn finish(release: Release, problems: Vec<Problem>) -> Result<Compiled, Vec<Problem>> {
     if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok(Compiled { release, warnings: problems }) }

@@ -50,6 +50,27 @@ impl Scope {
         self.principal.has_slot() || self.resource.has_slot()
     }
 
+    /// The types that it names by `is`.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &EntityType> {
+        [&self.principal, &self.resource].into_iter().filter_map(|side| match side {
+            Side::Is(ty) | Side::IsIn(ty, _) => Some(ty),
+            Side::Any | Side::Eq(_) | Side::In(_) => None,
+        })
+    }
+
+    /// The entities and actions that it names.
+    pub(crate) fn uids(&self) -> impl Iterator<Item = &EntityUID> {
+        let targets = [&self.principal, &self.resource].into_iter().filter_map(|side| match side.target() {
+            Some(Target::Literal(uid)) => Some(uid),
+            Some(Target::Slot) | None => None,
+        });
+        targets.chain(match &self.action {
+            ActionSide::Any => &[],
+            ActionSide::Eq(uid) => std::slice::from_ref(uid),
+            ActionSide::In(uids) => uids.as_slice(),
+        })
+    }
+
     /// Fills the slots.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 
 mod compiling;
 mod differential;
+mod index;
 mod linking;
 mod semantics;
 mod world;

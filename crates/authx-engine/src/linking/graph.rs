@@ -3,7 +3,7 @@
 use crate::cedar::{Eid, EntityUID};
 use crate::linking::ids::{decode, encode};
 use crate::linking::{LinkedType, Linking};
-use crate::relation::{Asking, GraphError, ObjectRef, Relations, SubjectRef, TupleKey, TypeId};
+use crate::relation::{Asking, GraphError, Node, ObjectRef, Relations, SubjectRef, TupleKey};
 
 /// The relations that one request sees, and how entities are linked to them.
 pub(crate) struct EntityGraph<'a> {
@@ -37,31 +37,43 @@ impl EntityGraph<'_> {
     }
 
     /// Calls `push` with what an entity is in by tuples: its containers, and the groups whose member it is. `push` says
-    /// whether to go on.
-    pub(crate) fn parents(&self, of: &EntityUID, push: &mut dyn FnMut(EntityUID) -> bool) -> Result<(), GraphError> {
-        let linked = self.linking.types.get(of.entity_type());
-        let Some(linked) = linked.filter(|linked| linked.joins || linked.containers.is_some()) else { return Ok(()) };
-        let object = linked.object(of);
+    /// whether to go on. Who knows the entity's number among the names of tuples says so.
+    pub(crate) fn parents(
+        &self,
+        linked: &LinkedType,
+        of: &EntityUID,
+        node: Option<Node>,
+        push: &mut dyn FnMut(EntityUID, Node) -> bool,
+    ) -> Result<(), GraphError> {
+        if !linked.joins && linked.containers.is_none() {
+            return Ok(());
+        }
+        let subject = match node {
+            Some(node) => self.relations.named(node),
+            // Tuples may name everyone of its type without naming it.
+            None => self.relations.subject(linked.object(of)),
+        };
         let mut go_on = true;
-        let mut found = |type_id: Option<TypeId>, id: &str| {
-            go_on = go_on && self.entity(type_id, id).is_none_or(&mut *push);
+        let mut found = |node| {
+            go_on = go_on && self.entity(node).is_none_or(|uid| push(uid, node));
             go_on
         };
-        if let Some(relation) = linked.containers {
-            self.relations.each_direct_subject(&object, relation, &self.asking, &mut found)?;
+        if let Some((relation, node)) = linked.containers.zip(subject.stored()) {
+            self.relations.each_direct_subject(node, relation, &self.asking, &mut found)?;
         }
         if linked.joins {
-            self.relations.each_target(&self.linking.members, object, &self.asking, &mut found)?;
+            self.relations.each_target(&self.linking.members, subject, &self.asking, &mut found)?;
         }
         Ok(())
     }
 
     fn object(&self, uid: &EntityUID) -> Option<ObjectRef> {
-        Some(self.linking.types.get(uid.entity_type())?.object(uid))
+        Some(self.linking.linked(uid.entity_type())?.object(uid))
     }
 
     /// The entity that an object stands for, if its type is linked and its id is one.
-    fn entity(&self, type_id: Option<TypeId>, id: &str) -> Option<EntityUID> {
+    fn entity(&self, node: Node) -> Option<EntityUID> {
+        let (type_id, id) = self.relations.name(node);
         let ty = self.linking.by_model.get(usize::from(type_id?))?.as_ref()?;
         let id = decode(id)?;
         Some(EntityUID::from_components(ty.clone(), Eid::new(id.as_ref()), None))

@@ -10,7 +10,7 @@ pub(crate) fn encode(id: &str) -> Cow<'_, str> {
     match id {
         "" => Cow::Borrowed("%"),
         "*" => Cow::Borrowed("%2A"),
-        _ if !id.chars().any(is_reserved) => Cow::Borrowed(id),
+        _ if is_plain(id) || !id.chars().any(is_reserved) => Cow::Borrowed(id),
         _ => {
             let mut encoded = String::with_capacity(id.len() + 8);
             let mut buffer = [0; 4];
@@ -31,6 +31,8 @@ pub(crate) fn encode(id: &str) -> Cow<'_, str> {
 /// The entity id that an object's id stands for; `None` when [`encode`] gives it for none.
 pub(crate) fn decode(id: &str) -> Option<Cow<'_, str>> {
     let decoded = match id {
+        "" | "*" => return None,
+        _ if is_plain(id) => return Some(Cow::Borrowed(id)),
         "%" => Cow::Borrowed(""),
         _ if !id.contains('%') => Cow::Borrowed(id),
         _ => Cow::Owned(percent_decoded(id)?),
@@ -54,6 +56,11 @@ pub fn percent_decoded(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(decoded).ok()
+}
+
+/// Whether it surely has nothing reserved, as most ids.
+fn is_plain(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'%' | b':' | b'#'))
 }
 
 fn is_reserved(c: char) -> bool {

@@ -1,10 +1,9 @@
 //! Whether stored tuples are what another model allows too.
 
-use std::collections::HashMap;
-
 use super::rules::{RelationModel, TupleProblem};
 use super::tuple::{Tuple, WILDCARD};
 use super::tuples::Tuples;
+use crate::map::Table;
 
 /// The tuples that `before` allows and `after` does not, with the reason. Without a `before`, all that `after` does not
 /// allow; without an `after`, all that `before` does. Expired ones are not looked at.
@@ -26,7 +25,7 @@ pub(crate) fn no_longer_allowed(
             Some(after) => after.check_tuple(tuple).err().map(Some),
         }
     };
-    let mut alike = HashMap::new();
+    let mut alike = Table::default();
     for (object, edge) in tuples.edges() {
         if edge.has_side() {
             let tuple = tuples.tuple(object, edge);

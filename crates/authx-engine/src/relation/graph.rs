@@ -20,6 +20,7 @@ use super::rules::{RelationId, RelationModel, TypeId};
 use super::tuple::{ObjectRef, SubjectRef, Tuple, TupleKey};
 use super::tuples::{TooManyNames, Tuples};
 pub use bound::Bound;
+use check::{Check, Subject};
 pub use expand::{Expansion, Leaf};
 pub(crate) use list_objects::Targets;
 pub use list_users::{FoundUser, UserFilter};
@@ -157,7 +158,8 @@ impl<'a> Relations<'a> {
     /// When the model lacks the type or the relation, or the answer is undetermined.
     pub fn check(&self, key: &TupleKey, asking: &Asking<'_>, explain: bool) -> Result<Checked, GraphError> {
         let relation = self.relation(&key.object.type_name, &key.relation)?;
-        let mut check = check::Check::new(self, asking, &key.subject, Some(&key.object), explain);
+        let subject = Subject::new(self, &key.subject, Some(&key.object));
+        let mut check = Check::new(self, asking, subject, explain);
         let allowed = check.run(&key.object, relation)?;
         Ok(Checked { allowed, path: check.path(self) })
     }
@@ -200,7 +202,8 @@ impl<'a> Relations<'a> {
         let relation = self.relation(type_name, relation)?;
         let targets = Targets::new(self.model, vec![relation]);
         let mut tell = |node| found(self.tuples.object(node));
-        let (mut ended, steps) = list_objects::list(self, &targets, subject, asking, &mut tell)?;
+        let (mut ended, steps) =
+            list_objects::list(self, &targets, Subject::new(self, subject, None), asking, &mut tell)?;
         if ended.complete
             && let Some(own) = list_objects::own_object(self, relation, subject, asking, steps)?
         {
@@ -209,33 +212,42 @@ impl<'a> Relations<'a> {
         Ok(ended)
     }
 
-    /// The objects, by type and id, to which a subject that is an object has one of several relations, each once, as it
-    /// is found.
+    /// An object as a subject, whether tuples name it or not.
+    pub(crate) fn subject(&self, object: ObjectRef) -> Subject {
+        Subject::new(self, &SubjectRef { object, relation: None }, None)
+    }
+
+    /// An object that tuples name as a subject.
+    pub(crate) fn named(&self, node: Node) -> Subject {
+        Subject::object(self, node)
+    }
+
+    /// The type, if the model has it, and the id of an object.
+    pub(crate) fn name(&self, node: Node) -> (Option<TypeId>, &str) {
+        (self.bound.type_of(self.tuples.names.type_of(node)), self.tuples.names.id(node))
+    }
+
+    /// The objects to which a subject has one of several relations, each once, as it is found; `found` says whether to
+    /// go on.
     pub(crate) fn each_target(
         &self,
         targets: &Targets,
-        subject: ObjectRef,
+        subject: Subject,
         asking: &Asking<'_>,
-        found: &mut dyn FnMut(Option<TypeId>, &str) -> bool,
+        found: &mut dyn FnMut(Node) -> bool,
     ) -> Result<(), GraphError> {
-        let subject = SubjectRef { object: subject, relation: None };
-        let mut tell = |node| self.named(node, &mut *found);
-        list_objects::list(self, targets, &subject, asking, &mut tell).map(|_| ())
+        list_objects::list(self, targets, subject, asking, found).map(|_| ())
     }
 
-    /// The objects, by type and id, that tuples name as subjects of a relation that is direct or computed.
+    /// The objects that tuples name as subjects of a relation that is direct or computed; `found` says whether to go on.
     pub(crate) fn each_direct_subject(
         &self,
-        object: &ObjectRef,
+        object: Node,
         relation: RelationId,
         asking: &Asking<'_>,
-        found: &mut dyn FnMut(Option<TypeId>, &str) -> bool,
+        found: &mut dyn FnMut(Node) -> bool,
     ) -> Result<(), GraphError> {
-        direct::subjects(self, object, relation, asking, &mut |node| self.named(node, &mut *found))
-    }
-
-    fn named(&self, node: Node, found: &mut dyn FnMut(Option<TypeId>, &str) -> bool) -> bool {
-        found(self.bound.type_of(self.tuples.names.type_of(node)), self.tuples.names.id(node))
+        direct::subjects(self, object, relation, asking, found)
     }
 
     /// The subjects of one kind that have a relation to an object, at most `limit`.

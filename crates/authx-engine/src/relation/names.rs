@@ -117,6 +117,8 @@ pub(crate) struct Names {
     packed: Arc<Packed>,
     numbers: SharedMap<(Symbol, SmolStr), Node>,
     added: imbl::Vector<(Symbol, SmolStr)>,
+    /// By type: the name that stands for everyone.
+    wildcards: SharedMap<Symbol, Node>,
 }
 
 impl Names {
@@ -126,6 +128,11 @@ impl Names {
             return packed;
         }
         self.numbers.get(&(type_name, SmolStr::new(id))).copied()
+    }
+
+    /// The name `type:*`, if there is one.
+    pub(crate) fn wildcard(&self, type_name: Symbol) -> Option<Node> {
+        if self.wildcards.is_empty() { None } else { self.wildcards.get(&type_name).copied() }
     }
 
     /// How many names there are; their numbers are all below.
@@ -159,7 +166,14 @@ impl Names {
         let name = (type_name, SmolStr::new(id));
         self.added.push_back(name.clone());
         self.numbers.insert(name, node);
+        self.note(type_name, id, node);
         Some(node)
+    }
+
+    fn note(&mut self, type_name: Symbol, id: &str, node: Node) {
+        if id == WILDCARD {
+            self.wildcards.insert(type_name, node);
+        }
     }
 
     /// The same names and numbers, all packed; `None` when they do not fit.
@@ -174,7 +188,7 @@ impl Names {
                 return None;
             }
         }
-        Some(Self { packed: Arc::new(packed), ..Self::default() })
+        Some(Self { packed: Arc::new(packed), wildcards: self.wildcards.clone(), ..Self::default() })
     }
 
     /// Adds a name to names that nobody shares yet; `None` when there are too many.
@@ -186,6 +200,8 @@ impl Names {
             return Some(found);
         }
         let node = Node::try_from(packed.names.len()).ok().filter(|node| *node < Node::MAX)?;
-        packed.push(type_name, id).then_some(node)
+        let pushed = packed.push(type_name, id).then_some(node);
+        self.note(type_name, id, node);
+        pushed
     }
 }

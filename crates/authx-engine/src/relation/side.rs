@@ -16,6 +16,13 @@ pub(crate) struct Side {
     pub(crate) expires_at: Option<i64>,
 }
 
+impl Side {
+    /// Whether the tuple has expired by a time.
+    pub(crate) fn expired(&self, now: i64) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
 /// Side entries by object and forward edge.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sides {

@@ -206,3 +206,31 @@ fn parsed_together_equals_parsed_alone() {
     }
     assert!(good > 1_000 && bad > 50, "{good} good, {bad} bad");
 }
+
+/// Thousands of roles with one condition have one body, however they came; it goes with the last of them.
+#[test]
+fn policies_that_differ_in_their_heads_share_a_body() {
+    let text = |role: usize, level: usize| {
+        format!("permit (principal in Role::\"{role}\", action, resource) when {{ principal.level > {level} }};")
+    };
+    let source = |role: usize, level: usize| PolicySource::single(Some(format!("p{role}")), text(role, level));
+    let options = CompileOptions::default();
+    let sources: Vec<PolicySource> = (0..10).map(|role| source(role, role % 2)).collect();
+    let first = Release::compile("a", Sources { policies: &sources, ..Sources::default() }, &options, None).unwrap();
+    let second = first.release.with_changes("b", &[source(10, 1), source(0, 1)], &[], &options).unwrap().release;
+    let body = |release: &Release, role: usize| Arc::as_ptr(&release.policy(&format!("p{role}")).unwrap().body);
+    for role in 0..10 {
+        assert_eq!(body(&first.release, role), body(&first.release, role % 2));
+        assert_eq!(body(&second, role), body(&first.release, if role == 0 { 1 } else { role % 2 }));
+    }
+    assert_eq!(body(&second, 10), body(&second, 1));
+    assert_ne!(body(&second, 1), body(&second, 2));
+    let policy = |n: usize| first.release.policy(&format!("p{n}")).unwrap();
+    let weak = Arc::downgrade(&policy(0).body);
+    let evens: Vec<_> = (0..5).map(|n| policy(n * 2).id.clone()).collect();
+    let odd = first.release.with_changes("c", &[], &evens, &options).unwrap().release;
+    drop(first);
+    drop(second);
+    assert!(weak.upgrade().is_none(), "nobody has it any more");
+    assert_eq!(odd.policy_count(), 5);
+}

@@ -118,13 +118,9 @@ fn distort(bug: Bug, policy: &Policy) -> Policy {
         access: AccessPaths { roots },
         facts: policy.body.facts.clone(),
         advice: body.advice.clone(),
+        digest: body.digest,
     };
-    Policy {
-        id: policy.id.clone(),
-        scope: policy.scope.clone(),
-        body: Arc::new(body),
-        source: Arc::clone(&policy.source),
-    }
+    policy.with_body(&Arc::new(body))
 }
 
 struct World {

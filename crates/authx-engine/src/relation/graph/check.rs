@@ -20,18 +20,56 @@ const MAX_NESTED: u32 = 1_000;
 
 /// The subject that is asked for, in numbers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject {
-    pub(super) node: Node,
+pub(crate) struct Subject {
+    node: Node,
     pub(super) relation: Symbol,
     type_id: Option<TypeId>,
     kind: Option<Kind>,
     /// `type:*` of its type, when it is an object and a tuple names that.
-    pub(super) wildcard: Option<Node>,
+    wildcard: Option<Node>,
     /// The subject as a relation that its own members have.
     userset: Option<RelationId>,
 }
 
 impl Subject {
+    /// The subject of a question about `object`. One that no tuple names still is itself.
+    pub(super) fn new(relations: &Relations<'_>, subject: &SubjectRef, object: Option<&ObjectRef>) -> Self {
+        let (model, tuples) = (relations.model, &relations.tuples);
+        let type_id = model.type_id(&subject.object.type_name);
+        let type_symbol = tuples.symbols.get(&subject.object.type_name);
+        let unknown = if object == Some(&subject.object) { UNKNOWN_OBJECT } else { UNKNOWN_SUBJECT };
+        let node = type_symbol.and_then(|symbol| tuples.names.get(symbol, &subject.object.id)).unwrap_or(unknown);
+        let userset = type_id.zip(subject.relation.as_ref()).and_then(|(id, name)| model.relation_of(id, name));
+        let kind = match (&subject.relation, userset) {
+            (Some(_), userset) => userset.map(Kind::Userset),
+            (None, _) if subject.is_wildcard() => Some(Kind::Wildcard),
+            (None, _) => Some(Kind::Object),
+        };
+        let plain = if subject.is_wildcard() { STAR } else { NONE };
+        let relation =
+            subject.relation.as_ref().map_or(plain, |name| tuples.symbols.get(name).unwrap_or(Symbol::MAX >> 1));
+        let is_object = kind == Some(Kind::Object);
+        let wildcard = type_symbol.filter(|_| is_object).and_then(|symbol| tuples.names.wildcard(symbol));
+        Self { node, relation, type_id, kind, wildcard, userset }
+    }
+
+    /// An object that tuples name.
+    pub(super) fn object(relations: &Relations<'_>, node: Node) -> Self {
+        let symbol = relations.tuples.names.type_of(node);
+        let (type_id, wildcard) = (relations.bound.type_of(symbol), relations.tuples.names.wildcard(symbol));
+        Self { node, relation: NONE, type_id, kind: Some(Kind::Object), wildcard, userset: None }
+    }
+
+    /// Its object, if tuples name that.
+    pub(crate) fn stored(&self) -> Option<Node> {
+        Some(self.node).filter(|node| *node < UNKNOWN_SUBJECT)
+    }
+
+    /// A userset on an object that tuples name.
+    pub(super) fn stored_userset(&self) -> Option<(Node, RelationId)> {
+        self.stored().zip(self.userset)
+    }
+
     /// How tuples name an object: itself, and everyone of its type.
     pub(super) fn forms(&self) -> impl Iterator<Item = (Node, Symbol)> + use<> {
         let wildcard = self.wildcard.map(|node| (node, STAR));
@@ -50,16 +88,9 @@ pub(super) struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    pub(super) fn new(
-        relations: &'a Relations<'a>,
-        asking: &'a Asking<'a>,
-        subject: &SubjectRef,
-        object: Option<&ObjectRef>,
-        explain: bool,
-    ) -> Self {
+    pub(super) fn new(relations: &'a Relations<'a>, asking: &'a Asking<'a>, subject: Subject, explain: bool) -> Self {
         let walk = Walk::new(relations, asking);
-        let known = subject_of(&walk, subject, object);
-        Self { walk, subject: known, known: Table::default(), trail: explain.then(Vec::new), nested: 0 }
+        Self { walk, subject, known: Table::default(), trail: explain.then(Vec::new), nested: 0 }
     }
 
     /// Answers for one object; may be asked again for another.
@@ -370,23 +401,4 @@ impl<'a> Check<'a> {
         }
         all
     }
-}
-
-/// The subject in numbers. One that no tuple names still is itself.
-fn subject_of(walk: &Walk<'_>, subject: &SubjectRef, object: Option<&ObjectRef>) -> Subject {
-    let type_id = walk.model.type_id(&subject.object.type_name);
-    let type_symbol = walk.tuples.symbols.get(&subject.object.type_name);
-    let unknown = if object == Some(&subject.object) { UNKNOWN_OBJECT } else { UNKNOWN_SUBJECT };
-    let node = type_symbol.and_then(|symbol| walk.tuples.names.get(symbol, &subject.object.id)).unwrap_or(unknown);
-    let userset = type_id.zip(subject.relation.as_ref()).and_then(|(id, name)| walk.model.relation_of(id, name));
-    let kind = match (&subject.relation, userset) {
-        (Some(_), userset) => userset.map(Kind::Userset),
-        (None, _) if subject.is_wildcard() => Some(Kind::Wildcard),
-        (None, _) => Some(Kind::Object),
-    };
-    let plain = if subject.is_wildcard() { STAR } else { NONE };
-    let relation =
-        subject.relation.as_ref().map_or(plain, |name| walk.tuples.symbols.get(name).unwrap_or(Symbol::MAX >> 1));
-    let wildcard = type_symbol.filter(|_| kind == Some(Kind::Object)).and_then(|symbol| walk.wildcard_of(symbol));
-    Subject { node, relation, type_id, kind, wildcard, userset }
 }

@@ -5,16 +5,14 @@ use super::walk::{Truth, Walk};
 use super::{Asking, GraphError, Relations};
 use crate::relation::edge::{NONE, Node};
 use crate::relation::rules::{Kind, RelationId, Way};
-use crate::relation::tuple::ObjectRef;
 
 pub(super) fn subjects(
     relations: &Relations<'_>,
-    object: &ObjectRef,
+    node: Node,
     relation: RelationId,
     asking: &Asking<'_>,
     found: &mut dyn FnMut(Node) -> bool,
 ) -> Result<(), GraphError> {
-    let Some(node) = relations.tuples.node(object) else { return Ok(()) };
     let mut walk = Walk::new(relations, asking);
     let (mut open, mut seen) = (vec![relation], Vec::new());
     while let Some(relation) = open.pop() {

@@ -5,7 +5,7 @@
 
 use foldhash::fast::RandomState;
 
-use super::check::Check;
+use super::check::{Check, Subject};
 use super::walk::{Truth, Walk};
 use super::{Asking, Ended, GraphError, Relations};
 use crate::map::Table;
@@ -74,11 +74,11 @@ struct Backward<'a, 'c> {
 pub(super) fn list(
     relations: &Relations<'_>,
     targets: &Targets,
-    subject: &SubjectRef,
+    subject: Subject,
     asking: &Asking<'_>,
     found: &mut dyn FnMut(Node) -> bool,
 ) -> Result<(Ended, u64), GraphError> {
-    let mut check = Check::new(relations, asking, subject, None, false);
+    let mut check = Check::new(relations, asking, subject, false);
     let starts = targets.starts(&check.walk);
     let mut backward = Backward {
         check: &mut check,
@@ -90,7 +90,7 @@ pub(super) fn list(
         stopped: false,
         doubtful: Vec::new(),
     };
-    backward.start(relations, subject);
+    backward.start();
     let mut next = 0;
     while let Some(claim) = backward.queue.get(next).copied().filter(|_| !backward.stopped) {
         next += 1;
@@ -100,34 +100,24 @@ pub(super) fn list(
         backward.follow(claim);
     }
     let Backward { stopped, doubtful, claims, .. } = backward;
-    let spent = check.walk.steps();
-    if stopped {
-        return Ok((Ended { complete: false, failed: None }, spent));
-    }
+    let mut complete = !stopped;
     let (mut failure, failed) = split(check.walk.take_failure());
-    let mut complete = true;
-    if !doubtful.is_empty() {
-        let mut verify = Check::new(relations, asking, subject, None, false);
-        verify.walk.spend(spent);
-        for claim in doubtful {
-            // An object may be doubtful by one way and certain by another.
-            if claims.get(&claim) == Some(&true) {
-                continue;
-            }
-            match verify.run_node(claim.0, claim.1) {
-                Ok(true) => complete = found(claim.0),
-                Ok(false) => {}
-                Err(error) => failure = Some(error),
-            }
-            if !complete {
-                break;
-            }
+    // An object may be doubtful by one way and certain by another.
+    for claim in doubtful.into_iter().filter(|claim| claims.get(claim) != Some(&true)) {
+        if !complete {
+            break;
         }
-        let ended = Ended { complete, failed: failed.filter(|_| complete) };
-        let steps = verify.walk.steps();
-        return failure.filter(|_| complete).map_or(Ok((ended, steps)), Err);
+        match check.run_node(claim.0, claim.1) {
+            Ok(true) => complete = found(claim.0),
+            Ok(false) => {}
+            Err(error) => failure = Some(error),
+        }
     }
-    failure.map_or(Ok((Ended { complete, failed }, spent)), Err)
+    let steps = check.walk.steps();
+    match failure.filter(|_| complete) {
+        Some(failure) => Err(failure),
+        None => Ok((Ended { complete, failed: failed.filter(|_| complete) }, steps)),
+    }
 }
 
 /// The object of a userset that no tuple names, if the userset has the target on it: by being that userset.
@@ -144,7 +134,7 @@ pub(super) fn own_object(
     if !fits || relations.tuples.node(own).is_some() {
         return Ok(None);
     }
-    let mut check = Check::new(relations, asking, subject, Some(own), false);
+    let mut check = Check::new(relations, asking, Subject::new(relations, subject, Some(own)), false);
     check.walk.spend(spent);
     Ok(check.run(own, target)?.then(|| own.clone()))
 }
@@ -179,18 +169,14 @@ fn useful(model: &RelationModel, targets: &[RelationId]) -> Vec<bool> {
 }
 
 impl Backward<'_, '_> {
-    fn start(&mut self, relations: &Relations<'_>, subject: &SubjectRef) {
-        let known = self.check.subject;
-        for (node, relation) in known.forms() {
+    fn start(&mut self) {
+        let subject = self.check.subject;
+        for (node, relation) in subject.forms() {
             self.tuples_of(node, relation);
         }
         // A userset has itself.
-        let own = relations.model.type_id(&subject.object.type_name).zip(subject.relation.as_ref());
-        let stored = relations.tuples.node(&subject.object);
-        if let Some(relation) = own.and_then(|(id, name)| relations.model.relation_of(id, name))
-            && let Some(node) = stored
-        {
-            self.claim((node, relation), true);
+        if let Some(own) = subject.stored_userset() {
+            self.claim(own, true);
         }
     }
 

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use smol_str::SmolStr;
 
-use super::check::Check;
+use super::check::{Check, Subject};
 use super::list_objects::split;
 use super::walk::{Truth, Walk};
 use super::{Asking, GraphError, Listed, Relations};
@@ -96,7 +96,7 @@ pub(super) fn list(
             continue;
         }
         // All these checks are one question.
-        let mut check = Check::new(relations, asking, &user, Some(object), false);
+        let mut check = Check::new(relations, asking, Subject::new(relations, &user, Some(object)), false);
         check.walk.spend(spent);
         match check.run(object, relation) {
             Ok(true) => items.push(user),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 use smol_str::SmolStr;
 
 use crate::relation::condition::{MAX_COST, Outcome};
-use crate::relation::edge::{Edge, NONE, Node, STAR, Symbol};
+use crate::relation::edge::{Edge, NONE, Node, STAR};
 use crate::relation::rules::{Kind, RelationId, RelationModel, RelationRules, TypeId};
 use crate::relation::tuples::Tuples;
 
@@ -113,11 +113,6 @@ impl<'a> Walk<'a> {
         self.bound.type_of(self.tuples.names.type_of(node))
     }
 
-    /// The node `type:*`, if a tuple names it.
-    pub(super) fn wildcard_of(&self, type_symbol: Symbol) -> Option<Node> {
-        self.tuples.names.get(type_symbol, crate::relation::tuple::WILDCARD)
-    }
-
     /// What a forward edge's subject is to the model, and its type.
     pub(super) fn kind(&self, edge: Edge) -> Option<(TypeId, Kind)> {
         let type_id = self.type_of(edge.node())?;
@@ -184,7 +179,7 @@ pub(super) fn admits<'a>(
     kind: Kind,
 ) -> Admitted<'a> {
     let side = if edge.has_side() { tuples.side(object, edge) } else { None };
-    if edge.has_side() && side.is_none_or(|side| side.expires_at.is_some_and(|end| end <= now)) {
+    if edge.has_side() && side.is_none_or(|side| side.expired(now)) {
         return Admitted::No;
     }
     let Some((name, stored)) = side.and_then(|side| side.condition.as_ref()) else {
