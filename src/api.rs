@@ -14,6 +14,7 @@ pub mod v1;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::decisions::DecisionLog;
 use crate::identity::Identity;
 use crate::pap::{Administration, Releases, Stores, Writers};
 use crate::pdp::Pdp;
@@ -31,6 +32,7 @@ pub struct Services {
     pub replica: Arc<Replica>,
     pub pdp: Pdp,
     pub writers: Writers,
+    pub decisions: Arc<DecisionLog>,
     pub stores: Stores,
     pub releases: Releases,
     pub administration: Administration,

@@ -17,6 +17,7 @@ use crate::api::middleware::TimeLimit;
 use crate::api::{Followers, Services, configure, track};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::decisions::DecisionLog;
 use crate::identity::Identity;
 use crate::keys::KeyTable;
 use crate::pap::{Administration, Expiry, PapError, Releases, Stores, Writers};
@@ -40,6 +41,14 @@ pub enum AppError {
     Io { what: String, source: std::io::Error },
     #[error("{0}")]
     Other(String),
+}
+
+/// The tokens of an installation that was started before, from its data directory.
+///
+/// # Errors
+/// When it has no secret.
+pub fn installation_tokens(data_dir: &std::path::Path) -> Result<Tokens, AppError> {
+    Tokens::new(start::read_secret(data_dir)?).map_err(|error| AppError::Other(error.to_string()))
 }
 
 /// A server that is told to run.
@@ -67,6 +76,10 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         opening.await.map_err(|error| AppError::Other(error.to_string()))??
     };
     let tokens = Tokens::new(start::secret(data_dir)?).map_err(|error| AppError::Other(error.to_string()))?;
+    let log_dir = data_dir.join("decisions");
+    let decisions = DecisionLog::start(log_dir, config.decisions.options(), tokens.clone(), clock);
+    let decisions = decisions.map_err(|source| AppError::Io { what: "the decision log".to_owned(), source })?;
+    let decisions = Arc::new(decisions);
     let replica = Arc::new(Replica::new(tokens));
     load_all(&storage, &replica).await?;
 
@@ -90,13 +103,14 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     };
     let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);
     let services = web::Data::new(Services {
-        pdp: Pdp::new(Arc::clone(&replica), storage.clone(), limits, clock, deadline),
+        pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), limits, clock, deadline),
         stores: Stores::new(writers.clone()),
         releases: Releases::new(writers.clone(), config.limits.compilers),
         administration: Administration::new(storage.clone(), keys, clock),
         identity,
         replica,
         writers,
+        decisions: Arc::clone(&decisions),
         storage: storage.clone(),
         followers: Arc::new(Followers::new(config.limits.followers)),
         clock,
@@ -114,6 +128,8 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     }
     run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
     expiry.abort();
+    // Every request is answered: what was decided is written to its end.
+    let _ = tokio::task::spawn_blocking(move || decisions.close()).await;
     // Writes that were taken are finished before the database is closed.
     tasks.close();
     tasks.wait().await;

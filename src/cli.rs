@@ -1,9 +1,11 @@
 //! The command line. Results go to stdout, notes for people to stderr.
 
 mod apply;
+mod audit;
 mod bench;
 mod check;
 mod client;
+mod decisions;
 mod files;
 mod grant;
 mod import;
@@ -83,6 +85,10 @@ enum Command {
     Model(model::Args),
     /// Test models and tuples by what must follow from them
     Test(test::Args),
+    /// Look at what was decided
+    Decisions(decisions::Args),
+    /// Prove that the decision log was not altered
+    Audit(audit::Args),
     /// Print openapi.yaml
     Openapi,
     /// Print a page of the documentation that is made from the code
@@ -164,6 +170,8 @@ async fn run(command: Command) -> Exit {
         Command::Import(args) => import::run(args).await,
         Command::Model(args) => model::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Decisions(args) => decisions::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Openapi => print(&crate::api::document()),
         Command::Reference { page } => print(&match page {
             ReferencePage::Errors => crate::api::error::reference(),

@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use std::time::Duration;
+
 use serde::Deserialize;
+
+use crate::decisions::{LogOptions, Mask, Mode, Retention, WhenFull};
 
 /// Documents every key; it is the lowest layer.
 pub const DEFAULTS: &str = include_str!("config/default.toml");
@@ -15,6 +19,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub storage: StorageConfig,
     pub limits: LimitsConfig,
+    pub decisions: DecisionsConfig,
     pub log: LogConfig,
 }
 
@@ -49,6 +54,42 @@ pub struct LimitsConfig {
     pub compilers: usize,
     pub freshness_deadline_ms: u64,
     pub followers: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionsConfig {
+    pub mode: Mode,
+    pub when_full: WhenFull,
+    pub queue_records: usize,
+    pub queue_bytes: usize,
+    pub wait_ms: u64,
+    pub allows_per_million: u32,
+    pub masks: Vec<Mask>,
+    pub segment_bytes: u64,
+    pub kept_days: u64,
+    pub kept_bytes: u64,
+}
+
+impl DecisionsConfig {
+    /// What the log is told.
+    #[must_use]
+    pub fn options(&self) -> LogOptions {
+        LogOptions {
+            mode: self.mode,
+            when_full: self.when_full,
+            queue_records: self.queue_records,
+            queue_bytes: self.queue_bytes,
+            wait: Duration::from_millis(self.wait_ms),
+            allows_per_million: self.allows_per_million,
+            masks: self.masks.clone(),
+            retention: Retention {
+                segment_bytes: self.segment_bytes,
+                kept: Duration::from_secs(self.kept_days.saturating_mul(86_400)),
+                kept_bytes: self.kept_bytes,
+            },
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

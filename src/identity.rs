@@ -65,6 +65,18 @@ impl Caller {
         self.grant.stores.is_some()
     }
 
+    /// The stores to which the key is limited; `None` is every store of the tenant.
+    #[must_use]
+    pub fn stores(&self) -> Option<&[StoreId]> {
+        self.grant.stores.as_deref()
+    }
+
+    /// What it may do, and who it is for the record.
+    #[must_use]
+    pub fn grant(&self) -> &Arc<Grant> {
+        &self.grant
+    }
+
     #[must_use]
     pub fn actor(&self) -> &str {
         &self.grant.actor

@@ -13,6 +13,9 @@ pub mod storage;
 pub mod keys;
 pub mod replica;
 
+// What was decided.
+pub mod decisions;
+
 // Use cases that change, and those that answer.
 pub mod pap;
 pub mod pdp;

@@ -3,13 +3,15 @@
 mod relations;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use authx_engine::relation::GraphLimits;
 use authx_engine::{AccessRequest, DecideError, Evaluation, Limits, Release, decide};
 
 use crate::clock::Clock;
+use crate::decisions::{Asked, DecisionLog, LogError, Record, Told};
 use crate::ids::ReleaseId;
+use crate::keys::Grant;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
@@ -31,7 +33,7 @@ pub enum Consistency {
 /// A decision as it is told.
 #[derive(Debug)]
 pub struct Decided {
-    pub evaluation: Evaluation,
+    pub evaluation: Arc<Evaluation>,
     pub decision_id: ulid::Ulid,
     pub token: String,
 }
@@ -49,6 +51,9 @@ pub enum CheckError {
     UnknownRelease(String),
     #[error("the release could not be loaded")]
     Load(#[from] LoadError),
+    /// What cannot be recorded is not answered.
+    #[error(transparent)]
+    NotRecorded(#[from] LogError),
 }
 
 /// The decision point.
@@ -56,6 +61,7 @@ pub enum CheckError {
 pub struct Pdp {
     pub(crate) replica: Arc<Replica>,
     storage: Storage,
+    decisions: Arc<DecisionLog>,
     limits: Limits,
     clock: Clock,
     freshness_deadline: Duration,
@@ -66,11 +72,12 @@ impl Pdp {
     pub fn new(
         replica: Arc<Replica>,
         storage: Storage,
+        decisions: Arc<DecisionLog>,
         limits: Limits,
         clock: Clock,
         freshness_deadline: Duration,
     ) -> Self {
-        Self { replica, storage, limits, clock, freshness_deadline }
+        Self { replica, storage, decisions, limits, clock, freshness_deadline }
     }
 
     /// How far one question to the relation graph may go.
@@ -82,12 +89,49 @@ impl Pdp {
     /// Decides on the store's current snapshot; the whole request is answered from it.
     ///
     /// # Errors
-    /// When the request's data is invalid or a limit is reached.
-    pub fn check(&self, store: &OpenStore, mut request: AccessRequest) -> Result<Decided, CheckError> {
+    /// When the request's data is invalid, a limit is reached or the decision cannot be recorded.
+    pub async fn check(
+        &self,
+        store: &OpenStore,
+        caller: &Arc<Grant>,
+        mut request: AccessRequest,
+    ) -> Result<Decided, CheckError> {
+        let begun = Instant::now();
         request.now = self.clock.now().as_millis();
-        let current = store.peek();
-        let evaluation = decide(&current.snapshot, &request, &self.limits)?;
-        Ok(Decided { evaluation, decision_id: self.clock.ulid(), token: current.token.clone() })
+        let (evaluation, token) = {
+            let current = store.peek();
+            (decide(&current.snapshot, &request, &self.limits)?, current.token.clone())
+        };
+        self.recorded(store, caller, request, evaluation, token, begun.elapsed()).await
+    }
+
+    /// Records a decision, and then tells it.
+    async fn recorded(
+        &self,
+        store: &OpenStore,
+        caller: &Arc<Grant>,
+        request: AccessRequest,
+        evaluation: Evaluation,
+        token: String,
+        latency: Duration,
+    ) -> Result<Decided, CheckError> {
+        let (evaluation, decision_id) = (Arc::new(evaluation), self.clock.ulid());
+        let (asked, told) = (Asked::Access(Box::new(request)), Told::Evaluated(Arc::clone(&evaluation)));
+        self.record(store, caller, decision_id, asked, told, latency).await?;
+        Ok(Decided { evaluation, decision_id, token })
+    }
+
+    async fn record(
+        &self,
+        store: &OpenStore,
+        caller: &Arc<Grant>,
+        id: ulid::Ulid,
+        asked: Asked,
+        told: Told,
+        latency: Duration,
+    ) -> Result<(), LogError> {
+        let (tenant, store) = (*store.scope().tenant(), *store.scope().store());
+        self.decisions.record(Record { id, tenant, store, asked, told, latency, caller: Arc::clone(caller) }).await
     }
 
     /// As [`Self::check`], with the freshness and the release that the asker wants.
@@ -97,11 +141,13 @@ impl Pdp {
     pub async fn check_on(
         &self,
         store: &OpenStore,
+        caller: &Arc<Grant>,
         mut request: AccessRequest,
         consistency: &Consistency,
         release: Option<&str>,
     ) -> Result<Decided, CheckError> {
         let (current, warning) = self.current(store, consistency).await?;
+        let begun = Instant::now();
         request.now = self.clock.now().as_millis();
         let mut evaluation = match release.filter(|id| current.release_id() != Some(id)) {
             None => decide(&current.snapshot, &request, &self.limits)?,
@@ -111,7 +157,7 @@ impl Pdp {
             }
         };
         evaluation.warnings.extend(warning);
-        Ok(Decided { evaluation, decision_id: self.clock.ulid(), token: current.token.clone() })
+        self.recorded(store, caller, request, evaluation, current.token.clone(), begun.elapsed()).await
     }
 
     async fn current(

@@ -22,6 +22,8 @@ mod changes;
 mod command_line;
 #[path = "api/conventions.rs"]
 mod conventions;
+#[path = "api/decisions.rs"]
+mod decisions;
 #[path = "api/entities.rs"]
 mod entities;
 #[path = "api/expiry.rs"]

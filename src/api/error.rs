@@ -48,10 +48,11 @@ pub enum Code {
     Internal,
     StorageUnavailable,
     ConsistencyTimeout,
+    DecisionNotRecorded,
 }
 
 impl Code {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -83,6 +84,7 @@ impl Code {
         Self::Internal,
         Self::StorageUnavailable,
         Self::ConsistencyTimeout,
+        Self::DecisionNotRecorded,
     ];
 
     /// (status, code, title, what it means and what to do).
@@ -246,6 +248,12 @@ impl Code {
                 "The wanted revision did not arrive in time",
                 "There is no decision. Ask again, or with less freshness.",
             ),
+            Self::DecisionNotRecorded => (
+                503,
+                "decision_not_recorded",
+                "The decision could not be recorded",
+                "So it is not told. The decision log has no room, or its disk does not take it. Ask again later.",
+            ),
         }
     }
 
@@ -369,7 +377,13 @@ impl ResponseError for ApiError {
         if self.code == Code::Unauthenticated {
             response.insert_header(("WWW-Authenticate", "Bearer"));
         }
-        let later = [Code::TooManyWrites, Code::TooManyFollowers, Code::StorageUnavailable, Code::ConsistencyTimeout];
+        let later = [
+            Code::TooManyWrites,
+            Code::TooManyFollowers,
+            Code::StorageUnavailable,
+            Code::ConsistencyTimeout,
+            Code::DecisionNotRecorded,
+        ];
         if later.contains(&self.code) {
             response.insert_header(("Retry-After", "1"));
         }
@@ -446,6 +460,7 @@ impl From<CheckError> for ApiError {
             CheckError::NotFreshEnough { .. } => Self::new(Code::ConsistencyTimeout, error.to_string()),
             CheckError::UnknownRelease(id) => Self::not_found("release", &id),
             CheckError::Load(error) => internal(&error),
+            CheckError::NotRecorded(error) => Self::new(Code::DecisionNotRecorded, error.to_string()),
         }
     }
 }

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::service;
 use crate::api::v1::{
-    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
 };
 
 #[derive(OpenApi)]
@@ -18,6 +18,7 @@ use crate::api::v1::{
         models::read, models::put,
         data::write, data::list, data::read, tuples::read, changes::list,
         links::list, links::put, links::delete,
+        decisions::list, decisions::read,
         stores::create, stores::list, stores::read, stores::update, stores::delete,
         tenants::create, tenants::list,
         keys::create, keys::list, keys::revoke,

@@ -7,7 +7,7 @@ use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
-    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
 };
 
 const SMALL: usize = 1 << 20;
@@ -41,6 +41,8 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/links/{link}", SMALL, "PUT, DELETE").route(put().to(links::put)).route(delete().to(links::delete)))
         .service(store("", SMALL, "GET, PATCH, DELETE").route(get().to(stores::read)).route(patch().to(stores::update)).route(delete().to(stores::delete)))
         .service(at("/v1/stores", SMALL, "GET, POST").route(get().to(stores::list)).route(post().to(stores::create)))
+        .service(at("/v1/decisions", SMALL, "GET").route(get().to(decisions::list)))
+        .service(at("/v1/decisions/{decision}", SMALL, "GET").route(get().to(decisions::read)))
         .service(at("/v1/tenants", SMALL, "GET, POST").route(get().to(tenants::list)).route(post().to(tenants::create)))
         .service(at("/v1/keys", SMALL, "GET, POST").route(get().to(keys::list)).route(post().to(keys::create)))
         .service(at("/v1/keys/{key}", SMALL, "DELETE").route(delete().to(keys::revoke)))

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod check;
 pub mod data;
+pub mod decisions;
 pub mod keys;
 pub mod links;
 pub mod models;

@@ -19,6 +19,15 @@ pub(super) struct Prepared {
     pub(super) keys_file: Option<PathBuf>,
 }
 
+/// The secret of a data directory that was used before.
+pub(super) fn read_secret(data_dir: &Path) -> Result<[u8; 32], AppError> {
+    let path = data_dir.join("secret.key");
+    let mut secret = [0; 32];
+    let read = File::open(&path).and_then(|mut file| file.read_exact(&mut secret));
+    read.map_err(|source| AppError::Io { what: format!("`{}` cannot be read", path.display()), source })?;
+    Ok(secret)
+}
+
 /// The secret that authenticates tokens; made once for a data directory.
 pub(super) fn secret(data_dir: &Path) -> Result<[u8; 32], AppError> {
     let path = data_dir.join("secret.key");

@@ -1,11 +1,16 @@
 //! Questions about relations, answered from the store's model and tuples.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use authx_engine::relation::{
     Asking, Checked, Expansion, GraphError, ObjectRef, RelationModel, Relations, SubjectRef, Tuple, TupleKey,
 };
 use authx_engine::{InputProblem, tuple_problems};
 use serde_json::{Map, Value};
 
+use crate::decisions::{Asked, Told};
+use crate::keys::Grant;
 use crate::pdp::{CheckError, Consistency, Pdp};
 use crate::replica::{Current, OpenStore};
 
@@ -53,10 +58,12 @@ impl Pdp {
     pub async fn relations_check(
         &self,
         store: &OpenStore,
-        question: &RelationQuestion,
+        caller: &Arc<Grant>,
+        question: RelationQuestion,
         consistency: &Consistency,
     ) -> Result<Answer<Checked>, RelationError> {
         let (current, warning) = self.current(store, consistency).await?;
+        let begun = Instant::now();
         let (model, relations) = active(&current)?;
         let key = &question.key;
         let mut problems = question_problems(model, Some((&key.object, &key.relation)), Some(&key.subject));
@@ -66,7 +73,29 @@ impl Pdp {
         let asking = Asking { context: &question.context, now, limits: self.limits.graph };
         let relations = relations.with(&question.tuples).map_err(GraphError::from)?;
         let checked = relations.check(key, &asking, question.explain)?;
-        Ok(told(&current, checked, warning))
+        let answer = told(&current, checked, warning);
+        let allowed = answer.value.allowed;
+        self.record_relation(store, caller, &current, question, allowed, begun.elapsed()).await?;
+        Ok(answer)
+    }
+
+    /// Records an answer to a question about a relation; then it may be told.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn record_relation(
+        &self,
+        store: &OpenStore,
+        caller: &Arc<Grant>,
+        current: &Current,
+        question: RelationQuestion,
+        allowed: bool,
+        latency: Duration,
+    ) -> Result<(), CheckError> {
+        let RelationQuestion { key, context, tuples, .. } = question;
+        let (revision, release) = (current.revision().0, current.release_id().map(str::to_owned));
+        let (asked, told) = (Asked::Relation { key, context, tuples }, Told::Relation { allowed, revision, release });
+        Ok(self.record(store, caller, self.clock.ulid(), asked, told, latency).await?)
     }
 
     /// One level of who has a relation to an object.

@@ -9,7 +9,7 @@ use crate::support::root;
 const LAYERS: [&[&str]; 8] = [
     &["ids", "scope", "clock", "tokens"],
     &["storage"],
-    &["replica", "keys"],
+    &["replica", "keys", "decisions"],
     &["pdp", "pap"],
     &["identity", "api"],
     &["config", "telemetry"],

@@ -1,6 +1,7 @@
 //! What every question needs: the store as it is now, the model that it names, and the request's own tuples.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponseBuilder;
 use authx_engine::relation::{
@@ -11,8 +12,11 @@ use authx_engine::{JsonObject, MAX_REQUEST_TUPLES};
 use super::error::{FgaCode, FgaError, invalid_tuple};
 use super::wire::TupleKeyBody;
 use crate::api::Services;
+use crate::api::error::ApiError;
 use crate::api::extract::StoreAccess;
 use crate::ids::ModelId;
+use crate::keys::Grant;
+use crate::pdp::RelationQuestion;
 use crate::replica::{Current, OpenStore, load_model};
 
 /// A store at one revision under one model.
@@ -20,9 +24,17 @@ use crate::replica::{Current, OpenStore, load_model};
 pub(super) struct Asked {
     pub(super) store: Arc<OpenStore>,
     pub(super) model: Arc<RelationModel>,
+    caller: Arc<Grant>,
     current: Arc<Current>,
     now: i64,
     limits: GraphLimits,
+}
+
+/// A check that was answered, to be recorded before it is told.
+pub(super) struct Answered {
+    pub(super) question: RelationQuestion,
+    pub(super) allowed: bool,
+    pub(super) latency: Duration,
 }
 
 impl Asked {
@@ -40,7 +52,8 @@ impl Asked {
             (FgaCode::StoreNotFound, Some(id)) => model_not_found(id),
             _ => error,
         })?;
-        let store = Arc::clone(&store(&access.0).store);
+        let access = store(&access.0);
+        let (store, caller) = (Arc::clone(&access.store), Arc::clone(access.caller.grant()));
         let current = store.current();
         let model = match model_id {
             None => {
@@ -50,7 +63,16 @@ impl Asked {
             Some(id) => model(services, &store, id).await?,
         };
         let (now, limits) = (services.clock.now().as_millis(), services.pdp.graph_limits());
-        Ok(Self { store, model, current, now, limits })
+        Ok(Self { store, model, caller, current, now, limits })
+    }
+
+    /// Records an answer to a check; then it may be told.
+    pub(super) async fn record(&self, services: &Services, answered: Answered) -> Result<bool, FgaError> {
+        let Answered { question, allowed, latency } = answered;
+        let recorded =
+            services.pdp.record_relation(&self.store, &self.caller, &self.current, question, allowed, latency);
+        recorded.await.map_err(ApiError::from)?;
+        Ok(allowed)
     }
 
     /// Asks with the contextual tuples and the context of a request.

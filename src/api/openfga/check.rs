@@ -1,6 +1,7 @@
 //! Check, batch check, expand.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use actix_web::{HttpResponse, web};
 use authx_engine::JsonObject;
@@ -8,11 +9,12 @@ use authx_engine::relation::{Expansion, Leaf};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::ask::Asked;
+use super::ask::{Answered, Asked};
 use super::error::{Fga, FgaError};
 use super::wire::{Ignored, TupleKeyBody, TupleKeys, object};
 use crate::api::Services;
 use crate::api::extract::{Body, CheckStore, ReadStore};
+use crate::pdp::RelationQuestion;
 
 /// Checks of one batch.
 const MAX_BATCH: usize = 50;
@@ -41,19 +43,23 @@ pub async fn check(
 ) -> Result<HttpResponse, FgaError> {
     let body = body.0.0;
     let asked = Asked::open(&services, access, |access| &access.0, body.authorization_model_id.as_deref()).await?;
-    let allowed = allowed(&asked, body)?;
+    let allowed = asked.record(&services, answered(&asked, body)?).await?;
     let mut response = HttpResponse::Ok();
     asked.headers(&mut response);
     Ok(response.json(json!({"allowed": allowed, "resolution": ""})))
 }
 
-fn allowed(asked: &Asked, body: CheckBody) -> Result<bool, FgaError> {
+fn answered(asked: &Asked, body: CheckBody) -> Result<Answered, FgaError> {
+    let begun = Instant::now();
     let key = body.tuple_key.unwrap_or_default().key()?;
     asked.known(&key)?;
-    let contextual = asked.contextual(&TupleKeys::list(body.contextual_tuples))?;
-    asked.ask(&contextual, body.context.as_ref(), |relations, asking| {
+    let tuples = asked.contextual(&TupleKeys::list(body.contextual_tuples))?;
+    let allowed = asked.ask(&tuples, body.context.as_ref(), |relations, asking| {
         relations.check(&key, asking, false).map(|checked| checked.allowed)
-    })
+    })?;
+    let context = body.context.unwrap_or_default().0;
+    let question = RelationQuestion { key, context, tuples, explain: false };
+    Ok(Answered { question, allowed, latency: begun.elapsed() })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -75,18 +81,23 @@ pub async fn batch(
     correlated(&checks)?;
     let mut response = HttpResponse::Ok();
     asked.headers(&mut response);
-    let result = web::block(move || {
+    let asking = asked.clone();
+    let answers = web::block(move || {
         let answers = checks.into_iter().map(|check| {
             let id = check.correlation_id.clone().unwrap_or_default();
-            let answer = match allowed(&asked, check) {
-                Ok(allowed) => json!({"allowed": allowed}),
-                Err(error) => json!({"error": {"input_error": error.code.row().1, "message": error.message}}),
-            };
-            (id, answer)
+            (id, answered(&asking, check))
         });
-        answers.collect::<Map<String, Value>>()
+        answers.collect::<Vec<_>>()
     });
-    let result = result.await.map_err(|_| FgaError::new(super::error::FgaCode::Internal, "Internal Server Error"))?;
+    let answers = answers.await.map_err(|_| FgaError::new(super::error::FgaCode::Internal, "Internal Server Error"))?;
+    let mut result = Map::new();
+    for (id, answer) in answers {
+        let answer = match answer {
+            Ok(answered) => json!({"allowed": asked.record(&services, answered).await?}),
+            Err(error) => json!({"error": {"input_error": error.code.row().1, "message": error.message}}),
+        };
+        result.insert(id, answer);
+    }
     Ok(response.json(json!({"result": result})))
 }
 

@@ -142,7 +142,9 @@ impl From<ApiError> for FgaError {
             Code::NotFound => FgaCode::StoreNotFound,
             Code::InvalidPageToken | Code::PageTokenExpired => FgaCode::InvalidContinuationToken,
             Code::TooManyWrites | Code::TooManyFollowers => FgaCode::Throttled,
-            Code::StorageUnavailable | Code::ConsistencyTimeout | Code::RequestTimeout => FgaCode::Unavailable,
+            Code::StorageUnavailable | Code::ConsistencyTimeout | Code::DecisionNotRecorded | Code::RequestTimeout => {
+                FgaCode::Unavailable
+            }
             Code::NoModel => FgaCode::LatestModelNotFound,
             Code::EvaluationLimitExceeded => FgaCode::ResolutionTooComplex,
             Code::MethodNotAllowed => FgaCode::UndefinedEndpoint,

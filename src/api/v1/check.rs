@@ -94,7 +94,7 @@ pub struct CheckReply<'a> {
     consistency_token: &'a str,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DecisionWord {
     Allow,
@@ -149,11 +149,11 @@ pub async fn check(
     body: Body<CheckBody>,
 ) -> Result<HttpResponse, ApiError> {
     let (request, consistency, release) = body.0.parse()?;
-    let store = &access.0.store;
+    let (store, caller) = (&access.0.store, access.0.caller.grant());
     let decided = if consistency == Consistency::MinimizeLatency && release.is_none() {
-        services.pdp.check(store, request)?
+        services.pdp.check(store, caller, request).await?
     } else {
-        services.pdp.check_on(store, request, &consistency, release.as_deref()).await?
+        services.pdp.check_on(store, caller, request, &consistency, release.as_deref()).await?
     };
     Ok(reply(&decided))
 }
@@ -169,7 +169,7 @@ fn reply(decided: &Decided) -> HttpResponse {
         warnings,
         revision,
         release,
-    } = evaluation;
+    } = evaluation.as_ref();
     let mut buffer = [0; ulid::ULID_LEN];
     let reply = CheckReply {
         decision: match decision {

@@ -153,9 +153,11 @@ pub async fn check(
     if question.explain {
         access.0.caller.tenant(Permission::Explain)?;
     }
-    let answer = services.pdp.relations_check(&access.0.store, &question, &consistency).await?;
+    let explain = question.explain;
+    let caller = access.0.caller.grant();
+    let answer = services.pdp.relations_check(&access.0.store, caller, question, &consistency).await?;
     let Answer { value, revision, release, token, warnings } = answer;
-    let path = question.explain.then(|| value.path.iter().map(|tuple| tuple.key.to_string()).collect());
+    let path = explain.then(|| value.path.iter().map(|tuple| tuple.key.to_string()).collect());
     Ok(HttpResponse::Ok().json(RelationCheckReply {
         allowed: value.allowed,
         path,

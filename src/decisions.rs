@@ -1,0 +1,23 @@
+//! The decision log: every decision, in files that tell when they were altered (docs/decision-log.md, ADR 0011).
+
+mod chain;
+mod content;
+mod counter;
+mod index;
+mod journal;
+mod log;
+mod mask;
+mod query;
+mod segment;
+mod summary;
+mod verify;
+
+pub use content::{Asked, Record, Told};
+pub use journal::Retention;
+pub use log::{DecisionLog, LogError, LogOptions, Mode, WhenFull};
+pub use mask::{BadMask, Mask};
+pub use query::{Filter, Found, Position, find, get};
+pub use verify::{Finding, Report, TenantReport, verify};
+
+#[cfg(test)]
+mod tests;

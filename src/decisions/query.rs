@@ -1,0 +1,230 @@
+//! Reading the log: one decision by its id, or those of a filter, the newest first.
+//!
+//! A query reads indexes from the end and opens only the lines that match. It blocks: call it where that is allowed.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use serde_json::Value;
+use ulid::Ulid;
+
+use super::chain::Line;
+use super::index::{ENTRY_BYTES, Entry, Outcome, key};
+use super::segment::{self, Step};
+use super::summary::Summary;
+
+/// Records stand in the order of writing, ids in that of deciding: this many milliseconds apart at most.
+const SLACK: u64 = 60_000;
+
+/// What decisions are asked for; what is `None` is not asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// One of these names, as recorded: `User::"alice"`; of a relation check `user:alice`.
+    pub principal: Option<Vec<String>>,
+    pub action: Option<Vec<String>>,
+    pub resource: Option<Vec<String>>,
+    /// One of these ids.
+    pub stores: Option<Vec<String>>,
+    pub allowed: Option<bool>,
+    /// Milliseconds since 1970, the first included and the second not.
+    pub from: Option<u64>,
+    pub to: Option<u64>,
+}
+
+/// A record's place in its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    segment: u64,
+    entry: usize,
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.segment, self.entry)
+    }
+}
+
+impl Position {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (segment, entry) = text.split_once(':')?;
+        Some(Self { segment: segment.parse().ok()?, entry: entry.parse().ok()? })
+    }
+}
+
+/// A decision that was found.
+#[derive(Debug)]
+pub struct Found {
+    pub position: Position,
+    /// As it was recorded.
+    pub content: Value,
+}
+
+/// The decisions of a filter in a tenant's folder behind (older than) a place, the newest first, at most `limit`.
+///
+/// # Errors
+/// When files cannot be read.
+pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize) -> std::io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let wanted = Wanted::new(filter);
+    for number in numbers(dir)?.into_iter().rev() {
+        if behind.is_some_and(|behind| number > behind.segment) {
+            continue;
+        }
+        let Some(segment) = Segment::open(dir, number)? else { continue };
+        if segment.ended_before(filter.from) {
+            break;
+        }
+        let end = behind.filter(|behind| behind.segment == number).map_or(usize::MAX, |behind| behind.entry);
+        for (at, entry) in segment.entries.iter().enumerate().take(end).rev() {
+            if found.len() >= limit {
+                return Ok(found);
+            }
+            if !wanted.may_be(entry) {
+                continue;
+            }
+            let line = segment.line(entry)?;
+            if let Some(content) = content(&line).filter(|content| wanted.is(&Summary::read(content))) {
+                found.extend(
+                    read(content).map(|content| Found { position: Position { segment: number, entry: at }, content }),
+                );
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// One decision by its id.
+///
+/// # Errors
+/// When files cannot be read.
+pub fn get(dir: &Path, id: Ulid) -> std::io::Result<Option<Found>> {
+    let at = id.timestamp_ms();
+    for number in numbers(dir)?.into_iter().rev() {
+        let Some(segment) = Segment::open(dir, number)? else { continue };
+        if segment.ended_before(Some(at)) {
+            break;
+        }
+        for (place, entry) in segment.entries.iter().enumerate().filter(|(_, entry)| entry.id == id.0) {
+            let position = Position { segment: number, entry: place };
+            let line = segment.line(entry)?;
+            if let Some(content) = content(&line).and_then(read) {
+                return Ok(Some(Found { position, content }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn numbers(dir: &Path) -> std::io::Result<Vec<u64>> {
+    match segment::list(dir) {
+        // Nothing was recorded yet.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        numbers => numbers,
+    }
+}
+
+fn content(line: &[u8]) -> Option<&[u8]> {
+    Line::read(line)?.content()
+}
+
+fn read(content: &[u8]) -> Option<Value> {
+    serde_json::from_slice(content).ok()
+}
+
+/// A segment with its index in memory.
+struct Segment {
+    file: File,
+    entries: Vec<Entry>,
+}
+
+impl Segment {
+    /// `None` when it was deleted meanwhile.
+    fn open(dir: &Path, number: u64) -> std::io::Result<Option<Self>> {
+        let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        let path = segment::path(dir, number);
+        let file = match File::open(&path) {
+            Err(error) if gone(&error) => return Ok(None),
+            file => file?,
+        };
+        let indexed = std::fs::read(segment::index_path(dir, number)).unwrap_or_default();
+        let mut entries: Vec<Entry> =
+            indexed.as_chunks::<ENTRY_BYTES>().0.iter().filter_map(Entry::from_bytes).collect();
+        let last = entries.last().map_or(0, |entry| entry.offset + u64::from(entry.length) + 1);
+        // Lines may be a little ahead of their entries; an index that lacks more is made anew.
+        if entries.is_empty() || last + (64 << 20) < file.metadata()?.len() {
+            entries.clear();
+            segment::walk(&path, None, &mut |at, step, _| {
+                if let Step::Good(line) = step {
+                    let summary = line.content().map(Summary::read).unwrap_or_default();
+                    entries.push(summary.entry(at.offset, at.length - 1));
+                }
+            })?;
+        }
+        Ok(Some(Self { file, entries }))
+    }
+
+    /// Whether everything in it, and so in those before it, is older than a time.
+    fn ended_before(&self, from: Option<u64>) -> bool {
+        let newest = self.entries.iter().rev().find(|entry| entry.id != 0).map(|entry| Ulid(entry.id).timestamp_ms());
+        newest.zip(from).is_some_and(|(newest, from)| newest + SLACK < from)
+    }
+
+    fn line(&self, entry: &Entry) -> std::io::Result<Vec<u8>> {
+        let mut line = vec![0; entry.length as usize];
+        self.file.read_exact_at(&mut line, entry.offset)?;
+        Ok(line)
+    }
+}
+
+/// A filter with its hashes.
+struct Wanted<'a> {
+    filter: &'a Filter,
+    principal: Option<Vec<u64>>,
+    action: Option<Vec<u64>>,
+    resource: Option<Vec<u64>>,
+    stores: Option<Vec<u64>>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(filter: &'a Filter) -> Self {
+        let hashed = |names: &Option<Vec<String>>| {
+            names.as_ref().map(|names| names.iter().map(|name| key(name)).collect::<Vec<_>>())
+        };
+        Self {
+            filter,
+            principal: hashed(&filter.principal),
+            action: hashed(&filter.action),
+            resource: hashed(&filter.resource),
+            stores: hashed(&filter.stores),
+        }
+    }
+
+    /// Whether an entry may be of a decision that is asked for.
+    fn may_be(&self, entry: &Entry) -> bool {
+        let at = Ulid(entry.id).timestamp_ms();
+        let fits = |wanted: &Option<Vec<u64>>, is: u64| wanted.as_ref().is_none_or(|wanted| wanted.contains(&is));
+        let outcome = match entry.outcome {
+            Outcome::None => return false,
+            Outcome::Allow => true,
+            Outcome::Deny => false,
+        };
+        self.filter.from.is_none_or(|from| at >= from)
+            && self.filter.to.is_none_or(|to| at < to)
+            && self.filter.allowed.is_none_or(|allowed| allowed == outcome)
+            && fits(&self.principal, entry.keys.principal)
+            && fits(&self.action, entry.keys.action)
+            && fits(&self.resource, entry.keys.resource)
+            && fits(&self.stores, entry.keys.store)
+    }
+
+    /// Whether it is one: hashes may collide.
+    fn is(&self, summary: &Summary) -> bool {
+        let fits = |wanted: &Option<Vec<String>>, is: &String| wanted.as_ref().is_none_or(|wanted| wanted.contains(is));
+        fits(&self.filter.principal, &summary.principal)
+            && fits(&self.filter.action, &summary.action)
+            && fits(&self.filter.resource, &summary.resource)
+            && fits(&self.filter.stores, &summary.store)
+    }
+}

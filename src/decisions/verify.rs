@@ -1,0 +1,209 @@
+//! Proof that chains were not altered, from their files alone.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::chain::Link;
+use super::journal::{HEAD, head_bound};
+use super::segment::{self, Opening, Step};
+use super::summary::Summary;
+use crate::ids::TenantId;
+use crate::tokens::Tokens;
+
+/// What was found in a data directory's log.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    pub tenants: Vec<TenantReport>,
+}
+
+/// What was found in one tenant's chain.
+#[derive(Debug, Default, Serialize)]
+pub struct TenantReport {
+    pub tenant: String,
+    pub segments: usize,
+    pub records: u64,
+    /// Records of decisions.
+    pub decisions: u64,
+    /// Decisions that were answered and not recorded, as gaps tell.
+    pub lost: u64,
+    /// Records whose content was erased.
+    pub erased: u64,
+    /// A last line that was not written to its end: the process was stopped.
+    pub torn: Option<Finding>,
+    pub problems: Vec<Finding>,
+}
+
+/// Something at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub file: String,
+    pub line: Option<u64>,
+    pub message: String,
+}
+
+impl Report {
+    /// Whether every chain is whole.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.tenants.iter().all(|tenant| tenant.problems.is_empty())
+    }
+}
+
+/// Verifies every chain in a folder; `tokens` are the installation's, which sealed the heads.
+///
+/// # Errors
+/// When files cannot be read.
+pub fn verify(dir: &Path, tokens: &Tokens) -> std::io::Result<Report> {
+    let mut report = Report::default();
+    let mut names: Vec<String> =
+        std::fs::read_dir(dir)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    for tenant in names.iter().filter_map(|name| TenantId::parse(name).ok()) {
+        report.tenants.push(Chain::new(&dir.join(tenant.as_str()), tenant).verify(tokens)?);
+    }
+    Ok(report)
+}
+
+struct Chain<'a> {
+    dir: &'a Path,
+    tenant: TenantId,
+    report: TenantReport,
+    /// Where it stands, once something was read.
+    link: Option<Link>,
+    /// Segments up to this one were deleted because of their age or size.
+    dropped: u64,
+    /// What the head claims, and whether the walk came by it.
+    head: Option<Link>,
+    met: Option<bool>,
+}
+
+impl<'a> Chain<'a> {
+    fn new(dir: &'a Path, tenant: TenantId) -> Self {
+        let report = TenantReport { tenant: tenant.to_string(), ..TenantReport::default() };
+        Self { dir, tenant, report, link: None, dropped: 0, head: None, met: None }
+    }
+
+    fn problem(&mut self, file: &str, line: Option<u64>, message: String) {
+        self.report.problems.push(Finding { file: file.to_owned(), line, message });
+    }
+
+    fn verify(mut self, tokens: &Tokens) -> std::io::Result<TenantReport> {
+        let numbers = segment::list(self.dir)?;
+        self.read_head(tokens, !numbers.is_empty())?;
+        let mut expected = None;
+        for number in &numbers {
+            if let Some(expected) = expected.filter(|expected| expected != number) {
+                self.problem(&name(expected), None, "this segment is missing".to_owned());
+                self.link = None;
+            }
+            if *number == 1 {
+                self.link = Some(Link::START);
+            }
+            self.segment(*number, numbers.last() == Some(number))?;
+            expected = Some(number + 1);
+        }
+        self.report.segments = numbers.len();
+        if let Some(first) = numbers.first().filter(|first| self.dropped + 1 < **first) {
+            let message =
+                format!("segments {} to {} are missing, and the chain does not say why", self.dropped + 1, first - 1);
+            self.problem(&name(*first), None, message);
+        }
+        self.judge_head();
+        Ok(self.report)
+    }
+
+    fn segment(&mut self, number: u64, last: bool) -> std::io::Result<()> {
+        let path = segment::path(self.dir, number);
+        let before = self.link;
+        let (mut torn, mut bad) = (None, Vec::new());
+        let mut first = true;
+        let end = segment::walk(&path, before, &mut |at, step, link| {
+            match step {
+                Step::Good(line) => {
+                    self.report.records += 1;
+                    match line.content() {
+                        None => self.report.erased += 1,
+                        Some(content) => {
+                            let summary = Summary::read(content);
+                            match summary.kind.as_str() {
+                                "decision" | "relation" => self.report.decisions += 1,
+                                "gap" => self.report.lost += summary.decisions(),
+                                "dropped" => self.dropped = self.dropped.max(summary.through),
+                                _ => {}
+                            }
+                            let opening = first.then(|| serde_json::from_slice::<Opening>(content).ok());
+                            if opening
+                                .is_some_and(|opening| !opening.is_some_and(|opening| opening.is(number, &self.tenant)))
+                            {
+                                bad.push((at.line, "it is not the first record of this segment"));
+                            }
+                        }
+                    }
+                }
+                Step::Bad(why) => bad.push((at.line, why)),
+                Step::Torn => torn = Some(at.line),
+            }
+            first = false;
+            if let Some((head, link)) = self.head.zip(link).filter(|(head, link)| head.seq == link.seq) {
+                self.met = Some(head.hash == link.hash);
+            }
+        })?;
+        self.link = end.or(before);
+        for (line, why) in bad {
+            self.problem(&name(number), Some(line), format!("the record was altered: {why}"));
+        }
+        if let Some(line) = torn {
+            let message = "the last record was not written to its end";
+            let found = Finding { file: name(number), line: Some(line), message: message.to_owned() };
+            if last {
+                self.report.torn = Some(found);
+            } else {
+                self.report.problems.push(found);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_head(&mut self, tokens: &Tokens, needed: bool) -> std::io::Result<()> {
+        let sealed = match std::fs::read_to_string(self.dir.join(HEAD)) {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if needed {
+                    self.problem(HEAD, None, "the head of the chain is missing".to_owned());
+                }
+                return Ok(());
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
+            Err(error) => return Err(error),
+        };
+        let read = tokens.read_cursor(&head_bound(&self.tenant), &sealed);
+        let link = read.and_then(|text| {
+            let (seq, hash) = text.split_once(':')?;
+            Some(Link { seq: seq.parse().ok()?, hash: segment::hash_of(hash)? })
+        });
+        if link.is_none() {
+            self.problem(HEAD, None, "the head of the chain was altered, or is of another installation".to_owned());
+        }
+        self.head = link;
+        Ok(())
+    }
+
+    fn judge_head(&mut self) {
+        let Some(head) = self.head else { return };
+        let end = self.link.map_or(0, |link| link.seq);
+        match self.met {
+            Some(true) => {}
+            Some(false) => self.problem(HEAD, None, format!("record {} is not the one that was written", head.seq)),
+            None if end < head.seq => {
+                let message = format!("records {} to {} are missing at the end", end + 1, head.seq);
+                self.problem(HEAD, None, message);
+            }
+            None => self.problem(HEAD, None, format!("record {} is missing", head.seq)),
+        }
+    }
+}
+
+fn name(number: u64) -> String {
+    segment::path(Path::new(""), number).display().to_string()
+}
