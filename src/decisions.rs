@@ -11,8 +11,9 @@ mod query;
 mod segment;
 mod summary;
 mod verify;
+mod worker;
 
-pub use content::{Asked, Record, Told};
+pub use content::{Asked, AskedRelation, Record, Told};
 pub use journal::Retention;
 pub use log::{DecisionLog, LogError, LogOptions, Mode, WhenFull};
 pub use mask::{BadMask, Mask};

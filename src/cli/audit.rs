@@ -42,13 +42,13 @@ pub(crate) async fn run(args: Args) -> Exit {
 
 fn tell(report: &Report, output: Output) -> Exit {
     let mut table = String::new();
-    let mut list = |tenant: &str, finding: &Finding| {
+    let mut show = |tenant: &str, finding: &Finding| {
         let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
         table.push_str(&format!("{tenant}/{}{line}  {}\n", finding.file, finding.message));
     };
     let (mut records, mut decisions, mut lost) = (0, 0, 0);
     for tenant in &report.tenants {
-        tenant.problems.iter().chain(&tenant.torn).for_each(|finding| list(&tenant.tenant, finding));
+        tenant.problems.iter().chain(&tenant.torn).for_each(|finding| show(&tenant.tenant, finding));
         (records, decisions, lost) = (records + tenant.records, decisions + tenant.decisions, lost + tenant.lost);
     }
     print_as(output, &json!({"whole": report.is_whole(), "tenants": report.tenants}), &table);

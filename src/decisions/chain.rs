@@ -117,10 +117,10 @@ mod tests {
     use super::*;
 
     fn lines(contents: &[&str]) -> Vec<Vec<u8>> {
-        let mut link = Link::START;
+        let mut end = Link::START;
         let line = |content: &&str| {
             let mut out = Vec::new();
-            link = push_line(&mut out, &link, &[content.len().to_le_bytes()[0]; SALT_BYTES], content.as_bytes());
+            end = push_line(&mut out, &end, &[content.len().to_le_bytes()[0]; SALT_BYTES], content.as_bytes());
             out.pop();
             out
         };
@@ -155,7 +155,7 @@ mod tests {
         let erased = format!("{kept},\"erased\":true}}");
         let line = Line::read(erased.as_bytes()).unwrap();
         assert_eq!(line.content(), None);
-        let link = line.verify(&Link::START).unwrap();
-        assert!(Line::read(&lines[1]).unwrap().verify(&link).is_ok());
+        let end = line.verify(&Link::START).unwrap();
+        assert!(Line::read(&lines[1]).unwrap().verify(&end).is_ok());
     }
 }

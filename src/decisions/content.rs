@@ -34,7 +34,15 @@ pub enum Asked {
     /// May this principal do this action on this resource?
     Access(Box<AccessRequest>),
     /// Has this subject this relation to this object?
-    Relation { key: TupleKey, context: Map<String, Value>, tuples: Vec<Tuple> },
+    Relation(Box<AskedRelation>),
+}
+
+/// A question about a relation.
+#[derive(Debug)]
+pub struct AskedRelation {
+    pub key: TupleKey,
+    pub context: Map<String, Value>,
+    pub tuples: Vec<Tuple>,
 }
 
 /// What was answered.
@@ -93,7 +101,7 @@ impl Record {
                     + request.entities.iter().map(of_entity).sum::<usize>()
                     + request.tuples.iter().map(of_tuple).sum::<usize>()
             }
-            Asked::Relation { context, tuples, .. } => of_map(context) + tuples.iter().map(of_tuple).sum::<usize>(),
+            Asked::Relation(asked) => of_map(&asked.context) + asked.tuples.iter().map(of_tuple).sum::<usize>(),
         }
     }
 
@@ -152,7 +160,7 @@ impl Asked {
     fn kind(&self) -> &'static str {
         match self {
             Self::Access(_) => "decision",
-            Self::Relation { .. } => "relation",
+            Self::Relation(_) => "relation",
         }
     }
 
@@ -164,7 +172,8 @@ impl Asked {
                 let named = (principal.to_string(), action.to_string(), resource.to_string());
                 (named.0, named.1, named.2, &request.context.0, request.entities.as_slice(), request.tuples.as_slice())
             }
-            Self::Relation { key, context, tuples } => {
+            Self::Relation(asked) => {
+                let AskedRelation { key, context, tuples } = asked.as_ref();
                 let named = (key.subject.to_string(), key.relation.to_string(), key.object.to_string());
                 (named.0, named.1, named.2, context, &[][..], tuples.as_slice())
             }

@@ -151,6 +151,10 @@ impl Journal {
 
     fn begin_segment(&mut self) -> std::io::Result<()> {
         self.sync()?;
+        if self.segment == 0 {
+            // A chain without a head was cut: there is one before the first record.
+            self.seal()?;
+        }
         let number = self.segment + 1;
         let at = self.clock.now().to_string();
         let opening = Opening::new(number, self.tenant.to_string(), at, &self.link, self.decisions);
@@ -203,13 +207,18 @@ impl Journal {
             return Ok(());
         }
         File::open(segment::path(&self.dir, self.segment))?.sync_data()?;
+        self.seal()?;
+        self.unsynced = false;
+        Ok(())
+    }
+
+    /// Notes how long the chain is.
+    fn seal(&self) -> std::io::Result<()> {
         let head = format!("{}:{}", self.link.seq, segment::text(&self.link.hash));
         let sealed = self.tokens.cursor(&head_bound(&self.tenant), &head);
         let staged = self.dir.join("head.new");
         std::fs::write(&staged, sealed)?;
-        std::fs::rename(staged, self.dir.join(HEAD))?;
-        self.unsynced = false;
-        Ok(())
+        std::fs::rename(staged, self.dir.join(HEAD))
     }
 
     /// Deletes the oldest segments that are too old or too much. The chain says so before they go.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
@@ -14,8 +14,9 @@ use tokio::sync::{Notify, oneshot};
 
 use super::content::Record;
 use super::counter::Counter;
-use super::journal::{Journal, Prepared, Retention};
+use super::journal::Retention;
 use super::mask::Mask;
+use super::worker::Worker;
 use crate::clock::Clock;
 use crate::ids::TenantId;
 use crate::tokens::Tokens;
@@ -67,13 +68,6 @@ pub enum LogError {
     NotWritten,
 }
 
-/// How long records wait for company before they are written, and between two flushes of the disk.
-const LINGER: Duration = Duration::from_millis(50);
-const SYNC_EVERY: Duration = Duration::from_secs(1);
-const TRIM_EVERY: Duration = Duration::from_secs(60);
-/// Records of one write.
-const BATCH: usize = 4_096;
-
 /// Records decisions.
 #[derive(Debug)]
 pub struct DecisionLog {
@@ -81,44 +75,50 @@ pub struct DecisionLog {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
+/// What the log and its thread share.
 #[derive(Debug)]
-struct Shared {
-    dir: PathBuf,
-    options: LogOptions,
-    tokens: Tokens,
-    clock: Clock,
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
+    pub(super) options: LogOptions,
+    pub(super) tokens: Tokens,
+    pub(super) clock: Clock,
     queues: ArcSwap<HashMap<TenantId, Arc<Queue>>>,
-    work: Mutex<Work>,
-    wake: Condvar,
+    pub(super) work: Mutex<Work>,
+    pub(super) wake: Condvar,
 }
 
+/// What the thread has to do.
 #[derive(Debug, Default)]
-struct Work {
-    waiting: Vec<Arc<Queue>>,
+pub(super) struct Work {
+    pub(super) waiting: Vec<Arc<Queue>>,
     /// Somebody waits for the disk or the file.
-    urgent: bool,
-    closing: bool,
+    pub(super) urgent: bool,
+    pub(super) closing: bool,
 }
 
+/// One tenant's decisions that are not written yet.
 #[derive(Debug)]
-struct Queue {
-    tenant: TenantId,
-    counter: Counter,
+pub(super) struct Queue {
+    pub(super) tenant: TenantId,
+    pub(super) counter: Counter,
     /// What the counter said before this process.
-    counted: u64,
-    pending: Mutex<Pending>,
-    room: Notify,
+    pub(super) counted: u64,
+    pub(super) pending: Mutex<Pending>,
+    pub(super) room: Notify,
 }
+
+/// A record, and who waits for it to be on the disk.
+pub(super) type Waiting = (Record, Option<oneshot::Sender<()>>);
 
 #[derive(Debug, Default)]
-struct Pending {
-    records: Vec<(Record, Option<oneshot::Sender<()>>)>,
-    bytes: usize,
-    shed: u64,
+pub(super) struct Pending {
+    pub(super) records: Vec<Waiting>,
+    pub(super) bytes: usize,
+    pub(super) shed: u64,
     /// Told when everything before is in the file.
-    flushed: Vec<oneshot::Sender<()>>,
+    pub(super) flushed: Vec<oneshot::Sender<()>>,
     /// It is in the list of those that have work.
-    listed: bool,
+    pub(super) listed: bool,
 }
 
 impl DecisionLog {
@@ -270,9 +270,9 @@ impl Shared {
         }
         let dir = self.dir.join(tenant.as_str());
         std::fs::create_dir_all(&dir)?;
-        let (counter, counted) = Counter::open(&dir.join("count"))?;
+        let (counter, before) = Counter::open(&dir.join("count"))?;
         let (tenant, pending, room) = (*tenant, Mutex::default(), Notify::new());
-        let queue = Arc::new(Queue { tenant, counter, counted, pending, room });
+        let queue = Arc::new(Queue { tenant, counter, counted: before, pending, room });
         let mut queues = HashMap::clone(&self.queues.load());
         queues.insert(tenant, Arc::clone(&queue));
         self.queues.store(Arc::new(queues));
@@ -298,155 +298,6 @@ impl Shared {
             work.urgent |= urgent;
             drop(work);
             self.wake.notify_one();
-        }
-    }
-}
-
-/// The thread that writes.
-struct Worker {
-    shared: Arc<Shared>,
-    journals: HashMap<TenantId, Journal>,
-    synced: Instant,
-    trimmed: Instant,
-}
-
-impl Worker {
-    fn new(shared: Arc<Shared>) -> Self {
-        let now = Instant::now();
-        Self { shared, journals: HashMap::new(), synced: now, trimmed: now }
-    }
-
-    fn run(mut self) {
-        loop {
-            let (waiting, closing) = self.wait();
-            for queue in waiting {
-                self.write_all(&queue);
-            }
-            if closing || self.synced.elapsed() >= SYNC_EVERY {
-                self.each_journal(|journal| journal.sync());
-                self.synced = Instant::now();
-            }
-            if self.trimmed.elapsed() >= TRIM_EVERY {
-                self.each_journal(|journal| journal.trim().map(drop));
-                self.trimmed = Instant::now();
-            }
-            if closing {
-                return;
-            }
-        }
-    }
-
-    /// The queues that have work. Records wait a little for others, unless somebody waits for them.
-    fn wait(&self) -> (Vec<Arc<Queue>>, bool) {
-        let shared = &self.shared;
-        let mut work = shared.work.lock();
-        while work.waiting.is_empty() && !work.closing {
-            if shared.wake.wait_for(&mut work, SYNC_EVERY).timed_out() {
-                return (Vec::new(), false);
-            }
-        }
-        let until = Instant::now() + LINGER;
-        while !work.urgent && !work.closing && !shared.wake.wait_until(&mut work, until).timed_out() {}
-        work.urgent = false;
-        (std::mem::take(&mut work.waiting), work.closing)
-    }
-
-    fn each_journal(&mut self, act: impl Fn(&mut Journal) -> std::io::Result<()>) {
-        for (tenant, journal) in &mut self.journals {
-            if let Err(error) = act(journal) {
-                tracing::error!(%tenant, %error, "the decision log could not be kept");
-            }
-        }
-    }
-
-    /// Writes everything that a queue holds; what cannot be written stays there.
-    fn write_all(&mut self, queue: &Arc<Queue>) {
-        let Pending { mut records, shed, flushed, .. } = {
-            let mut pending = queue.pending.lock();
-            std::mem::take(&mut *pending)
-        };
-        queue.room.notify_waiters();
-        let written = self.write(queue, &mut records, shed);
-        match written {
-            Ok(()) => {
-                for done in flushed {
-                    // Who asked may have gone.
-                    let _ = done.send(());
-                }
-            }
-            Err(error) => {
-                tracing::error!(tenant = %queue.tenant, %error, "decisions could not be written; they are kept");
-                metrics::counter!("authx_decision_log_errors_total").increment(1);
-                let mut pending = queue.pending.lock();
-                pending.bytes += records.iter().map(|(record, _)| record.weight()).sum::<usize>();
-                pending.shed += shed;
-                records.append(&mut pending.records);
-                pending.records = records;
-                // The next round tries again, a little later.
-                pending.listed = true;
-                self.shared.work.lock().waiting.push(Arc::clone(queue));
-                std::thread::sleep(LINGER);
-            }
-        }
-    }
-
-    /// Writes records in batches and takes those that are written out of `records`.
-    fn write(
-        &mut self,
-        queue: &Queue,
-        records: &mut Vec<(Record, Option<oneshot::Sender<()>>)>,
-        shed: u64,
-    ) -> std::io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        let journal = self.journal(queue)?;
-        while !records.is_empty() {
-            let batch = records.get(..BATCH.min(records.len())).unwrap_or_default();
-            let prepared = batch.iter().map(|(record, _)| {
-                let (content, keys, outcome) = record.content(&shared.options.masks);
-                Prepared { content, id: record.id.0, keys, outcome, decisions: 1 }
-            });
-            journal.append(&prepared.collect::<Vec<_>>())?;
-            let waits = batch.iter().any(|(_, done)| done.is_some());
-            if waits {
-                journal.sync()?;
-            }
-            let written = records.drain(..BATCH.min(records.len()));
-            metrics::counter!("authx_decision_log_records_total").increment(written.len() as u64);
-            for done in written.filter_map(|(_, done)| done) {
-                // It may be answered from here on, so it counts from here on.
-                queue.counter.add(1)?;
-                let _ = done.send(());
-            }
-        }
-        if shed > 0 {
-            journal.append(&[Prepared::gap("the queue was full", shed, shared.clock)])?;
-            metrics::counter!("authx_decision_log_gaps_total").increment(shed);
-        }
-        Ok(())
-    }
-
-    /// The tenant's chain, taken up when it is needed first. Decisions that were answered before and are not in it are
-    /// a gap.
-    fn journal(&mut self, queue: &Queue) -> std::io::Result<&mut Journal> {
-        use std::collections::hash_map::Entry;
-        let shared = &self.shared;
-        match self.journals.entry(queue.tenant) {
-            Entry::Occupied(found) => Ok(found.into_mut()),
-            Entry::Vacant(vacant) => {
-                let dir = shared.dir.join(queue.tenant.as_str());
-                let tokens = shared.tokens.clone();
-                let mut journal = Journal::open(&dir, queue.tenant, shared.options.retention, tokens, shared.clock)?;
-                match queue.counted.checked_sub(journal.decisions()) {
-                    Some(0) => {}
-                    Some(lost) => {
-                        tracing::warn!(tenant = %queue.tenant, lost, "decisions were answered and not recorded");
-                        journal.append(&[Prepared::gap("the process was stopped", lost, shared.clock)])?;
-                    }
-                    // Recorded and not counted: stopped between the two.
-                    None => queue.counter.add(journal.decisions() - queue.counted)?,
-                }
-                Ok(vacant.insert(journal))
-            }
         }
     }
 }

@@ -59,7 +59,9 @@ fn mask(value: &mut Value, path: &[String]) {
         Value::Array(items) if name == "*" => items.iter_mut().for_each(|value| mask(value, rest)),
         Value::Array(items) => {
             let item = name.parse().ok().and_then(|at: usize| items.get_mut(at));
-            item.into_iter().for_each(|value| mask(value, rest));
+            if let Some(item) = item {
+                mask(item, rest);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

@@ -103,16 +103,16 @@ pub(super) fn walk(
     visit: &mut dyn FnMut(At, Step<'_>, Option<Link>),
 ) -> std::io::Result<Option<Link>> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let (mut link, mut line) = (before, Vec::new());
+    let (mut link, mut text) = (before, Vec::new());
     let mut at = At { line: 0, offset: 0, length: 0 };
     loop {
-        line.clear();
-        let read = file.read_until(b'\n', &mut line)?;
+        text.clear();
+        let read = file.read_until(b'\n', &mut text)?;
         if read == 0 {
             return Ok(link);
         }
         at = At { line: at.line + 1, offset: at.offset + at.length, length: read as u64 };
-        let Some(whole) = line.strip_suffix(b"\n") else {
+        let Some(whole) = text.strip_suffix(b"\n") else {
             visit(at, Step::Torn, link);
             return Ok(link);
         };

@@ -26,7 +26,7 @@ fn options(mode: Mode) -> LogOptions {
         wait: Duration::from_secs(5),
         allows_per_million: 1_000_000,
         masks: vec![Mask::parse("/context/password").unwrap()],
-        retention: Retention { segment_bytes: 1 << 40, kept: Duration::from_secs(3_600), kept_bytes: 1 << 40 },
+        retention: Retention { segment_bytes: 1 << 40, kept: Duration::from_hours(1), kept_bytes: 1 << 40 },
     }
 }
 
@@ -39,12 +39,12 @@ fn record(n: usize) -> Record {
         context: serde_json::from_value(json!({"n": n, "password": "canary"})).unwrap(),
         ..AccessRequest::new(
             EntityUid::parse(&format!("User:u{}", n % 10)).unwrap(),
-            parse_action(if n % 3 == 0 { "write" } else { "read" }).unwrap(),
+            parse_action(if n.is_multiple_of(3) { "write" } else { "read" }).unwrap(),
             EntityUid::parse(&format!("Document:d{n}")).unwrap(),
         )
     };
     let evaluation = Evaluation {
-        decision: if n % 2 == 0 { Decision::Allow } else { Decision::Deny },
+        decision: if n.is_multiple_of(2) { Decision::Allow } else { Decision::Deny },
         determining_policies: vec!["p1".into()],
         policy_errors: Vec::new(),
         advice: Vec::new(),
@@ -137,7 +137,8 @@ fn filters_find_what_a_look_at_every_record_finds() {
     let every: Vec<Value> = every.iter().map(|found| found.content.clone()).collect();
     let text = |value: &str| Some(vec![value.to_owned()]);
     let store = StoreId::from_parts(1, 2).to_string();
-    let rows: [(Filter, &dyn Fn(&Value) -> bool); 6] = [
+    type Wanted<'a> = &'a dyn Fn(&Value) -> bool;
+    let rows: [(Filter, Wanted<'_>); 6] = [
         (Filter { principal: text("User::\"u3\""), ..Filter::default() }, &|v| v["principal"] == "User::\"u3\""),
         (Filter { action: text("Action::\"write\""), ..Filter::default() }, &|v| v["action"] == "Action::\"write\""),
         (Filter { resource: text("Document::\"d77\""), ..Filter::default() }, &|v| {
@@ -222,10 +223,10 @@ fn segments_that_are_gone_or_swapped_are_named() {
     let path = |number: u64| folder.join(format!("{number:08}.ndjson"));
     assert!(verify(dir.path(), &tokens()).unwrap().is_whole());
     let kept: Vec<Vec<u8>> = (1..=3).map(|number| std::fs::read(path(number)).unwrap()).collect();
-    for gone in 1..=3 {
+    for (gone, content) in (1..).zip(&kept) {
         std::fs::remove_file(path(gone)).unwrap();
         assert!(!verify(dir.path(), &tokens()).unwrap().is_whole(), "segment {gone}");
-        std::fs::write(path(gone), &kept[gone as usize - 1]).unwrap();
+        std::fs::write(path(gone), content).unwrap();
     }
     std::fs::write(path(2), &kept[2]).unwrap();
     std::fs::write(path(3), &kept[1]).unwrap();
@@ -236,7 +237,7 @@ fn segments_that_are_gone_or_swapped_are_named() {
 fn old_segments_go_and_the_chain_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let folder = written(dir.path(), 120, 2_000);
-    let retention = Retention { segment_bytes: 2_000, kept: Duration::from_secs(3_600), kept_bytes: 20_000 };
+    let retention = Retention { segment_bytes: 2_000, kept: Duration::from_hours(1), kept_bytes: 20_000 };
     let mut journal = journal::Journal::open(&folder, tenant(), retention, tokens(), Clock).unwrap();
     let before = segment::list(&folder).unwrap();
     let dropped = journal.trim().unwrap();

@@ -190,7 +190,7 @@ impl<'a> Chain<'a> {
     }
 
     fn judge_head(&mut self) {
-        let Some(head) = self.head else { return };
+        let Some(head) = self.head.filter(|head| *head != Link::START) else { return };
         let end = self.link.map_or(0, |link| link.seq);
         match self.met {
             Some(true) => {}

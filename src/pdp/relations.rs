@@ -9,7 +9,7 @@ use authx_engine::relation::{
 use authx_engine::{InputProblem, tuple_problems};
 use serde_json::{Map, Value};
 
-use crate::decisions::{Asked, Told};
+use crate::decisions::{Asked, AskedRelation, Told};
 use crate::keys::Grant;
 use crate::pdp::{CheckError, Consistency, Pdp};
 use crate::replica::{Current, OpenStore};
@@ -94,7 +94,10 @@ impl Pdp {
     ) -> Result<(), CheckError> {
         let RelationQuestion { key, context, tuples, .. } = question;
         let (revision, release) = (current.revision().0, current.release_id().map(str::to_owned));
-        let (asked, told) = (Asked::Relation { key, context, tuples }, Told::Relation { allowed, revision, release });
+        let (asked, told) = (
+            Asked::Relation(Box::new(AskedRelation { key, context, tuples })),
+            Told::Relation { allowed, revision, release },
+        );
         Ok(self.record(store, caller, self.clock.ulid(), asked, told, latency).await?)
     }
 

@@ -1,0 +1,160 @@
+//! The thread that writes every tenant's decisions: it takes what waits, in batches, and tells those who wait.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::journal::{Journal, Prepared};
+use super::log::{Pending, Queue, Shared, Waiting};
+use crate::ids::TenantId;
+
+/// How long records wait for company before they are written, and between two flushes of the disk.
+const LINGER: Duration = Duration::from_millis(50);
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+const TRIM_EVERY: Duration = Duration::from_mins(1);
+/// Records of one write.
+const BATCH: usize = 4_096;
+
+/// The thread's own.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    journals: HashMap<TenantId, Journal>,
+    synced: Instant,
+    trimmed: Instant,
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let now = Instant::now();
+        Self { shared, journals: HashMap::new(), synced: now, trimmed: now }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let (waiting, closing) = self.wait();
+            for queue in waiting {
+                self.write_all(&queue);
+            }
+            if closing || self.synced.elapsed() >= SYNC_EVERY {
+                self.each_journal(Journal::sync);
+                self.synced = Instant::now();
+            }
+            if self.trimmed.elapsed() >= TRIM_EVERY {
+                self.each_journal(|journal| journal.trim().map(drop));
+                self.trimmed = Instant::now();
+            }
+            if closing {
+                return;
+            }
+        }
+    }
+
+    /// The queues that have work. Records wait a little for others, unless somebody waits for them.
+    fn wait(&self) -> (Vec<Arc<Queue>>, bool) {
+        let shared = &self.shared;
+        let mut work = shared.work.lock();
+        while work.waiting.is_empty() && !work.closing {
+            if shared.wake.wait_for(&mut work, SYNC_EVERY).timed_out() {
+                return (Vec::new(), false);
+            }
+        }
+        let until = Instant::now() + LINGER;
+        while !work.urgent && !work.closing && !shared.wake.wait_until(&mut work, until).timed_out() {}
+        work.urgent = false;
+        (std::mem::take(&mut work.waiting), work.closing)
+    }
+
+    fn each_journal(&mut self, act: impl Fn(&mut Journal) -> std::io::Result<()>) {
+        for (tenant, journal) in &mut self.journals {
+            if let Err(error) = act(journal) {
+                tracing::error!(%tenant, %error, "the decision log could not be kept");
+            }
+        }
+    }
+
+    /// Writes everything that a queue holds; what cannot be written stays there.
+    fn write_all(&mut self, queue: &Arc<Queue>) {
+        let Pending { mut records, shed, flushed, .. } = {
+            let mut pending = queue.pending.lock();
+            std::mem::take(&mut *pending)
+        };
+        queue.room.notify_waiters();
+        let written = self.write(queue, &mut records, shed);
+        match written {
+            Ok(()) => {
+                for done in flushed {
+                    // Who asked may have gone.
+                    let _ = done.send(());
+                }
+            }
+            Err(error) => {
+                tracing::error!(tenant = %queue.tenant, %error, "decisions could not be written; they are kept");
+                metrics::counter!("authx_decision_log_errors_total").increment(1);
+                let mut pending = queue.pending.lock();
+                pending.bytes += records.iter().map(|(record, _)| record.weight()).sum::<usize>();
+                pending.shed += shed;
+                records.append(&mut pending.records);
+                pending.records = records;
+                // The next round tries again, a little later.
+                pending.listed = true;
+                self.shared.work.lock().waiting.push(Arc::clone(queue));
+                std::thread::sleep(LINGER);
+            }
+        }
+    }
+
+    /// Writes records in batches and takes those that are written out of `records`.
+    fn write(&mut self, queue: &Queue, records: &mut Vec<Waiting>, shed: u64) -> std::io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let journal = self.journal(queue)?;
+        while !records.is_empty() {
+            let batch = records.get(..BATCH.min(records.len())).unwrap_or_default();
+            let prepared = batch.iter().map(|(record, _)| {
+                let (content, keys, outcome) = record.content(&shared.options.masks);
+                Prepared { content, id: record.id.0, keys, outcome, decisions: 1 }
+            });
+            journal.append(&prepared.collect::<Vec<_>>())?;
+            let waits = batch.iter().any(|(_, done)| done.is_some());
+            if waits {
+                journal.sync()?;
+            }
+            let written = records.drain(..BATCH.min(records.len()));
+            metrics::counter!("authx_decision_log_records_total").increment(written.len() as u64);
+            for done in written.filter_map(|(_, done)| done) {
+                // It may be answered from here on, so it counts from here on.
+                queue.counter.add(1)?;
+                let _ = done.send(());
+            }
+        }
+        if shed > 0 {
+            journal.append(&[Prepared::gap("the queue was full", shed, shared.clock)])?;
+            metrics::counter!("authx_decision_log_gaps_total").increment(shed);
+        }
+        Ok(())
+    }
+
+    /// The tenant's chain, taken up when it is needed first. Decisions that were answered before and are not in it are
+    /// a gap.
+    fn journal(&mut self, queue: &Queue) -> std::io::Result<&mut Journal> {
+        use std::collections::hash_map::Entry;
+        let shared = &self.shared;
+        match self.journals.entry(queue.tenant) {
+            Entry::Occupied(found) => Ok(found.into_mut()),
+            Entry::Vacant(vacant) => {
+                let dir = shared.dir.join(queue.tenant.as_str());
+                let tokens = shared.tokens.clone();
+                let mut journal = Journal::open(&dir, queue.tenant, shared.options.retention, tokens, shared.clock)?;
+                match queue.counted.checked_sub(journal.decisions()) {
+                    Some(0) => {}
+                    Some(lost) => {
+                        tracing::warn!(tenant = %queue.tenant, lost, "decisions were answered and not recorded");
+                        journal.append(&[Prepared::gap("the process was stopped", lost, shared.clock)])?;
+                    }
+                    // Recorded and not counted: stopped between the two.
+                    None => queue.counter.add(journal.decisions() - queue.counted)?,
+                }
+                Ok(vacant.insert(journal))
+            }
+        }
+    }
+}
