@@ -127,6 +127,9 @@ fn what_goes_in_comes_out_and_verifies() {
     }
 }
 
+/// Whether a record is one of those that are wanted.
+type Wanted<'a> = &'a dyn Fn(&Value) -> bool;
+
 #[test]
 fn filters_find_what_a_look_at_every_record_finds() {
     let dir = tempfile::tempdir().unwrap();
@@ -137,7 +140,6 @@ fn filters_find_what_a_look_at_every_record_finds() {
     let every: Vec<Value> = every.iter().map(|found| found.content.clone()).collect();
     let text = |value: &str| Some(vec![value.to_owned()]);
     let store = StoreId::from_parts(1, 2).to_string();
-    type Wanted<'a> = &'a dyn Fn(&Value) -> bool;
     let rows: [(Filter, Wanted<'_>); 6] = [
         (Filter { principal: text("User::\"u3\""), ..Filter::default() }, &|v| v["principal"] == "User::\"u3\""),
         (Filter { action: text("Action::\"write\""), ..Filter::default() }, &|v| v["action"] == "Action::\"write\""),

@@ -46,9 +46,9 @@ fn a_decision_is_found_by_its_id_and_by_what_it_was() {
         let ids = listed["decisions"].as_array().unwrap().iter().map(|d| d["id"].as_str().unwrap().to_owned());
         ids.collect::<Vec<_>>()
     };
-    assert_eq!(ids("resource=Document:roadmap"), [bob.clone(), alice.clone()], "the newest first");
+    assert_eq!(ids("resource=Document:roadmap"), [&*bob, &*alice], "the newest first");
     for query in ["principal=User:bob", "principal=User::%22bob%22", "principal=User:bob&action=read&store=documents"] {
-        assert_eq!(ids(query), [bob.clone()], "{query}");
+        assert_eq!(ids(query), std::slice::from_ref(&bob), "{query}");
     }
     let word = found["decision"].as_str().unwrap();
     assert!(ids(&format!("decision={word}")).contains(&alice));
