@@ -7,6 +7,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod openfga;
 pub mod paging;
+pub mod places;
 pub mod routes;
 pub mod service;
 pub mod v1;
@@ -23,6 +24,7 @@ use crate::storage::Storage;
 pub use followers::Followers;
 pub use middleware::track;
 pub use openapi::document;
+pub use places::Places;
 pub use routes::configure;
 
 /// What the handlers call.
