@@ -7,6 +7,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod openfga;
 pub mod paging;
+pub mod pieces;
 pub mod places;
 pub mod routes;
 pub mod service;
@@ -38,6 +39,8 @@ pub struct Services {
     pub administration: Administration,
     pub storage: Storage,
     pub followers: Arc<Followers>,
+    /// Of batches of checks.
+    pub batches: Arc<Places>,
     pub clock: Clock,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

@@ -1,5 +1,6 @@
 //! Use cases that answer. They take a store and a parsed request and know nothing of HTTP.
 
+mod batch;
 mod relations;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::ids::ReleaseId;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
+pub use batch::{Interrupted, Moment, Turns};
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
 
@@ -47,6 +49,8 @@ pub enum CheckError {
     NotFreshEnough { wanted: u64 },
     #[error("there is no release `{0}`")]
     UnknownRelease(String),
+    #[error("a batch names at most {limit} releases besides the active one")]
+    TooManyReleases { limit: usize },
     #[error("the release could not be loaded")]
     Load(#[from] LoadError),
 }
@@ -59,6 +63,7 @@ pub struct Pdp {
     limits: Limits,
     clock: Clock,
     freshness_deadline: Duration,
+    turns: Turns,
 }
 
 impl Pdp {
@@ -69,8 +74,10 @@ impl Pdp {
         limits: Limits,
         clock: Clock,
         freshness_deadline: Duration,
+        runtime: tokio::runtime::Handle,
     ) -> Self {
-        Self { replica, storage, limits, clock, freshness_deadline }
+        let turns = Turns::new(runtime);
+        Self { replica, storage, limits, clock, freshness_deadline, turns }
     }
 
     /// How far one question to the relation graph may go.
