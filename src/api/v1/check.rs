@@ -15,6 +15,7 @@ use crate::pdp::{Consistency, Decided};
 
 /// May this principal do this action on this resource?
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a check")]
 pub struct CheckBody {
     /// `User:alice`, `User::"alice"` or `{"type":"User","id":"alice"}`.
     #[schema(value_type = String, example = "User:alice")]

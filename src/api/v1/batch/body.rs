@@ -33,30 +33,31 @@ pub(super) struct BatchBody {
 
 /// A check of a batch. Principal, action and resource are here or in the batch's `defaults`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(expecting = "a check")]
 pub(super) struct BatchCheck {
     /// Names the result. Without it, the check's place as text: `"0"` for the first.
     #[serde(default)]
     id: Option<String>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, example = "User:alice")]
+    #[schema(value_type = String, required = false, example = "User:alice")]
     principal: Option<EntityUid>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, example = "read")]
+    #[schema(value_type = String, required = false, example = "read")]
     action: Option<ActionUid>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, example = "Document:roadmap")]
+    #[schema(value_type = String, required = false, example = "Document:roadmap")]
     resource: Option<EntityUid>,
     /// Cedar's JSON; null keys count as absent, in the defaults too.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<std::collections::HashMap<String, serde_json::Value>>)]
+    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>, required = false)]
     context: Option<JsonObject>,
     /// Entities that hold for this check only.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<Vec<EntityBody>>)]
+    #[schema(value_type = Vec<EntityBody>, required = false)]
     entities: Option<Vec<EntityInput>>,
     /// Tuples that hold for this check only.
     #[serde(default, deserialize_with = "given")]
-    #[schema(max_items = 100)]
+    #[schema(value_type = Vec<TupleBody>, required = false, max_items = 100)]
     tuples: Option<Vec<TupleBody>>,
     /// Another release of the store to decide by.
     #[serde(default)]
