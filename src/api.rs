@@ -7,6 +7,8 @@ pub mod middleware;
 pub mod openapi;
 pub mod openfga;
 pub mod paging;
+pub mod pieces;
+pub mod places;
 pub mod routes;
 pub mod service;
 pub mod v1;
@@ -24,6 +26,7 @@ use crate::storage::Storage;
 pub use followers::Followers;
 pub use middleware::track;
 pub use openapi::document;
+pub use places::Places;
 pub use routes::configure;
 
 /// What the handlers call.
@@ -38,6 +41,8 @@ pub struct Services {
     pub administration: Administration,
     pub storage: Storage,
     pub followers: Arc<Followers>,
+    /// Of batches of checks.
+    pub batches: Arc<Places>,
     pub clock: Clock,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

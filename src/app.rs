@@ -14,7 +14,7 @@ use authx_engine::relation::GraphLimits;
 use tokio_util::task::TaskTracker;
 
 use crate::api::middleware::TimeLimit;
-use crate::api::{Followers, Services, configure, track};
+use crate::api::{Followers, Places, Services, configure, track};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::decisions::DecisionLog;
@@ -88,8 +88,8 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
     let keys = Arc::new(KeyTable::new(&storage.keys.all_usable().await?, start::tenants(&storage).await?));
     let identity = Arc::new(Identity::new(Arc::clone(&keys), open_tenant, clock));
-    let writers =
-        Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), tokio::runtime::Handle::current());
+    let runtime = tokio::runtime::Handle::current();
+    let writers = Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), runtime.clone());
     let limits = Limits {
         ancestors: config.limits.ancestors,
         request_entities: config.limits.request_entities,
@@ -103,7 +103,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     };
     let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);
     let services = web::Data::new(Services {
-        pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), limits, clock, deadline),
+        pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), limits, clock, deadline, runtime),
         stores: Stores::new(writers.clone()),
         releases: Releases::new(writers.clone(), config.limits.compilers),
         administration: Administration::new(storage.clone(), keys, clock),
@@ -113,6 +113,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         decisions: Arc::clone(&decisions),
         storage: storage.clone(),
         followers: Arc::new(Followers::new(config.limits.followers)),
+        batches: Arc::new(Places::new(config.limits.batches)),
         clock,
         metrics,
     });

@@ -54,6 +54,7 @@ pub struct LimitsConfig {
     pub compilers: usize,
     pub freshness_deadline_ms: u64,
     pub followers: usize,
+    pub batches: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -146,6 +147,7 @@ impl Config {
             ("limits.relation_depth", u64::from(self.limits.relation_depth)),
             ("limits.relation_steps", self.limits.relation_steps),
             ("limits.compilers", self.limits.compilers as u64),
+            ("limits.batches", self.limits.batches as u64),
         ];
         let zero: Vec<&str> = positive.into_iter().filter(|(_, value)| *value == 0).map(|(key, _)| key).collect();
         if zero.is_empty() { Ok(self) } else { Err(invalid(path, &format!("{} must be at least 1", zero.join(", ")))) }

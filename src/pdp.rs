@@ -1,5 +1,6 @@
 //! Use cases that answer. They take a store and a parsed request and know nothing of HTTP.
 
+mod batch;
 mod relations;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::keys::Grant;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
+pub use batch::{Interrupted, Moment, Turns};
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
 
@@ -49,6 +51,8 @@ pub enum CheckError {
     NotFreshEnough { wanted: u64 },
     #[error("there is no release `{0}`")]
     UnknownRelease(String),
+    #[error("a batch names at most {limit} releases besides the active one")]
+    TooManyReleases { limit: usize },
     #[error("the release could not be loaded")]
     Load(#[from] LoadError),
     /// What cannot be recorded is not answered.
@@ -65,6 +69,7 @@ pub struct Pdp {
     limits: Limits,
     clock: Clock,
     freshness_deadline: Duration,
+    turns: Turns,
 }
 
 impl Pdp {
@@ -76,8 +81,10 @@ impl Pdp {
         limits: Limits,
         clock: Clock,
         freshness_deadline: Duration,
+        runtime: tokio::runtime::Handle,
     ) -> Self {
-        Self { replica, storage, decisions, limits, clock, freshness_deadline }
+        let turns = Turns::new(runtime);
+        Self { replica, storage, decisions, limits, clock, freshness_deadline, turns }
     }
 
     /// How far one question to the relation graph may go.

@@ -18,6 +18,8 @@ mod bad_input;
 mod batch;
 #[path = "api/changes.rs"]
 mod changes;
+#[path = "api/check_batch.rs"]
+mod check_batch;
 #[path = "api/command_line.rs"]
 mod command_line;
 #[path = "api/conventions.rs"]

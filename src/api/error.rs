@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::identity::Refused;
 use crate::pap::PapError;
-use crate::pdp::{CheckError, RelationError};
+use crate::pdp::{CheckError, Interrupted, RelationError};
 use crate::tokens::PageTokenError;
 
 /// Every code that an answer may carry.
@@ -45,6 +45,7 @@ pub enum Code {
     Unsupported,
     TooManyWrites,
     TooManyFollowers,
+    TooManyBatches,
     Internal,
     StorageUnavailable,
     ConsistencyTimeout,
@@ -52,7 +53,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -81,6 +82,7 @@ impl Code {
         Self::Unsupported,
         Self::TooManyWrites,
         Self::TooManyFollowers,
+        Self::TooManyBatches,
         Self::Internal,
         Self::StorageUnavailable,
         Self::ConsistencyTimeout,
@@ -102,7 +104,7 @@ impl Code {
                 400,
                 "invalid_input",
                 "The request's data does not fit",
-                "A value in `context` or `entities` has the wrong type, a required context key is missing, or a reference or tuple cannot be read or is not of the relation model. `errors` lists every one with its pointer.",
+                "A value in `context` or `entities` has the wrong type, a required context key is missing, or a reference or tuple cannot be read or is not of the relation model; or two checks of a batch have one `id`. `errors` lists every one with its pointer.",
             ),
             Self::InvalidPageToken => (
                 400,
@@ -178,7 +180,7 @@ impl Code {
                 413,
                 "body_too_large",
                 "The body is too large",
-                "1 MiB for most operations, 8 MiB for `write`, 64 MiB for `apply` and `validate`.",
+                "1 MiB for most operations, 8 MiB for `write` and batches, 64 MiB for `apply` and `validate`.",
             ),
             Self::InvalidRelease => (
                 422,
@@ -232,6 +234,12 @@ impl Code {
                 "too_many_followers",
                 "Too many requests of the tenant wait for changes",
                 "`limits.followers` bounds long polls and streams. Close some, or ask without `wait`.",
+            ),
+            Self::TooManyBatches => (
+                429,
+                "too_many_batches",
+                "Too many batches of the tenant are in work",
+                "`limits.batches` bounds them. Wait as long as `Retry-After` says, or send fewer and larger ones.",
             ),
             Self::Internal => {
                 (500, "internal", "The server failed", "It is logged under the request's id. There is no decision.")
@@ -343,6 +351,24 @@ impl ApiError {
         Self { errors: errors.into_iter().collect(), ..Self::new(code, detail) }
     }
 
+    /// The same of a part of a body, which stands at `place`.
+    #[must_use]
+    pub fn below(mut self, place: &str) -> Self {
+        if self.errors.is_empty() {
+            let (_, code, ..) = self.code.row();
+            let (code, message) = (code.to_owned(), self.detail.clone());
+            self.errors.push(ErrorItem { code, message, ..ErrorItem::default() });
+        }
+        let first = self.errors.first().and_then(|item| item.pointer.as_deref());
+        if first.is_some_and(|pointer| self.detail.starts_with(pointer)) {
+            self.detail.insert_str(0, place);
+        }
+        for item in &mut self.errors {
+            item.pointer = Some(format!("{place}{}", item.pointer.as_deref().unwrap_or_default()));
+        }
+        self
+    }
+
     #[must_use]
     pub fn body(&self, request_id: Option<String>) -> ProblemBody {
         let (status, code, title, _) = self.code.row();
@@ -380,6 +406,7 @@ impl ResponseError for ApiError {
         let later = [
             Code::TooManyWrites,
             Code::TooManyFollowers,
+            Code::TooManyBatches,
             Code::StorageUnavailable,
             Code::ConsistencyTimeout,
             Code::DecisionNotRecorded,
@@ -459,9 +486,16 @@ impl From<CheckError> for ApiError {
             }
             CheckError::NotFreshEnough { .. } => Self::new(Code::ConsistencyTimeout, error.to_string()),
             CheckError::UnknownRelease(id) => Self::not_found("release", &id),
+            CheckError::TooManyReleases { .. } => Self::new(Code::LimitExceeded, error.to_string()),
             CheckError::Load(error) => internal(&error),
             CheckError::NotRecorded(error) => Self::new(Code::DecisionNotRecorded, error.to_string()),
         }
+    }
+}
+
+impl From<Interrupted> for ApiError {
+    fn from(error: Interrupted) -> Self {
+        internal(&error)
     }
 }
 

@@ -127,11 +127,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bytes = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            let bytes = bytes.await.map_err(|error| body_error(&error))?;
-            parse(&bytes).map(Self)
-        })
+        Box::pin(async move { parse(&received(bytes.await)?).map(Self) })
     }
+}
+
+/// A body as it was sent, for a handler that does not read it in its own thread.
+pub struct RawBody(pub web::Bytes);
+
+impl FromRequest for RawBody {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move { received(bytes.await).map(Self) })
+    }
+}
+
+fn received(bytes: Result<web::Bytes, actix_web::Error>) -> Result<web::Bytes, ApiError> {
+    bytes.map_err(|error| body_error(&error))
 }
 
 /// Reads a JSON text.

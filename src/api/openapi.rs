@@ -5,14 +5,14 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::service;
 use crate::api::v1::{
-    changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    batch, changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "AuthX", description = "A policy decision point: may this principal do this action on this resource?", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
-        check::check, relations::check, relations::expand,
+        check::check, batch::batch, relations::check, relations::expand,
         releases::apply, releases::validate, releases::draft, releases::list, releases::read, releases::diff, releases::activate,
         policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
         models::read, models::put,

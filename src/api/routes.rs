@@ -7,7 +7,7 @@ use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
-    changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    batch, changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
 };
 
 const SMALL: usize = 1 << 20;
@@ -20,6 +20,7 @@ const APPLY: usize = 64 << 20;
 #[rustfmt::skip]
 pub fn configure(app: &mut web::ServiceConfig) {
     app.service(store("/check", SMALL, "POST").route(post().to(check::check)))
+        .service(store("/check/batch", WRITE, "POST").route(post().to(batch::batch)))
         .service(store("/relations/check", SMALL, "POST").route(post().to(relations::check)))
         .service(store("/relations/expand", SMALL, "POST").route(post().to(relations::expand)))
         .service(store("/write", WRITE, "POST").route(post().to(data::write)))

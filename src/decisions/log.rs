@@ -153,16 +153,39 @@ impl DecisionLog {
     /// # Errors
     /// When it cannot be recorded, so that it must not be answered.
     pub async fn record(&self, record: Record) -> Result<(), LogError> {
+        self.record_all([record]).await
+    }
+
+    /// As [`Self::record`] for many that are answered together: they wait for the disk once.
+    ///
+    /// # Errors
+    /// When one cannot be recorded, so that none may be answered.
+    pub async fn record_all(&self, records: impl IntoIterator<Item = Record>) -> Result<(), LogError> {
+        let mut unwritten = Vec::new();
+        for record in records {
+            unwritten.extend(self.take(record).await?);
+        }
+        for written in unwritten {
+            match tokio::time::timeout(self.shared.options.wait, written).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(LogError::NotWritten),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a decision; in `sync` it may be answered when the disk has it.
+    async fn take(&self, record: Record) -> Result<Option<oneshot::Receiver<()>>, LogError> {
         let options = &self.shared.options;
         if options.mode == Mode::Off || self.left_out(&record) {
-            return Ok(());
+            return Ok(None);
         }
         let queue = self.shared.queue(&record.tenant).map_err(|error| {
             tracing::error!(tenant = %record.tenant, %error, "the decision log cannot be opened");
             LogError::NotWritten
         })?;
         match options.mode {
-            Mode::Off => Ok(()),
+            Mode::Off => Ok(None),
             Mode::Async => {
                 let recorded = self.push(&queue, record, None).await?;
                 // Counted first would be a gap if the answer never came; counted after the push, it can at most be
@@ -171,15 +194,12 @@ impl DecisionLog {
                 if !recorded {
                     queue.pending.lock().shed += 1;
                 }
-                Ok(())
+                Ok(None)
             }
             Mode::Sync => {
                 let (done, written) = oneshot::channel();
                 self.push(&queue, record, Some(done)).await?;
-                match tokio::time::timeout(options.wait, written).await {
-                    Ok(Ok(())) => Ok(()),
-                    Ok(Err(_)) | Err(_) => Err(LogError::NotWritten),
-                }
+                Ok(Some(written))
             }
         }
     }

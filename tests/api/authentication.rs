@@ -22,7 +22,7 @@ use Needs::{Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 40] = [
+const OPERATIONS: [Operation; 41] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -33,6 +33,13 @@ const OPERATIONS: [Operation; 40] = [
         "POST",
         "/v1/stores/target/check",
         r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#,
+        Scope("check"),
+    ),
+    (
+        "checkBatch",
+        "POST",
+        "/v1/stores/target/check/batch",
+        r#"{"checks":[{"principal":"User:a","action":"read","resource":"Doc:b"}]}"#,
         Scope("check"),
     ),
     ("listEntities", "GET", "/v1/stores/target/entities", "", Scope("read")),

@@ -15,36 +15,37 @@ use crate::pdp::{Consistency, Decided};
 
 /// May this principal do this action on this resource?
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(expecting = "a check")]
 pub struct CheckBody {
     /// `User:alice`, `User::"alice"` or `{"type":"User","id":"alice"}`.
     #[schema(value_type = String, example = "User:alice")]
-    principal: EntityUid,
+    pub(super) principal: EntityUid,
     /// `read`, `Action::"read"` or `{"type":"Action","id":"read"}`.
     #[schema(value_type = String, example = "read")]
-    action: ActionUid,
+    pub(super) action: ActionUid,
     #[schema(value_type = String, example = "Document:roadmap")]
-    resource: EntityUid,
+    pub(super) resource: EntityUid,
     /// Cedar's JSON; null keys count as absent.
     #[serde(default)]
     #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
-    context: JsonObject,
+    pub(super) context: JsonObject,
     /// Entities that hold for this request only.
     #[serde(default)]
     #[schema(value_type = Vec<EntityBody>)]
-    entities: Vec<EntityInput>,
+    pub(super) entities: Vec<EntityInput>,
     #[serde(default)]
-    consistency: Option<ConsistencyBody>,
+    pub(super) consistency: Option<ConsistencyBody>,
     /// Another release of the store to decide by.
     #[serde(default)]
-    release: Option<String>,
+    pub(super) release: Option<String>,
     /// Tuples that hold for this request only, at most 100: `document:roadmap#viewer@user:alice`, or an object as in
     /// `write`.
     #[serde(default)]
     #[schema(max_items = 100)]
-    tuples: Vec<TupleBody>,
+    pub(super) tuples: Vec<TupleBody>,
     #[serde(default)]
     #[schema(ignore)]
-    explain: Option<bool>,
+    pub(super) explain: Option<bool>,
 }
 
 /// An entity in Cedar's JSON.
@@ -77,21 +78,21 @@ pub enum ConsistencyMode {
 /// The decision with its reasons.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CheckReply<'a> {
-    decision: DecisionWord,
+    pub(super) decision: DecisionWord,
     #[schema(example = "01JD7QA1B0C9D8E7F6G5H4J3K2")]
-    decision_id: &'a str,
+    pub(super) decision_id: &'a str,
     #[schema(value_type = Vec<String>)]
-    determining_policies: &'a [authx_engine::PolicyId],
-    policy_errors: Vec<PolicyErrorBody<'a>>,
+    pub(super) determining_policies: &'a [authx_engine::PolicyId],
+    pub(super) policy_errors: Vec<PolicyErrorBody<'a>>,
     #[schema(value_type = Vec<String>)]
-    advice: Vec<&'a str>,
+    pub(super) advice: Vec<&'a str>,
     /// Parameters that conditions of tuples lacked, where that left a relation untold.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    missing_context: &'a [String],
-    warnings: &'a [String],
-    revision: u64,
-    release: Option<&'a str>,
-    consistency_token: &'a str,
+    pub(super) missing_context: &'a [String],
+    pub(super) warnings: &'a [String],
+    pub(super) revision: u64,
+    pub(super) release: Option<&'a str>,
+    pub(super) consistency_token: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -122,7 +123,7 @@ impl ConsistencyBody {
 }
 
 impl CheckBody {
-    fn parse(self) -> Result<(AccessRequest, Consistency, Option<String>), ApiError> {
+    pub(super) fn parse(self) -> Result<(AccessRequest, Consistency, Option<String>), ApiError> {
         if self.explain == Some(true) {
             return Err(ApiError::new(Code::Unsupported, "`explain` is not part of this version"));
         }
@@ -159,7 +160,16 @@ pub async fn check(
 }
 
 fn reply(decided: &Decided) -> HttpResponse {
-    let Decided { evaluation, decision_id, token } = decided;
+    let mut buffer = [0; ulid::ULID_LEN];
+    match serde_json::to_vec(&told(decided, decided.decision_id.array_to_str(&mut buffer))) {
+        Ok(body) => HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(body),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// A decision as it is told; its id is given as text.
+pub(super) fn told<'a>(decided: &'a Decided, decision_id: &'a str) -> CheckReply<'a> {
+    let Decided { evaluation, decision_id: _, token } = decided;
     let Evaluation {
         decision,
         determining_policies,
@@ -170,13 +180,12 @@ fn reply(decided: &Decided) -> HttpResponse {
         revision,
         release,
     } = evaluation.as_ref();
-    let mut buffer = [0; ulid::ULID_LEN];
-    let reply = CheckReply {
+    CheckReply {
         decision: match decision {
             Decision::Allow => DecisionWord::Allow,
             Decision::Deny => DecisionWord::Deny,
         },
-        decision_id: decision_id.array_to_str(&mut buffer),
+        decision_id,
         determining_policies,
         policy_errors: policy_errors
             .iter()
@@ -188,9 +197,5 @@ fn reply(decided: &Decided) -> HttpResponse {
         revision: *revision,
         release: release.as_deref(),
         consistency_token: token,
-    };
-    match serde_json::to_vec(&reply) {
-        Ok(body) => HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(body),
-        Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }

@@ -15,13 +15,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::ChangeReply;
 use super::feed::Feed;
 use crate::api::error::ApiError;
-use crate::api::followers::Follower;
+use crate::api::places::Place;
 use crate::storage::records::TupleChange;
 
 /// After this time without a change a comment tells that the stream is alive, and shows whether its reader is.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-pub(super) fn answer(feed: Feed, request: HttpRequest, follower: Follower) -> HttpResponse {
+pub(super) fn answer(feed: Feed, request: HttpRequest, follower: Place) -> HttpResponse {
     let stream = Stream { feed, request, _follower: follower };
     HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -32,7 +32,7 @@ pub(super) fn answer(feed: Feed, request: HttpRequest, follower: Follower) -> Ht
 struct Stream {
     feed: Feed,
     request: HttpRequest,
-    _follower: Follower,
+    _follower: Place,
 }
 
 /// What is sent next, and what goes on behind it.

@@ -12,7 +12,7 @@ use crate::ids::Timestamp;
 use crate::storage::records;
 
 /// Problems that are told at once.
-const MAX_PROBLEMS: usize = 100;
+pub(crate) const MAX_PROBLEMS: usize = 100;
 
 /// `document:roadmap#viewer@user:alice`, or its parts with what limits it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
