@@ -93,7 +93,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         pdp: Pdp::new(Arc::clone(&replica), storage.clone(), limits, clock, deadline),
         stores: Stores::new(writers.clone()),
         releases: Releases::new(writers.clone(), config.limits.compilers),
-        administration: Administration::new(storage.clone(), keys, clock),
+        administration: Administration::new(writers.clone(), keys),
         identity,
         replica,
         writers,
@@ -108,12 +108,18 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         Duration::from_secs(config.storage.expired_tuples_pause_seconds),
     );
     let expiry = tokio::spawn(expiry.run());
+    let administration = services.administration.clone();
+    let uses = tokio::spawn(administration.clone().note_uses_for_ever());
     let mut notes = Vec::new();
     if let Some(tenant) = first.dev_tenant.filter(|_| dev) {
         notes = demo::seed(&services, tenant, loopback).await?;
     }
     run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
     expiry.abort();
+    uses.abort();
+    if let Err(error) = administration.note_uses().await {
+        tracing::warn!(%error, "the last uses of keys could not be written");
+    }
     // Writes that were taken are finished before the database is closed.
     tasks.close();
     tasks.wait().await;

@@ -4,6 +4,7 @@ mod administration;
 mod data;
 mod error;
 mod expiry;
+mod keys;
 mod releases;
 mod stores;
 mod tuples;

@@ -14,7 +14,7 @@ pub(crate) mod conformance;
 
 use std::sync::Arc;
 
-pub use error::{StorageError, StoreError, WriteError};
+pub use error::{KeyError, StorageError, StoreError, WriteError};
 use repository::{
     Backend, DataRepository, KeyRepository, ModelRepository, ReleaseRepository, StoreRepository, TenantRepository,
     WriteRepository,

@@ -32,6 +32,8 @@ mod forgery;
 mod import;
 #[path = "api/isolation.rs"]
 mod isolation;
+#[path = "api/keys.rs"]
+mod keys;
 #[path = "api/model_change.rs"]
 mod model_change;
 #[path = "api/openfga.rs"]

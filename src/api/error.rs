@@ -31,6 +31,8 @@ pub enum Code {
     TupleMissing,
     TemplateHasLinks,
     Contended,
+    KeyEnded,
+    LastPlatformKey,
     PageTokenExpired,
     PreconditionFailed,
     BodyTooLarge,
@@ -51,7 +53,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -66,6 +68,8 @@ impl Code {
         Self::TupleMissing,
         Self::TemplateHasLinks,
         Self::Contended,
+        Self::KeyEnded,
+        Self::LastPlatformKey,
         Self::PageTokenExpired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
@@ -162,6 +166,15 @@ impl Code {
                 "contended",
                 "The store's release kept changing",
                 "Others apply releases at the same time. Read the active release and try again.",
+            ),
+            Self::KeyEnded => {
+                (409, "key_ended", "The key has ended", "It was revoked or has expired. Make a new one.")
+            }
+            Self::LastPlatformKey => (
+                409,
+                "last_platform_key",
+                "The key is the last platform key",
+                "Without it nobody could administer the installation. Make another platform key first.",
             ),
             Self::PageTokenExpired => {
                 (410, "page_token_expired", "The page token is too old", "Ask for the first page again.")
@@ -533,6 +546,8 @@ impl From<PapError> for ApiError {
                 Self::with(Code::TupleExists, detail, conflicts(&at, message))
             }
             PapError::TupleMissing { .. } => Self::new(Code::TupleMissing, detail),
+            PapError::KeyEnded { .. } => Self::new(Code::KeyEnded, detail),
+            PapError::LastPlatformKey { .. } => Self::new(Code::LastPlatformKey, detail),
             PapError::LimitExceeded { .. } => Self::new(Code::LimitExceeded, detail),
             PapError::Busy => Self::new(Code::TooManyWrites, detail),
             PapError::OutcomeUnknown => Self::new(Code::StorageUnavailable, detail),

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::service;
 use crate::api::v1::{
-    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples, whoami,
 };
 
 #[derive(OpenApi)]
@@ -20,7 +20,7 @@ use crate::api::v1::{
         links::list, links::put, links::delete,
         stores::create, stores::list, stores::read, stores::update, stores::delete,
         tenants::create, tenants::list,
-        keys::create, keys::list, keys::revoke,
+        keys::create, keys::list, keys::read, keys::update, keys::rotate, keys::revoke, whoami::whoami,
         service::livez, service::healthz, service::readyz, service::metrics, service::openapi,
     ),
     security(("key" = [])),

@@ -7,7 +7,7 @@ use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
-    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    changes, check, data, keys, links, models, policies, relations, releases, stores, tenants, tuples, whoami,
 };
 
 const SMALL: usize = 1 << 20;
@@ -43,7 +43,9 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(at("/v1/stores", SMALL, "GET, POST").route(get().to(stores::list)).route(post().to(stores::create)))
         .service(at("/v1/tenants", SMALL, "GET, POST").route(get().to(tenants::list)).route(post().to(tenants::create)))
         .service(at("/v1/keys", SMALL, "GET, POST").route(get().to(keys::list)).route(post().to(keys::create)))
-        .service(at("/v1/keys/{key}", SMALL, "DELETE").route(delete().to(keys::revoke)))
+        .service(at("/v1/keys/{key}", SMALL, "GET, PATCH, DELETE").route(get().to(keys::read)).route(patch().to(keys::update)).route(delete().to(keys::revoke)))
+        .service(at("/v1/keys/{key}/rotate", SMALL, "POST").route(post().to(keys::rotate)))
+        .service(at("/v1/whoami", SMALL, "GET").route(get().to(whoami::whoami)))
         .service(fga("/check", FGA).route(post().to(openfga::check::check)))
         .service(fga("/batch-check", WRITE).route(post().to(openfga::check::batch)))
         .service(fga("/expand", FGA).route(post().to(openfga::check::expand)))

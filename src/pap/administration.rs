@@ -1,13 +1,12 @@
-//! Tenants and keys.
+//! Tenants.
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::ids::{KeyId, TenantId};
-use crate::keys::{KeySpec, KeyTable, NewKey, Permission, make_key};
+use crate::ids::TenantId;
+use crate::keys::{KeySpec, KeyTable, NewKey, Permission};
 use crate::pap::error::PapError;
-use crate::storage::Storage;
-use crate::storage::records::{KeyRecord, TenantRecord};
+use crate::pap::writer::Writers;
+use crate::storage::records::TenantRecord;
 
 /// A tenant that was made, with its first key.
 #[derive(Debug)]
@@ -19,15 +18,14 @@ pub struct NewTenant {
 /// The use cases about tenants and keys.
 #[derive(Clone)]
 pub struct Administration {
-    storage: Storage,
-    keys: Arc<KeyTable>,
-    clock: Clock,
+    pub(super) writers: Writers,
+    pub(super) keys: Arc<KeyTable>,
 }
 
 impl Administration {
     #[must_use]
-    pub fn new(storage: Storage, keys: Arc<KeyTable>, clock: Clock) -> Self {
-        Self { storage, keys, clock }
+    pub fn new(writers: Writers, keys: Arc<KeyTable>) -> Self {
+        Self { writers, keys }
     }
 
     /// Makes a tenant and an `admin` key of it.
@@ -35,8 +33,9 @@ impl Administration {
     /// # Errors
     /// When storage or the operating system's randomness fails.
     pub async fn create_tenant(&self, name: String) -> Result<NewTenant, PapError> {
-        let tenant = TenantRecord { id: self.clock.tenant_id(), name, created_at: self.clock.now() };
-        self.storage.tenants.insert(&tenant).await?;
+        let clock = self.writers.clock;
+        let tenant = TenantRecord { id: clock.tenant_id(), name, created_at: clock.now() };
+        self.writers.storage.tenants.insert(&tenant).await?;
         self.keys.admit_tenant(tenant.id);
         let spec = KeySpec {
             tenant: Some(tenant.id),
@@ -49,47 +48,20 @@ impl Administration {
         Ok(NewTenant { tenant, admin_key })
     }
 
+    /// A tenant.
+    ///
+    /// # Errors
+    /// When there is none or storage fails.
+    pub async fn tenant(&self, id: &TenantId) -> Result<TenantRecord, PapError> {
+        let found = self.writers.storage.tenants.get(id).await?;
+        found.ok_or_else(|| PapError::NotFound { what: "tenant", name: id.to_string() })
+    }
+
     /// A page of the tenants, by id.
     ///
     /// # Errors
     /// When storage fails.
     pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, PapError> {
-        Ok(self.storage.tenants.list(after, limit).await?)
-    }
-
-    /// Makes a key; its secret is in the answer and nowhere else.
-    ///
-    /// # Errors
-    /// When storage or the operating system's randomness fails.
-    pub async fn create_key(&self, spec: KeySpec) -> Result<NewKey, PapError> {
-        let key = make_key(spec, self.clock)?;
-        self.storage.keys.insert(&key.record).await?;
-        self.keys.admit(&key.record);
-        Ok(key)
-    }
-
-    /// A page of a tenant's keys, by id; of the platform keys when there is no tenant.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn keys(
-        &self,
-        tenant: Option<&TenantId>,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Vec<KeyRecord>, PapError> {
-        Ok(self.storage.keys.list(tenant, after, limit).await?)
-    }
-
-    /// Ends a key: durably, and at once in this process.
-    ///
-    /// # Errors
-    /// When there is no such key or storage fails.
-    pub async fn revoke_key(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<(), PapError> {
-        if !self.storage.keys.revoke(tenant, id, self.clock.now()).await? {
-            return Err(PapError::NotFound { what: "key", name: id.to_string() });
-        }
-        self.keys.expel(id);
-        Ok(())
+        Ok(self.writers.storage.tenants.list(after, limit).await?)
     }
 }

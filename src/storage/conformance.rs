@@ -4,6 +4,7 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod history;
+pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod releases;
 pub(crate) mod tuple_pages;
@@ -26,6 +27,8 @@ macro_rules! suite {
         $crate::storage::conformance::suite! { $fixture:
             catalogue { tenants_page, keys_belong, stores_page, aliases_are_unique_while_open,
                 another_tenant_sees_nothing }
+            keys { keys_change_until_they_end, a_rotated_key_has_a_successor, the_last_platform_key_stays,
+                uses_of_keys_only_go_on }
             releases { intervals_equal_a_plain_model, schemas_are_kept_by_content,
                 other_releases_are_refused }
             history { every_past_revision_reads_as_it_was, ids_are_kept_byte_for_byte,

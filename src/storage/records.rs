@@ -30,6 +30,37 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// Written now and then; what is in memory is younger.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// Whether the key does not open anything any more.
+    #[must_use]
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_some() || self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
+/// What a key that takes the place of another one has of its own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeySecret {
+    pub id: KeyId,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    pub prefix: String,
+    pub created_at: Timestamp,
+}
+
+/// What changes in a key; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyChange {
+    pub name: Option<String>,
+    pub scopes: Option<Vec<String>>,
+    /// `Some(None)`: every store.
+    pub stores: Option<Option<Vec<StoreId>>>,
+    /// `Some(None)`: never.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 impl std::fmt::Debug for KeyRecord {

@@ -7,9 +7,9 @@
 
 use async_trait::async_trait;
 
-use super::error::{StorageError, StoreError, WriteError};
+use super::error::{KeyError, StorageError, StoreError, WriteError};
 use super::records::{
-    EntityRecord, KeyRecord, LinkRecord, LoadChunk, ModelRecord, PolicyRecord, ReleaseRecord, RevisionRecord,
+    EntityRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord, PolicyRecord, ReleaseRecord, RevisionRecord,
     StoreRecord, StoreUpdate, TenantRecord, TupleChange, TupleFilter, TupleKey, TupleRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
@@ -34,8 +34,29 @@ pub trait KeyRepository: Send + Sync {
         after: Option<&KeyId>,
         limit: u32,
     ) -> Result<Vec<KeyRecord>, StorageError>;
-    /// `false` when there is no such key or it was revoked before.
-    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, StorageError>;
+    /// Changes a key that has not ended and returns it; `None` when there is no such key. The last platform key that
+    /// can be used gets no end.
+    async fn update(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        change: &KeyChange,
+        at: Timestamp,
+    ) -> Result<Option<KeyRecord>, KeyError>;
+    /// Puts a key with another secret beside one that has not ended, which then ends at `ends_at`, or at once when
+    /// that is not after the new one's making. Returns the old one and the new one; `None` when there is no such key.
+    async fn rotate(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        secret: &KeySecret,
+        ends_at: Timestamp,
+    ) -> Result<Option<(KeyRecord, KeyRecord)>, KeyError>;
+    /// `false` when there is no such key or it was revoked before. The last platform key that can be used stays.
+    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, KeyError>;
+    /// Notes when keys were used last, of whatever tenant: who used them was asked before. A time before the one that
+    /// is there already changes nothing.
+    async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StorageError>;
     /// Every key of every tenant that is not revoked, to fill the table in memory at the start.
     async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError>;
 }

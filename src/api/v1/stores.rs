@@ -9,6 +9,7 @@ use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{AdminStore, Authenticated, Body, Query, ReadStore};
 use crate::api::paging::PageQuery;
+use crate::api::v1::patch::Patch;
 use crate::ids::StoreAlias;
 use crate::keys::Permission;
 use crate::pap::{NewStore, StoreChange};
@@ -66,24 +67,9 @@ pub struct UpdateStoreBody {
     /// `null` takes the alias away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    alias: Patch,
+    alias: Patch<String>,
     #[serde(default)]
     settings: SettingsBody,
-}
-
-/// A field that may be absent, `null` or a text.
-#[derive(Debug, Default)]
-enum Patch {
-    #[default]
-    Keep,
-    Clear,
-    Set(String),
-}
-
-impl<'de> Deserialize<'de> for Patch {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
-    }
 }
 
 /// A store.
