@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::keys::KeyTable;
-use crate::pap::{Administration, Expiry, PapError, Releases, Stores, Writers};
+use crate::pap::{Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers};
 use crate::pdp::Pdp;
 use crate::replica::{LoadError, Replica, load_store};
 use crate::scope::StoreScope;
@@ -89,11 +89,12 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         ..Limits::default()
     };
     let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);
+    let kept = Kept(Duration::from_secs(config.storage.deleted_kept_days.saturating_mul(86_400)));
     let services = web::Data::new(Services {
         pdp: Pdp::new(Arc::clone(&replica), storage.clone(), limits, clock, deadline),
-        stores: Stores::new(writers.clone()),
+        stores: Stores::new(writers.clone(), kept),
         releases: Releases::new(writers.clone(), config.limits.compilers),
-        administration: Administration::new(writers.clone(), keys),
+        administration: Administration::new(writers.clone(), keys, kept),
         identity,
         replica,
         writers,
@@ -108,6 +109,8 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         Duration::from_secs(config.storage.expired_tuples_pause_seconds),
     );
     let expiry = tokio::spawn(expiry.run());
+    let pause = Duration::from_secs(config.storage.deleted_pause_seconds);
+    let purge = tokio::spawn(Purge::new(services.writers.clone(), kept, pause).run());
     let administration = services.administration.clone();
     let uses = tokio::spawn(administration.clone().note_uses_for_ever());
     let mut notes = Vec::new();
@@ -116,6 +119,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     }
     run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
     expiry.abort();
+    purge.abort();
     uses.abort();
     if let Err(error) = administration.note_uses().await {
         tracing::warn!(%error, "the last uses of keys could not be written");

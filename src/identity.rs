@@ -52,6 +52,14 @@ impl Caller {
         if self.grant.platform { Ok(()) } else { Err(Refused::NotPlatform) }
     }
 
+    /// The scope of any tenant, for the operator. That the tenant exists is for the storage to say.
+    ///
+    /// # Errors
+    /// When the caller is not the operator.
+    pub fn over(&self, tenant: TenantId) -> Result<TenantScope, Refused> {
+        self.platform().map(|()| TenantScope::new(tenant))
+    }
+
     /// The scope of one of the tenant's stores; `None` when the key does not reach it, which looks like absent.
     #[must_use]
     pub fn store(&self, tenant: &TenantScope, store: &StoreId) -> Option<StoreScope> {

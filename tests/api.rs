@@ -52,6 +52,8 @@ mod releases;
 mod restart;
 #[path = "api/store_files.rs"]
 mod store_files;
+#[path = "api/tenants.rs"]
+mod tenants;
 #[path = "api/tuples.rs"]
 mod tuples;
 

@@ -1,12 +1,19 @@
-//! Tenants.
+//! Tenants: made, changed, deleted and restored.
 
 use std::sync::Arc;
 
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, KeyTable, NewKey, Permission};
 use crate::pap::error::PapError;
+use crate::pap::limits::TenantLimits;
+use crate::pap::purge::Kept;
 use crate::pap::writer::Writers;
-use crate::storage::records::TenantRecord;
+use crate::replica::load_store;
+use crate::scope::{StoreScope, TenantScope};
+use crate::storage::records::{TenantChange, TenantRecord};
+
+/// Rows that are read at once.
+const PAGE: u32 = 1_000;
 
 /// A tenant that was made, with its first key.
 #[derive(Debug)]
@@ -20,12 +27,13 @@ pub struct NewTenant {
 pub struct Administration {
     pub(super) writers: Writers,
     pub(super) keys: Arc<KeyTable>,
+    kept: Kept,
 }
 
 impl Administration {
     #[must_use]
-    pub fn new(writers: Writers, keys: Arc<KeyTable>) -> Self {
-        Self { writers, keys }
+    pub fn new(writers: Writers, keys: Arc<KeyTable>, kept: Kept) -> Self {
+        Self { writers, keys, kept }
     }
 
     /// Makes a tenant and an `admin` key of it.
@@ -34,7 +42,8 @@ impl Administration {
     /// When storage or the operating system's randomness fails.
     pub async fn create_tenant(&self, name: String) -> Result<NewTenant, PapError> {
         let clock = self.writers.clock;
-        let tenant = TenantRecord { id: clock.tenant_id(), name, created_at: clock.now() };
+        let limits = TenantLimits::default().text();
+        let tenant = TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
         self.writers.storage.tenants.insert(&tenant).await?;
         self.keys.admit_tenant(tenant.id);
         let spec = KeySpec {
@@ -53,8 +62,7 @@ impl Administration {
     /// # Errors
     /// When there is none or storage fails.
     pub async fn tenant(&self, id: &TenantId) -> Result<TenantRecord, PapError> {
-        let found = self.writers.storage.tenants.get(id).await?;
-        found.ok_or_else(|| PapError::NotFound { what: "tenant", name: id.to_string() })
+        self.writers.storage.tenants.get(id).await?.ok_or_else(|| absent(id))
     }
 
     /// A page of the tenants, by id.
@@ -64,4 +72,108 @@ impl Administration {
     pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, PapError> {
         Ok(self.writers.storage.tenants.list(after, limit).await?)
     }
+
+    /// As [`Self::tenants`], of those that are deleted and not yet for good.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn deleted_tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, PapError> {
+        Ok(self.writers.storage.tenants.list_deleted(after, limit).await?)
+    }
+
+    /// Renames a tenant, or changes what it may have; `Some(None)` of a limit is its default.
+    ///
+    /// # Errors
+    /// When there is none or storage fails.
+    pub async fn update_tenant(
+        &self,
+        id: TenantId,
+        name: Option<String>,
+        stores: Option<Option<u32>>,
+    ) -> Result<TenantRecord, PapError> {
+        let this = self.clone();
+        let work = async move {
+            let limits = TenantLimits::read(&this.tenant(&id).await?.limits)?;
+            let change = TenantChange { name, limits: stores.map(|stores| limits.with_stores(stores).text()) };
+            this.writers.storage.tenants.update(&id, &change).await?.ok_or_else(|| absent(&id))
+        };
+        self.writers.in_turn(work).await
+    }
+
+    /// Closes a tenant: its keys open nothing any more, and its stores leave the memory. Its rows stay for a while.
+    ///
+    /// # Errors
+    /// When it is gone already or storage fails.
+    pub async fn delete_tenant(&self, id: TenantId) -> Result<(), PapError> {
+        let this = self.clone();
+        let work = async move {
+            if !this.writers.storage.tenants.soft_delete(&id, this.writers.clock.now()).await? {
+                return Err(absent(&id));
+            }
+            this.close(&id);
+            Ok(())
+        };
+        self.writers.in_turn(work).await
+    }
+
+    fn close(&self, id: &TenantId) {
+        self.keys.expel_tenant(id);
+        for store in self.writers.replica.list(id, None, usize::MAX, &|_| true) {
+            self.writers.replica.close(store.scope());
+            self.writers.forget(store.scope().store());
+        }
+    }
+
+    /// Opens a deleted tenant as it was: its stores, and the keys that were not revoked.
+    ///
+    /// # Errors
+    /// When there is none, it was deleted too long ago, or storage fails.
+    pub async fn restore_tenant(&self, scope: TenantScope) -> Result<TenantRecord, PapError> {
+        let this = self.clone();
+        let work = async move {
+            let (id, now) = (*scope.tenant(), this.writers.clock.now());
+            let restored = this.writers.storage.tenants.restore(&id, this.kept.since(now)).await?;
+            let tenant = restored.ok_or_else(|| absent(&id))?;
+            if let Err(error) = this.open(&scope).await {
+                // Half a tenant is none: it stays deleted, in storage as in memory.
+                this.close(&id);
+                this.writers.storage.tenants.soft_delete(&id, now).await?;
+                return Err(error);
+            }
+            Ok(tenant)
+        };
+        self.writers.in_turn(work).await
+    }
+
+    async fn open(&self, scope: &TenantScope) -> Result<(), PapError> {
+        let (storage, replica) = (&self.writers.storage, &self.writers.replica);
+        let mut last = None;
+        loop {
+            let stores = storage.stores.list(scope, last.as_ref(), PAGE).await?;
+            let Some(end) = stores.last() else { break };
+            last = Some(end.id);
+            for record in &stores {
+                let store = load_store(storage, StoreScope::of(scope, record.id), replica.tokens()).await?;
+                if let Some(store) = store {
+                    replica.open(&Arc::new(store));
+                }
+            }
+        }
+        // The keys come last: nobody sees a part.
+        let mut last = None;
+        loop {
+            let keys = storage.keys.list(Some(scope.tenant()), last.as_ref(), PAGE).await?;
+            let Some(end) = keys.last() else { break };
+            last = Some(end.id);
+            for key in keys.iter().filter(|key| key.revoked_at.is_none()) {
+                self.keys.admit(key);
+            }
+        }
+        self.keys.admit_tenant(*scope.tenant());
+        Ok(())
+    }
+}
+
+fn absent(id: &TenantId) -> PapError {
+    PapError::NotFound { what: "tenant", name: id.to_string() }
 }

@@ -78,12 +78,7 @@ impl Administration {
     ///
     /// # Errors
     /// When there is no such key, it has ended, or storage or the operating system's randomness fails.
-    pub async fn rotate_key(
-        &self,
-        tenant: Option<TenantId>,
-        id: KeyId,
-        overlap: Duration,
-    ) -> Result<NewKey, PapError> {
+    pub async fn rotate_key(&self, tenant: Option<TenantId>, id: KeyId, overlap: Duration) -> Result<NewKey, PapError> {
         let this = self.clone();
         let work = async move {
             let (made, secret) = make_secret(this.writers.clock)?;

@@ -11,7 +11,17 @@ pub type EntityKey = (String, String);
 pub struct TenantRecord {
     pub id: TenantId,
     pub name: String,
+    /// JSON, opaque here.
+    pub limits: String,
     pub created_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// What changes in a tenant; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantChange {
+    pub name: Option<String>,
+    pub limits: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -90,7 +100,7 @@ pub struct StoreRecord {
     pub latest_release: Option<ReleaseId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// `None` in every record that the repositories return: a deleted store looks absent.
+    /// `None` in every record but those of lists of deleted stores: elsewhere a deleted store looks absent.
     pub deleted_at: Option<Timestamp>,
 }
 

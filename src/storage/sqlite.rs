@@ -9,6 +9,7 @@ mod keys;
 mod load;
 mod lock;
 mod models;
+mod purge;
 mod releases;
 mod row;
 mod stores;

@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 44] = [
+const OPERATIONS: [Operation; 49] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -110,6 +110,11 @@ const OPERATIONS: [Operation; 44] = [
     ("rotateKey", "POST", "/v1/keys/{key}/rotate", "{}", Scope("admin")),
     ("createTenant", "POST", "/v1/tenants", r#"{"name":"x"}"#, Operator),
     ("listTenants", "GET", "/v1/tenants", "", Operator),
+    ("readTenant", "GET", "/v1/tenants/{tenant}", "", Operator),
+    ("updateTenant", "PATCH", "/v1/tenants/{tenant}", r#"{"name":"y"}"#, Operator),
+    ("deleteTenant", "DELETE", "/v1/tenants/{tenant}", "", Operator),
+    ("restoreTenant", "POST", "/v1/tenants/{tenant}/restore", "", Operator),
+    ("restoreStore", "POST", "/v1/stores/{deleted}/restore", "", Scope("admin")),
     ("revokeKey", "DELETE", "/v1/keys/{key}", "", Scope("admin")),
 ];
 /// Alone, because nothing can be asked of the store after it.
@@ -174,6 +179,10 @@ fn prepared() -> (Server, String, String) {
 fn every_operation_asks_for_its_scope() {
     let (server, release, spare) = prepared();
     let admin = server.admin();
+    let other = server.platform().post("/v1/tenants", &json!({"name": "spare"})).expect(201);
+    let deleted = admin.post("/v1/stores", &json!({"name": "deleted"})).expect(201);
+    let (other, deleted) = (other["id"].as_str().unwrap(), deleted["id"].as_str().unwrap());
+    admin.delete(&format!("/v1/stores/{deleted}")).expect(204);
     let scoped: Vec<(&str, Client)> = ["admin", "write", "read", "check", "explain"]
         .into_iter()
         .map(|scope| {
@@ -192,6 +201,7 @@ fn every_operation_asks_for_its_scope() {
 
     for (id, method, path, body, needs) in every_operation() {
         let path = path.replace("{release}", &release).replace("{key}", &spare);
+        let path = path.replace("{tenant}", other).replace("{deleted}", deleted);
         let call =
             |client: &Client| client.send(method, &path, &[("content-type", "application/json")], body.as_bytes());
         let open = needs == Nothing;

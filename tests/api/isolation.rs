@@ -6,7 +6,7 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 27] = [
+const UNDER_A_STORE: [(&str, &str, &str); 28] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
@@ -33,6 +33,7 @@ const UNDER_A_STORE: [(&str, &str, &str); 27] = [
     ("GET", "/changes", ""),
     ("POST", "/relations/check", r#"{"subject":"user:a","relation":"r","object":"doc:b"}"#),
     ("POST", "/relations/expand", r#"{"object":"doc:b","relation":"r"}"#),
+    ("POST", "/restore", ""),
     ("DELETE", "", ""),
 ];
 

@@ -121,10 +121,13 @@ impl KeyRepository for Sqlite {
     }
 
     async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError> {
-        let keys = sqlx::query(select!("WHERE revoked_at IS NULL ORDER BY id"))
-            .try_map(|row| record(&row))
-            .fetch_all(&self.readers)
-            .await?;
+        let keys = sqlx::query(select!(
+            "WHERE revoked_at IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM tenants WHERE id = keys.tenant AND deleted_at IS NOT NULL) ORDER BY id"
+        ))
+        .try_map(|row| record(&row))
+        .fetch_all(&self.readers)
+        .await?;
         Ok(keys)
     }
 }
