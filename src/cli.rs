@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, notes for people to stderr.
 
+mod account;
 mod apply;
 mod bench;
 mod check;
@@ -7,9 +8,11 @@ mod client;
 mod files;
 mod grant;
 mod import;
+mod keys;
 mod model;
 mod report;
 mod serve;
+mod tenants;
 mod test;
 mod tuples;
 mod validate;
@@ -83,6 +86,12 @@ enum Command {
     Model(model::Args),
     /// Test models and tuples by what must follow from them
     Test(test::Args),
+    /// Administer tenants, with a platform key
+    Tenants(tenants::Args),
+    /// Administer keys
+    Keys(keys::Args),
+    /// Tell who the key is and what it may do
+    Whoami(keys::WhoAmIArgs),
     /// Print openapi.yaml
     Openapi,
     /// Print a page of the documentation that is made from the code
@@ -164,6 +173,9 @@ async fn run(command: Command) -> Exit {
         Command::Import(args) => import::run(args).await,
         Command::Model(args) => model::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Tenants(args) => tenants::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
+        Command::Whoami(args) => keys::whoami(args).await,
         Command::Openapi => print(&crate::api::document()),
         Command::Reference { page } => print(&match page {
             ReferencePage::Errors => crate::api::error::reference(),

@@ -10,7 +10,7 @@ use crate::pap::purge::Kept;
 use crate::pap::writer::Writers;
 use crate::replica::load_store;
 use crate::scope::{StoreScope, TenantScope};
-use crate::storage::records::{TenantChange, TenantRecord};
+use crate::storage::records::{Change, TenantChange, TenantRecord};
 
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
@@ -41,20 +41,25 @@ impl Administration {
     /// # Errors
     /// When storage or the operating system's randomness fails.
     pub async fn create_tenant(&self, name: String) -> Result<NewTenant, PapError> {
-        let clock = self.writers.clock;
-        let limits = TenantLimits::default().text();
-        let tenant = TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
-        self.writers.storage.tenants.insert(&tenant).await?;
-        self.keys.admit_tenant(tenant.id);
-        let spec = KeySpec {
-            tenant: Some(tenant.id),
-            name: "admin".to_owned(),
-            permissions: vec![Permission::Admin],
-            stores: None,
-            expires_at: None,
+        let this = self.clone();
+        let work = async move {
+            let clock = this.writers.clock;
+            let limits = TenantLimits::default().text();
+            let tenant =
+                TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
+            this.writers.storage.tenants.insert(&tenant).await?;
+            this.keys.admit_tenant(tenant.id);
+            let spec = KeySpec {
+                tenant: Some(tenant.id),
+                name: "admin".to_owned(),
+                permissions: vec![Permission::Admin],
+                stores: None,
+                expires_at: None,
+            };
+            let admin_key = this.create_key(spec).await?;
+            Ok(NewTenant { tenant, admin_key })
         };
-        let admin_key = self.create_key(spec).await?;
-        Ok(NewTenant { tenant, admin_key })
+        self.writers.background(work).await
     }
 
     /// A tenant.
@@ -81,7 +86,7 @@ impl Administration {
         Ok(self.writers.storage.tenants.list_deleted(after, limit).await?)
     }
 
-    /// Renames a tenant, or changes what it may have; `Some(None)` of a limit is its default.
+    /// Renames a tenant, or changes what it may have.
     ///
     /// # Errors
     /// When there is none or storage fails.
@@ -89,12 +94,12 @@ impl Administration {
         &self,
         id: TenantId,
         name: Option<String>,
-        stores: Option<Option<u32>>,
+        stores: Change<u32>,
     ) -> Result<TenantRecord, PapError> {
         let this = self.clone();
         let work = async move {
             let limits = TenantLimits::read(&this.tenant(&id).await?.limits)?;
-            let change = TenantChange { name, limits: stores.map(|stores| limits.with_stores(stores).text()) };
+            let change = TenantChange { name, limits: Some(limits.with_stores(stores).text()) };
             this.writers.storage.tenants.update(&id, &change).await?.ok_or_else(|| absent(&id))
         };
         self.writers.in_turn(work).await

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pap::error::PapError;
 use crate::storage::StorageError;
+use crate::storage::records::Change;
 
 /// Open stores that a tenant may have, when nothing is said.
 const STORES: u32 = 100_000;
@@ -23,10 +24,14 @@ impl TenantLimits {
         self.stores.unwrap_or(STORES)
     }
 
-    /// `None` is the default.
+    /// Cleared, a limit has its default.
     #[must_use]
-    pub fn with_stores(self, stores: Option<u32>) -> Self {
-        Self { stores }
+    pub fn with_stores(self, stores: Change<u32>) -> Self {
+        match stores {
+            Change::Keep => self,
+            Change::Clear => Self { stores: None },
+            Change::Set(stores) => Self { stores: Some(stores) },
+        }
     }
 
     /// # Errors

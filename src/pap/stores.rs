@@ -106,15 +106,19 @@ impl Stores {
         if let Some(settings) = change.settings.filter(|settings| *settings != store.current().snapshot.settings()) {
             self.writers.write(store, actor, SettingsWrite { settings }).await?;
         }
-        let id = *store.scope().store();
-        let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: self.writers.clock.now() };
-        if !self.writers.storage.stores.update(tenant, &id, &update).await? {
-            return Err(absent(&id));
-        }
-        let record = self.writers.storage.stores.get(tenant, &id).await?.ok_or_else(|| absent(&id))?;
-        store.set_record(record);
-        self.writers.replica.open(store);
-        Ok(())
+        let (this, tenant, store) = (self.clone(), tenant.clone(), Arc::clone(store));
+        let work = async move {
+            let (writers, id) = (&this.writers, store.scope().store());
+            let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: writers.clock.now() };
+            if !writers.storage.stores.update(&tenant, id, &update).await? {
+                return Err(absent(id));
+            }
+            let record = writers.storage.stores.get(&tenant, id).await?.ok_or_else(|| absent(id))?;
+            store.set_record(record);
+            writers.replica.open(&store);
+            Ok(())
+        };
+        self.writers.in_turn(work).await
     }
 
     /// Closes a store. Its rows stay for a while.

@@ -231,6 +231,12 @@ impl Writers {
     ) -> Result<(), PapError> {
         let gone = || PapError::NotFound { what: "store", name: store.scope().store().to_string() };
         let mut transaction = self.storage.writes.begin(store.scope()).await?.ok_or_else(gone)?;
+        // It may have been deleted and restored meanwhile: then memory holds another copy, which would not see this write.
+        let open = self.replica.find(store.scope().tenant(), store.scope().store().as_str());
+        if !open.is_some_and(|open| std::ptr::eq(Arc::as_ptr(&open), store)) {
+            transaction.rollback().await;
+            return Err(gone());
+        }
         for (job, planned) in accepted {
             planned.record.actor.clone_from(&job.actor);
             planned.record.at = at;
@@ -269,7 +275,8 @@ impl Writers {
             Ok(Some(fresh)) => {
                 store.publish(fresh.current().snapshot.clone(), fresh.newest_release(), self.replica.tokens());
             }
-            Ok(None) => self.replica.close(store.scope()),
+            // Who deleted it has closed it, or will.
+            Ok(None) => {}
             Err(error) => tracing::error!(store = %store.scope().store(), %error, "a store could not be read again"),
         }
     }

@@ -44,14 +44,6 @@ pub struct KeyRecord {
     pub last_used_at: Option<Timestamp>,
 }
 
-impl KeyRecord {
-    /// Whether the key does not open anything any more.
-    #[must_use]
-    pub fn has_ended(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_some() || self.expires_at.is_some_and(|at| at <= now)
-    }
-}
-
 /// What a key that takes the place of another one has of its own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeySecret {
@@ -67,10 +59,10 @@ pub struct KeySecret {
 pub struct KeyChange {
     pub name: Option<String>,
     pub scopes: Option<Vec<String>>,
-    /// `Some(None)`: every store.
-    pub stores: Option<Option<Vec<StoreId>>>,
-    /// `Some(None)`: never.
-    pub expires_at: Option<Option<Timestamp>>,
+    /// Cleared: every store.
+    pub stores: Change<Vec<StoreId>>,
+    /// Cleared: never.
+    pub expires_at: Change<Timestamp>,
 }
 
 impl std::fmt::Debug for KeyRecord {
@@ -112,12 +104,16 @@ pub struct StoreUpdate {
     pub updated_at: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AliasChange {
+/// What becomes of a value that may be absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    #[default]
     Keep,
     Clear,
-    Set(StoreAlias),
+    Set(T),
 }
+
+pub type AliasChange = Change<StoreAlias>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseRecord {

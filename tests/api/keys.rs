@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::command_line::authx;
 use crate::relations::MODEL;
 use crate::store;
 use crate::support::{Client, Launch, Server};
@@ -372,4 +373,50 @@ fn when_a_key_was_used_last_outlives_a_restart() {
     assert!(second.as_str() > first.as_str());
     server.admin().json("PATCH", &format!("/v1/keys/{id}"), &json!({"name": "same"})).expect(200);
     assert_eq!(used(&server), second);
+}
+
+#[test]
+fn the_shell_gets_a_secret_alone_and_once() {
+    let server = Launch::normal().start();
+    let key = server.keys()["platform_key"].as_str().unwrap().to_owned();
+    let tenant = server.keys()["tenant"].as_str().unwrap().to_owned();
+    let run = |arguments: &[&str]| {
+        let output = authx(Some(&server), &[arguments, &["--key", &key]].concat());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, secret, note) = run(&["keys", "create", "app", "--scopes", "read,check", "--tenant", &tenant]);
+    let secret = secret.strip_suffix('\n').unwrap();
+    assert_eq!(code, Some(0));
+    assert!(secret.starts_with("axk_") && !secret.contains(char::is_whitespace) && !note.contains(secret), "{note}");
+    let me = server.with_key(secret).get("/v1/whoami").expect(200);
+    assert_eq!(me["scopes"], json!(["read", "check"]));
+    let id = me["key"]["id"].as_str().unwrap();
+    for (arguments, wanted) in [
+        (vec!["whoami"], "kind          platform"),
+        (vec!["keys", "list", "--platform"], "platform"),
+        (vec!["keys", "get", id, "--tenant", &tenant], "scopes        read,check"),
+        (vec!["keys", "update", id, "--name", "renamed", "--for", "never", "--tenant", &tenant], "renamed"),
+        (vec!["keys", "rotate", id, "--overlap", "0", "--tenant", &tenant], "axk_"),
+        (vec!["keys", "create", "two", "--scopes", "admin", "--platform", "-o", "yaml"], "secret: axk_"),
+        (vec!["tenants", "get", &tenant, "-o", "json"], "\"stores\": 100000"),
+        (vec!["tenants", "create", "acme"], "axk_"),
+    ] {
+        let (code, out, err) = run(&arguments);
+        assert_eq!(code, Some(0), "{arguments:?} {err}");
+        assert!(out.contains(wanted), "{arguments:?} {out}");
+        assert!(!out.contains(secret) && !err.contains("axk_"), "{arguments:?}");
+    }
+    server.with_key(secret).get("/v1/whoami").expect_problem(401, "unauthenticated");
+    for (arguments, code, told) in [
+        (vec!["keys", "list"], 1, "AuthX-Tenant"),
+        (vec!["keys", "revoke", id, "--tenant", &tenant], 1, "there is no key"),
+        (vec!["keys", "create", "x", "--scopes", "read", "--for", "soon"], 64, "`soon` is no lifetime"),
+        (vec!["keys", "create", "x"], 64, "--scopes"),
+        (vec!["tenants", "delete", "ghost"], 1, "there is no tenant `ghost`"),
+    ] {
+        let (ended, out, err) = run(&arguments);
+        assert_eq!((ended, out.as_str()), (Some(code), ""), "{arguments:?} {err}");
+        assert!(err.contains(told), "{arguments:?} {err}");
+    }
 }

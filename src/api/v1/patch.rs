@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer};
 
+use crate::storage::records::Change;
+
 /// With `#[serde(default)]`, absent is [`Patch::Keep`].
 #[derive(Debug, Default)]
 pub enum Patch<T> {
@@ -18,12 +20,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// `None` keeps, `Some(None)` clears; the value is read on the way.
-    pub fn read<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Option<Option<U>>, E> {
+    /// What is to change; the value is read on the way.
+    pub fn read<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {
         match self {
-            Self::Keep => Ok(None),
-            Self::Clear => Ok(Some(None)),
-            Self::Set(value) => read(value).map(|value| Some(Some(value))),
+            Self::Keep => Ok(Change::Keep),
+            Self::Clear => Ok(Change::Clear),
+            Self::Set(value) => read(value).map(Change::Set),
         }
     }
 }

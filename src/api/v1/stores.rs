@@ -14,7 +14,7 @@ use crate::ids::{StoreAlias, StoreId};
 use crate::keys::Permission;
 use crate::pap::{NewStore, StoreChange};
 use crate::replica::OpenStore;
-use crate::storage::records::{AliasChange, StoreRecord};
+use crate::storage::records::StoreRecord;
 
 /// The longest name of a tenant, a store or a key, in characters.
 pub const MAX_NAME: usize = 256;
@@ -243,11 +243,7 @@ pub async fn update(
     let store = &access.0.store;
     let change = StoreChange {
         name: body.0.name.map(name).transpose()?,
-        alias: match body.0.alias {
-            Patch::Keep => AliasChange::Keep,
-            Patch::Clear => AliasChange::Clear,
-            Patch::Set(text) => AliasChange::Set(alias(&text)?),
-        },
+        alias: body.0.alias.read(|text| alias(&text))?,
         settings: Some(body.0.settings.over(store.current().snapshot.settings())),
     };
     services.stores.update(&access.0.tenant, store, access.0.caller.actor(), change).await?;

@@ -2,7 +2,7 @@
 
 use super::{Fixture, at, store_id, tenant_id, tenant_record};
 use crate::ids::{KeyId, TenantId, Timestamp};
-use crate::storage::records::{KeyChange, KeyRecord, KeySecret};
+use crate::storage::records::{Change, KeyChange, KeyRecord, KeySecret};
 use crate::storage::{KeyError, Storage};
 
 fn id(n: u8) -> KeyId {
@@ -50,8 +50,8 @@ pub(crate) async fn keys_change_until_they_end(fixture: &impl Fixture) {
     let change = KeyChange {
         name: Some("named".to_owned()),
         scopes: Some(vec!["read".to_owned(), "write".to_owned()]),
-        stores: Some(None),
-        expires_at: Some(Some(at(90))),
+        stores: Change::Clear,
+        expires_at: Change::Set(at(90)),
     };
     let wanted = KeyRecord {
         name: "named".to_owned(),
@@ -69,7 +69,7 @@ pub(crate) async fn keys_change_until_they_end(fixture: &impl Fixture) {
     assert_eq!(stored(&storage, Some(&one), 1).await, wanted);
     let nothing = KeyChange::default();
     assert_eq!(storage.keys.update(Some(&one), &id(1), &nothing, at(10)).await.unwrap(), Some(wanted.clone()));
-    let never = KeyChange { expires_at: Some(None), ..KeyChange::default() };
+    let never = KeyChange { expires_at: Change::Clear, ..KeyChange::default() };
     let endless = KeyRecord { expires_at: None, ..wanted };
     assert_eq!(storage.keys.update(Some(&one), &id(1), &never, at(89)).await.unwrap(), Some(endless));
 
@@ -110,7 +110,7 @@ pub(crate) async fn a_rotated_key_has_a_successor(fixture: &impl Fixture) {
 
 pub(crate) async fn the_last_platform_key_stays(fixture: &impl Fixture) {
     let storage = with(fixture, &[key(1, None, None), key(2, None, Some(at(50))), key(3, Some(1), None)]).await;
-    let ending = KeyChange { expires_at: Some(Some(at(70))), ..KeyChange::default() };
+    let ending = KeyChange { expires_at: Change::Set(at(70)), ..KeyChange::default() };
     // While the second one can be used, the first may end; not from then on.
     assert!(storage.keys.update(None, &id(1), &ending, at(49)).await.unwrap().is_some());
     for _ in 0..2 {
@@ -121,7 +121,7 @@ pub(crate) async fn the_last_platform_key_stays(fixture: &impl Fixture) {
     }
     // One that has expired is none, so that it may be revoked.
     assert!(storage.keys.revoke(None, &id(2), at(51)).await.unwrap());
-    let never = KeyChange { expires_at: Some(None), ..KeyChange::default() };
+    let never = KeyChange { expires_at: Change::Clear, ..KeyChange::default() };
     assert!(storage.keys.update(None, &id(1), &never, at(52)).await.unwrap().is_some());
     assert!(storage.keys.rotate(None, &id(1), &secret(4, 53), at(53)).await.unwrap().is_some());
     assert!(matches!(storage.keys.revoke(None, &id(4), at(54)).await, Err(KeyError::LastPlatformKey)));

@@ -6,7 +6,7 @@ use super::super::transaction::OpenTransaction;
 use super::{json, one};
 use crate::ids::{KeyId, TenantId, Timestamp};
 use crate::storage::KeyError;
-use crate::storage::records::{KeyChange, KeyRecord, KeySecret};
+use crate::storage::records::{Change, KeyChange, KeyRecord, KeySecret};
 
 /// Ends a transaction as its outcome says. After a failure of storage its connection is closed.
 pub(super) async fn end<T>(
@@ -29,14 +29,14 @@ pub(super) async fn update(
     at: Timestamp,
 ) -> Result<Option<KeyRecord>, KeyError> {
     let Some(mut key) = usable(connection, tenant, id, at).await? else { return Ok(None) };
-    if matches!(change.expires_at, Some(Some(_))) {
+    if matches!(change.expires_at, Change::Set(_)) {
         another_platform_key(connection, &key, at).await?;
     }
     let change = change.clone();
     key.name = change.name.unwrap_or(key.name);
     key.scopes = change.scopes.unwrap_or(key.scopes);
-    key.stores = change.stores.unwrap_or(key.stores);
-    key.expires_at = change.expires_at.unwrap_or(key.expires_at);
+    key.stores = after(key.stores, change.stores);
+    key.expires_at = after(key.expires_at, change.expires_at);
     sqlx::query("UPDATE keys SET name = ?, scopes = ?, stores = ?, expires_at = ? WHERE tenant IS ? AND id = ?")
         .bind(&key.name)
         .bind(json(&key.scopes)?)
@@ -92,7 +92,7 @@ pub(super) async fn revoke(
 ) -> Result<Option<()>, KeyError> {
     let found = one(connection, tenant, id).await?.filter(|key| key.revoked_at.is_none());
     let Some(key) = found else { return Ok(None) };
-    if !key.has_ended(at) {
+    if !has_ended(&key, at) {
         another_platform_key(connection, &key, at).await?;
     }
     sqlx::query("UPDATE keys SET revoked_at = ? WHERE tenant IS ? AND id = ?")
@@ -104,6 +104,19 @@ pub(super) async fn revoke(
     Ok(Some(()))
 }
 
+fn after<T>(before: Option<T>, change: Change<T>) -> Option<T> {
+    match change {
+        Change::Keep => before,
+        Change::Clear => None,
+        Change::Set(value) => Some(value),
+    }
+}
+
+/// Whether a key does not open anything any more.
+fn has_ended(key: &KeyRecord, now: Timestamp) -> bool {
+    key.revoked_at.is_some() || key.expires_at.is_some_and(|at| at <= now)
+}
+
 /// A key that has not ended.
 async fn usable(
     connection: &mut SqliteConnection,
@@ -112,7 +125,7 @@ async fn usable(
     at: Timestamp,
 ) -> Result<Option<KeyRecord>, KeyError> {
     match one(connection, tenant, id).await? {
-        Some(key) if key.has_ended(at) => Err(KeyError::Ended),
+        Some(key) if has_ended(&key, at) => Err(KeyError::Ended),
         found => Ok(found),
     }
 }
