@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::decisions::DecisionLog;
 use crate::identity::Identity;
 use crate::keys::KeyTable;
-use crate::pap::{Administration, Expiry, PapError, Releases, Stores, Writers};
+use crate::pap::{Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers};
 use crate::pdp::Pdp;
 use crate::replica::{LoadError, Replica, load_store};
 use crate::scope::StoreScope;
@@ -102,11 +102,12 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         ..Limits::default()
     };
     let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);
+    let kept = Kept(Duration::from_secs(config.storage.deleted_kept_days.saturating_mul(86_400)));
     let services = web::Data::new(Services {
         pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), limits, clock, deadline, runtime),
-        stores: Stores::new(writers.clone()),
+        stores: Stores::new(writers.clone(), kept),
         releases: Releases::new(writers.clone(), config.limits.compilers),
-        administration: Administration::new(storage.clone(), keys, clock),
+        administration: Administration::new(writers.clone(), keys, kept),
         identity,
         replica,
         writers,
@@ -123,6 +124,10 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         Duration::from_secs(config.storage.expired_tuples_pause_seconds),
     );
     let expiry = tokio::spawn(expiry.run());
+    let pause = Duration::from_secs(config.storage.deleted_pause_seconds);
+    let purge = tokio::spawn(Purge::new(services.writers.clone(), kept, pause).run());
+    let administration = services.administration.clone();
+    let uses = tokio::spawn(administration.clone().note_uses_for_ever());
     let mut notes = Vec::new();
     if let Some(tenant) = first.dev_tenant.filter(|_| dev) {
         notes = demo::seed(&services, tenant, loopback).await?;
@@ -131,6 +136,11 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     expiry.abort();
     // Every request is answered: what was decided is written to its end.
     let _ = tokio::task::spawn_blocking(move || decisions.close()).await;
+    purge.abort();
+    uses.abort();
+    if let Err(error) = administration.note_uses().await {
+        tracing::warn!(%error, "the last uses of keys could not be written");
+    }
     // Writes that were taken are finished before the database is closed.
     tasks.close();
     tasks.wait().await;

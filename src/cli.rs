@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, notes for people to stderr.
 
+mod account;
 mod apply;
 mod audit;
 mod bench;
@@ -9,9 +10,11 @@ mod decisions;
 mod files;
 mod grant;
 mod import;
+mod keys;
 mod model;
 mod report;
 mod serve;
+mod tenants;
 mod test;
 mod tuples;
 mod validate;
@@ -89,6 +92,12 @@ enum Command {
     Decisions(decisions::Args),
     /// Prove that the decision log was not altered
     Audit(audit::Args),
+    /// Administer tenants, with a platform key
+    Tenants(tenants::Args),
+    /// Administer keys
+    Keys(keys::Args),
+    /// Tell who the key is and what it may do
+    Whoami(keys::WhoAmIArgs),
     /// Print openapi.yaml
     Openapi,
     /// Print a page of the documentation that is made from the code
@@ -172,6 +181,9 @@ async fn run(command: Command) -> Exit {
         Command::Test(args) => test::run(args).await,
         Command::Decisions(args) => decisions::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Tenants(args) => tenants::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
+        Command::Whoami(args) => keys::whoami(args).await,
         Command::Openapi => print(&crate::api::document()),
         Command::Reference { page } => print(&match page {
             ReferencePage::Errors => crate::api::error::reference(),

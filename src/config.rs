@@ -41,6 +41,8 @@ pub struct StorageConfig {
     pub data_dir: PathBuf,
     pub expired_tuples_kept_seconds: u64,
     pub expired_tuples_pause_seconds: u64,
+    pub deleted_kept_days: u64,
+    pub deleted_pause_seconds: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -141,6 +143,7 @@ impl Config {
             ("server.request_timeout_seconds", self.server.request_timeout_seconds),
             ("server.header_timeout_seconds", self.server.header_timeout_seconds),
             ("storage.expired_tuples_pause_seconds", self.storage.expired_tuples_pause_seconds),
+            ("storage.deleted_pause_seconds", self.storage.deleted_pause_seconds),
             ("server.max_connections", self.server.max_connections as u64),
             ("limits.ancestors", self.limits.ancestors as u64),
             ("limits.reached_entities", self.limits.reached_entities as u64),

@@ -52,6 +52,14 @@ impl Caller {
         if self.grant.platform { Ok(()) } else { Err(Refused::NotPlatform) }
     }
 
+    /// The scope of any tenant, for the operator. That the tenant exists is for the storage to say.
+    ///
+    /// # Errors
+    /// When the caller is not the operator.
+    pub fn over(&self, tenant: TenantId) -> Result<TenantScope, Refused> {
+        self.platform().map(|()| TenantScope::new(tenant))
+    }
+
     /// The scope of one of the tenant's stores; `None` when the key does not reach it, which looks like absent.
     #[must_use]
     pub fn store(&self, tenant: &TenantScope, store: &StoreId) -> Option<StoreScope> {
@@ -71,10 +79,16 @@ impl Caller {
         self.grant.stores.as_deref()
     }
 
-    /// What it may do, and who it is for the record.
+    /// What the caller was given, and who it is for the record.
     #[must_use]
     pub fn grant(&self) -> &Arc<Grant> {
         &self.grant
+    }
+
+    /// The tenant that the caller acts in; a platform key that named none acts in none.
+    #[must_use]
+    pub fn acts_in(&self) -> Option<&TenantScope> {
+        self.tenant.as_ref()
     }
 
     #[must_use]
@@ -95,8 +109,13 @@ pub struct Identity {
 impl Identity {
     #[must_use]
     pub fn new(keys: Arc<KeyTable>, open_tenant: Option<TenantId>, clock: Clock) -> Self {
-        let grant =
-            || Grant { permissions: vec![Permission::Admin], stores: None, platform: true, actor: "dev".to_owned() };
+        let grant = || Grant {
+            key: None,
+            permissions: vec![Permission::Admin],
+            stores: None,
+            platform: true,
+            actor: "dev".to_owned(),
+        };
         let open =
             open_tenant.map(|tenant| Caller { tenant: Some(TenantScope::new(tenant)), grant: Arc::new(grant()) });
         Self { keys, open, clock }
@@ -107,15 +126,12 @@ impl Identity {
     /// # Errors
     /// When there is none or it is not valid.
     pub fn authenticate(&self, authorization: Option<&str>, tenant: Option<&str>) -> Result<Caller, Refused> {
-        let Some(authorization) = authorization else { return self.open.clone().ok_or(Refused::Unauthenticated) };
+        let Some(authorization) = authorization else { return self.open().ok_or(Refused::Unauthenticated) };
         let secret = match authorization.split_once(' ') {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
             _ => authorization.trim(),
         };
-        let key = self.keys.find(secret).ok_or(Refused::Unauthenticated)?;
-        if key.expires_at.is_some_and(|at| at <= self.clock.now()) {
-            return Err(Refused::Unauthenticated);
-        }
+        let key = self.keys.find(secret, self.clock.now()).ok_or(Refused::Unauthenticated)?;
         let tenant = match tenant.filter(|_| key.grant.platform) {
             None => key.tenant,
             Some(named) => {
@@ -124,6 +140,12 @@ impl Identity {
             }
         };
         Ok(Caller { tenant: tenant.map(TenantScope::new), grant: key.grant })
+    }
+
+    /// Who needs no credential, as long as the tenant is there.
+    fn open(&self) -> Option<Caller> {
+        let there = |caller: &&Caller| caller.tenant.as_ref().is_some_and(|scope| self.keys.has_tenant(scope.tenant()));
+        self.open.as_ref().filter(there).cloned()
     }
 }
 

@@ -3,8 +3,9 @@
 //! A key's secret is 256 random bits; only its SHA-256 is kept. Every key that may be used is in memory, so that a
 //! request asks no database. Who a key stands for is for authentication to say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
@@ -14,7 +15,10 @@ use subtle::ConstantTimeEq as _;
 
 use crate::clock::{Clock, fill_random};
 use crate::ids::{KeyId, StoreId, TenantId, Timestamp};
-use crate::storage::records::KeyRecord;
+use crate::storage::records::{KeyRecord, KeySecret};
+
+/// A use that is this much younger than the one before is not noted: threads that answer share the place.
+const USE_STEP_MILLIS: i64 = 1_000;
 
 /// What a key may do in its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +59,8 @@ impl Permission {
 /// What a caller may do: made once for a key, so that a request makes nothing.
 #[derive(Debug)]
 pub struct Grant {
+    /// `None` for who needs none, in `--dev`.
+    pub key: Option<KeyId>,
     pub permissions: Vec<Permission>,
     /// `None` is every store of the tenant.
     pub stores: Option<Vec<StoreId>>,
@@ -65,14 +71,17 @@ pub struct Grant {
 }
 
 /// A key that may be used.
-#[derive(Debug, Clone)]
-pub struct UsableKey {
+#[derive(Debug)]
+struct UsableKey {
     id: KeyId,
     hash: [u8; 32],
     /// `None` for a platform key.
-    pub tenant: Option<TenantId>,
-    pub expires_at: Option<Timestamp>,
-    pub grant: Arc<Grant>,
+    tenant: Option<TenantId>,
+    expires_at: Option<Timestamp>,
+    grant: Arc<Grant>,
+    /// Milliseconds of the last use, 0 before the first; and what storage has of it.
+    used: AtomicI64,
+    saved: AtomicI64,
 }
 
 impl UsableKey {
@@ -83,37 +92,66 @@ impl UsableKey {
         };
         let actor = format!("key:{}", record.id);
         let platform = record.tenant.is_none();
-        let grant = Grant { permissions, stores: record.stores.clone(), platform, actor };
+        let grant = Grant { key: Some(record.id), permissions, stores: record.stores.clone(), platform, actor };
+        let used = record.last_used_at.map_or(0, Timestamp::as_millis);
         Self {
             id: record.id,
             hash: record.hash,
             tenant: record.tenant,
             expires_at: record.expires_at,
             grant: Arc::new(grant),
+            used: AtomicI64::new(used),
+            saved: AtomicI64::new(used),
         }
     }
+
+    /// The same key as another one that it takes the place of: what was noted of its use stays.
+    fn after(self, before: &Self) -> Self {
+        self.used.fetch_max(before.used.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.saved.fetch_max(before.saved.load(Ordering::Relaxed), Ordering::Relaxed);
+        self
+    }
+
+    fn note_use(&self, now: Timestamp) {
+        if now.as_millis() - self.used.load(Ordering::Relaxed) >= USE_STEP_MILLIS {
+            self.used.store(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whom a secret stands for.
+#[derive(Debug)]
+pub struct Holder {
+    /// `None` for a platform key.
+    pub tenant: Option<TenantId>,
+    pub grant: Arc<Grant>,
 }
 
 /// The keys that may be used, and the tenants that a platform key may name.
 #[derive(Debug)]
 pub struct KeyTable {
-    keys: ArcSwap<HashMap<[u8; 32], UsableKey>>,
-    tenants: ArcSwap<Vec<TenantId>>,
+    keys: ArcSwap<HashMap<[u8; 32], Arc<UsableKey>>>,
+    tenants: ArcSwap<HashSet<TenantId>>,
 }
 
 impl KeyTable {
     #[must_use]
     pub fn new(keys: &[KeyRecord], tenants: Vec<TenantId>) -> Self {
-        let keys = keys.iter().map(|key| (key.hash, UsableKey::new(key))).collect();
-        Self { keys: ArcSwap::from_pointee(keys), tenants: ArcSwap::from_pointee(tenants) }
+        let keys = keys.iter().map(|key| (key.hash, Arc::new(UsableKey::new(key)))).collect();
+        Self { keys: ArcSwap::from_pointee(keys), tenants: ArcSwap::from_pointee(tenants.into_iter().collect()) }
     }
 
-    /// The key that has this secret.
+    /// Who has this secret, unless the key's time is over; notes that it was used.
     #[must_use]
-    pub fn find(&self, secret: &str) -> Option<UsableKey> {
+    pub fn find(&self, secret: &str, now: Timestamp) -> Option<Holder> {
         let hash = hash_secret(secret);
         let keys = self.keys.load();
-        keys.get(&hash).filter(|key| bool::from(key.hash.ct_eq(&hash))).cloned()
+        let key = keys.get(&hash).filter(|key| bool::from(key.hash.ct_eq(&hash)))?;
+        if key.expires_at.is_some_and(|at| at <= now) {
+            return None;
+        }
+        key.note_use(now);
+        Some(Holder { tenant: key.tenant, grant: Arc::clone(&key.grant) })
     }
 
     #[must_use]
@@ -121,21 +159,29 @@ impl KeyTable {
         self.tenants.load().contains(id)
     }
 
-    /// Lets a key be used from now on.
+    /// Lets a key be used from now on, as the record says; one that was there is replaced.
     pub fn admit(&self, record: &KeyRecord) {
-        let key = UsableKey::new(record);
         self.keys.rcu(|keys| {
             let mut keys = HashMap::clone(keys);
-            keys.insert(key.hash, key.clone());
+            let key = UsableKey::new(record);
+            let key = match keys.get(&record.hash) {
+                Some(before) => key.after(before),
+                None => key,
+            };
+            keys.insert(record.hash, Arc::new(key));
             keys
         });
     }
 
     /// Ends a key at once.
     pub fn expel(&self, id: &KeyId) {
+        self.retain(|key| key.id != *id);
+    }
+
+    fn retain(&self, stays: impl Fn(&UsableKey) -> bool) {
         self.keys.rcu(|keys| {
             let mut keys = HashMap::clone(keys);
-            keys.retain(|_, key| key.id != *id);
+            keys.retain(|_, key| stays(key));
             keys
         });
     }
@@ -143,10 +189,48 @@ impl KeyTable {
     /// Lets a tenant be named by a platform key.
     pub fn admit_tenant(&self, id: TenantId) {
         self.tenants.rcu(|tenants| {
-            let mut tenants = Vec::clone(tenants);
-            tenants.push(id);
+            let mut tenants = HashSet::clone(tenants);
+            tenants.insert(id);
             tenants
         });
+    }
+
+    /// Ends every key of a tenant at once, and its being named.
+    pub fn expel_tenant(&self, id: &TenantId) {
+        self.tenants.rcu(|tenants| {
+            let mut tenants = HashSet::clone(tenants);
+            tenants.remove(id);
+            tenants
+        });
+        self.retain(|key| key.tenant != Some(*id));
+    }
+
+    /// When each key was used last, of those that ever were.
+    #[must_use]
+    pub fn uses(&self) -> HashMap<KeyId, Timestamp> {
+        let keys = self.keys.load();
+        let used = keys.values().map(|key| (key.id, Timestamp::from_millis(key.used.load(Ordering::Relaxed))));
+        used.filter(|(_, at)| at.as_millis() > 0).collect()
+    }
+
+    /// The last uses that storage does not have yet.
+    #[must_use]
+    pub fn unsaved_uses(&self) -> Vec<(KeyId, Timestamp)> {
+        let of = |key: &Arc<UsableKey>| {
+            let (used, saved) = (key.used.load(Ordering::Relaxed), key.saved.load(Ordering::Relaxed));
+            (used > saved).then(|| (key.id, Timestamp::from_millis(used)))
+        };
+        self.keys.load().values().filter_map(of).collect()
+    }
+
+    /// Notes what storage has now.
+    pub fn saved_uses(&self, saved: &[(KeyId, Timestamp)]) {
+        let saved: HashMap<&KeyId, &Timestamp> = saved.iter().map(|(id, at)| (id, at)).collect();
+        for key in self.keys.load().values() {
+            if let Some(at) = saved.get(&key.id) {
+                key.saved.fetch_max(at.as_millis(), Ordering::Relaxed);
+            }
+        }
     }
 }
 
@@ -173,22 +257,33 @@ pub struct KeySpec {
 /// # Errors
 /// When the operating system has no randomness.
 pub fn make_key(spec: KeySpec, clock: Clock) -> Result<NewKey, getrandom::Error> {
+    let (KeySecret { id, hash, prefix, created_at }, secret) = make_secret(clock)?;
+    let record = KeyRecord {
+        id,
+        tenant: spec.tenant,
+        name: spec.name,
+        hash,
+        prefix,
+        scopes: spec.permissions.into_iter().map(|p| p.name().to_owned()).collect(),
+        stores: spec.stores,
+        created_at,
+        expires_at: spec.expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    Ok(NewKey { record, secret })
+}
+
+/// Makes what is secret in a key: what is kept of it, and what is shown once.
+///
+/// # Errors
+/// When the operating system has no randomness.
+pub fn make_secret(clock: Clock) -> Result<(KeySecret, String), getrandom::Error> {
     let mut bytes = [0; 32];
     fill_random(&mut bytes)?;
     let secret = format!("axk_{}", URL_SAFE_NO_PAD.encode(bytes));
-    let record = KeyRecord {
-        id: clock.key_id(),
-        tenant: spec.tenant,
-        name: spec.name,
-        hash: hash_secret(&secret),
-        prefix: secret.chars().take(12).collect(),
-        scopes: spec.permissions.into_iter().map(|p| p.name().to_owned()).collect(),
-        stores: spec.stores,
-        created_at: clock.now(),
-        expires_at: spec.expires_at,
-        revoked_at: None,
-    };
-    Ok(NewKey { record, secret })
+    let (hash, prefix) = (hash_secret(&secret), secret.chars().take(12).collect());
+    Ok((KeySecret { id: clock.key_id(), hash, prefix, created_at: clock.now() }, secret))
 }
 
 fn hash_secret(secret: &str) -> [u8; 32] {

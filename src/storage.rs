@@ -14,10 +14,10 @@ pub(crate) mod conformance;
 
 use std::sync::Arc;
 
-pub use error::{StorageError, StoreError, WriteError};
+pub use error::{KeyError, StorageError, StoreError, WriteError};
 use repository::{
-    Backend, DataRepository, KeyRepository, ModelRepository, ReleaseRepository, StoreRepository, TenantRepository,
-    WriteRepository,
+    Backend, DataRepository, KeyRepository, ModelRepository, PurgeRepository, ReleaseRepository, StoreRepository,
+    TenantRepository, WriteRepository,
 };
 
 /// One open database, by concern. Clones share it.
@@ -30,6 +30,7 @@ pub struct Storage {
     pub models: Arc<dyn ModelRepository>,
     pub data: Arc<dyn DataRepository>,
     pub writes: Arc<dyn WriteRepository>,
+    pub purge: Arc<dyn PurgeRepository>,
     backend: Arc<dyn Backend>,
 }
 
@@ -44,6 +45,7 @@ impl Storage {
             + ModelRepository
             + DataRepository
             + WriteRepository
+            + PurgeRepository
             + Backend
             + 'static,
     {
@@ -55,6 +57,7 @@ impl Storage {
             models: database.clone(),
             data: database.clone(),
             writes: database.clone(),
+            purge: database.clone(),
             backend: database.clone(),
         }
     }

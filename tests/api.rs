@@ -36,6 +36,8 @@ mod forgery;
 mod import;
 #[path = "api/isolation.rs"]
 mod isolation;
+#[path = "api/keys.rs"]
+mod keys;
 #[path = "api/model_change.rs"]
 mod model_change;
 #[path = "api/openfga.rs"]
@@ -54,6 +56,8 @@ mod releases;
 mod restart;
 #[path = "api/store_files.rs"]
 mod store_files;
+#[path = "api/tenants.rs"]
+mod tenants;
 #[path = "api/tuples.rs"]
 mod tuples;
 

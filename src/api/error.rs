@@ -2,6 +2,8 @@
 //!
 //! docs/errors.md is made from this table. Nothing of the cause of a server's fault is told to a client.
 
+mod change;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use authx_engine::relation::GraphError;
@@ -10,7 +12,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::identity::Refused;
-use crate::pap::PapError;
 use crate::pdp::{CheckError, Interrupted, RelationError};
 use crate::tokens::PageTokenError;
 
@@ -31,6 +32,8 @@ pub enum Code {
     TupleMissing,
     TemplateHasLinks,
     Contended,
+    KeyEnded,
+    LastPlatformKey,
     PageTokenExpired,
     PreconditionFailed,
     BodyTooLarge,
@@ -53,7 +56,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -68,6 +71,8 @@ impl Code {
         Self::TupleMissing,
         Self::TemplateHasLinks,
         Self::Contended,
+        Self::KeyEnded,
+        Self::LastPlatformKey,
         Self::PageTokenExpired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
@@ -166,6 +171,13 @@ impl Code {
                 "contended",
                 "The store's release kept changing",
                 "Others apply releases at the same time. Read the active release and try again.",
+            ),
+            Self::KeyEnded => (409, "key_ended", "The key has ended", "It was revoked or has expired. Make a new one."),
+            Self::LastPlatformKey => (
+                409,
+                "last_platform_key",
+                "The key is the last platform key",
+                "Without it nobody could administer the installation. Make another platform key first.",
             ),
             Self::PageTokenExpired => {
                 (410, "page_token_expired", "The page token is too old", "Ask for the first page again.")
@@ -548,68 +560,6 @@ pub fn invalid_input(problems: &[InputProblem]) -> ApiError {
     };
     let detail = problems.first().map(ToString::to_string).unwrap_or_default();
     ApiError::with(code, detail, problems.iter().map(ErrorItem::from))
-}
-
-impl From<PapError> for ApiError {
-    fn from(error: PapError) -> Self {
-        let detail = error.to_string();
-        match error {
-            PapError::InvalidRelease { problems } => {
-                Self::with(Code::InvalidRelease, count(&problems), problems.iter().map(ErrorItem::from))
-            }
-            PapError::InvalidData { problems } => {
-                let over_limit = problems.iter().all(InputProblem::is_limit);
-                let code = if over_limit { Code::LimitExceeded } else { Code::InvalidData };
-                let detail = problems.first().map(ToString::to_string).unwrap_or_default();
-                Self::with(code, detail, problems.iter().map(ErrorItem::from))
-            }
-            PapError::InvalidLink { problem } => Self::with(Code::InvalidLink, detail, [ErrorItem::from(&problem)]),
-            PapError::Nonconforming { found } => {
-                Self::with(Code::DataNonconforming, detail, found.first.iter().map(ErrorItem::from))
-            }
-            PapError::BrokenLinks { problems } => {
-                Self::with(Code::TemplateHasLinks, detail, problems.iter().map(ErrorItem::from))
-            }
-            PapError::NotThatRelease { .. } => Self::new(Code::PreconditionFailed, detail),
-            PapError::Contended => Self::new(Code::Contended, detail),
-            PapError::NotFound { what, name } => Self::not_found(what, &name),
-            PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),
-            PapError::TupleExists { at, .. } => {
-                Self::with(Code::TupleExists, detail, conflicts(&at, "the tuple is there already"))
-            }
-            PapError::TupleDiffers { at, .. } => {
-                let message = "the tuple is there already with another condition or expiry";
-                Self::with(Code::TupleExists, detail, conflicts(&at, message))
-            }
-            PapError::TupleMissing { .. } => Self::new(Code::TupleMissing, detail),
-            PapError::LimitExceeded { .. } => Self::new(Code::LimitExceeded, detail),
-            PapError::Busy => Self::new(Code::TooManyWrites, detail),
-            PapError::OutcomeUnknown => Self::new(Code::StorageUnavailable, detail),
-            PapError::Storage(cause) => {
-                tracing::error!(error = %chain(&cause), "storage failed");
-                Self::new(Code::StorageUnavailable, "")
-            }
-            PapError::Load(cause) => internal(&chain(&cause)),
-            PapError::Random(cause) => internal(&cause),
-            PapError::Interrupted => internal(&"the work was interrupted"),
-        }
-    }
-}
-
-/// The tuples of a write that stand against what is stored.
-fn conflicts(at: &[usize], message: &str) -> Vec<ErrorItem> {
-    let item = |index: &usize| ErrorItem {
-        pointer: Some(format!("/tuples/write/{index}")),
-        code: "tuple_exists".to_owned(),
-        message: message.to_owned(),
-        ..ErrorItem::default()
-    };
-    at.iter().map(item).collect()
-}
-
-fn count(problems: &[Problem]) -> String {
-    let errors = problems.iter().filter(|problem| problem.is_error()).count();
-    format!("{errors} {}", if errors == 1 { "error" } else { "errors" })
 }
 
 /// Logs a fault of the server and tells the client nothing of it.

@@ -5,7 +5,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::service;
 use crate::api::v1::{
-    batch, changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    batch, changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants,
+    tuples, whoami,
 };
 
 #[derive(OpenApi)]
@@ -19,9 +20,9 @@ use crate::api::v1::{
         data::write, data::list, data::read, tuples::read, changes::list,
         links::list, links::put, links::delete,
         decisions::list, decisions::read,
-        stores::create, stores::list, stores::read, stores::update, stores::delete,
-        tenants::create, tenants::list,
-        keys::create, keys::list, keys::revoke,
+        stores::create, stores::list, stores::read, stores::update, stores::delete, stores::restore,
+        tenants::create, tenants::list, tenants::read, tenants::update, tenants::delete, tenants::restore,
+        keys::create, keys::list, keys::read, keys::update, keys::rotate, keys::revoke, whoami::whoami,
         service::livez, service::healthz, service::readyz, service::metrics, service::openapi,
     ),
     security(("key" = [])),

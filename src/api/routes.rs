@@ -7,7 +7,8 @@ use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
-    batch, changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants, tuples,
+    batch, changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants,
+    tuples, whoami,
 };
 
 const SMALL: usize = 1 << 20;
@@ -41,12 +42,17 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/links", SMALL, "GET").route(get().to(links::list)))
         .service(store("/links/{link}", SMALL, "PUT, DELETE").route(put().to(links::put)).route(delete().to(links::delete)))
         .service(store("", SMALL, "GET, PATCH, DELETE").route(get().to(stores::read)).route(patch().to(stores::update)).route(delete().to(stores::delete)))
+        .service(store("/restore", SMALL, "POST").route(post().to(stores::restore)))
         .service(at("/v1/stores", SMALL, "GET, POST").route(get().to(stores::list)).route(post().to(stores::create)))
         .service(at("/v1/decisions", SMALL, "GET").route(get().to(decisions::list)))
         .service(at("/v1/decisions/{decision}", SMALL, "GET").route(get().to(decisions::read)))
         .service(at("/v1/tenants", SMALL, "GET, POST").route(get().to(tenants::list)).route(post().to(tenants::create)))
+        .service(at("/v1/tenants/{tenant}", SMALL, "GET, PATCH, DELETE").route(get().to(tenants::read)).route(patch().to(tenants::update)).route(delete().to(tenants::delete)))
+        .service(at("/v1/tenants/{tenant}/restore", SMALL, "POST").route(post().to(tenants::restore)))
         .service(at("/v1/keys", SMALL, "GET, POST").route(get().to(keys::list)).route(post().to(keys::create)))
-        .service(at("/v1/keys/{key}", SMALL, "DELETE").route(delete().to(keys::revoke)))
+        .service(at("/v1/keys/{key}", SMALL, "GET, PATCH, DELETE").route(get().to(keys::read)).route(patch().to(keys::update)).route(delete().to(keys::revoke)))
+        .service(at("/v1/keys/{key}/rotate", SMALL, "POST").route(post().to(keys::rotate)))
+        .service(at("/v1/whoami", SMALL, "GET").route(get().to(whoami::whoami)))
         .service(fga("/check", FGA).route(post().to(openfga::check::check)))
         .service(fga("/batch-check", WRITE).route(post().to(openfga::check::batch)))
         .service(fga("/expand", FGA).route(post().to(openfga::check::expand)))

@@ -9,6 +9,7 @@ use crate::app::AppError;
 use crate::clock::{Clock, fill_random};
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, Permission, make_key};
+use crate::pap::TenantLimits;
 use crate::storage::Storage;
 use crate::storage::records::TenantRecord;
 
@@ -101,7 +102,8 @@ async fn tenant(storage: &Storage, clock: Clock, name: &str) -> Result<TenantId,
     if let Some(found) = first {
         return Ok(found.id);
     }
-    let record = TenantRecord { id: clock.tenant_id(), name: name.to_owned(), created_at: clock.now() };
+    let (name, limits) = (name.to_owned(), TenantLimits::default().text());
+    let record = TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
     storage.tenants.insert(&record).await?;
     Ok(record.id)
 }

@@ -12,6 +12,8 @@ pub(crate) struct Client {
     base: String,
     key: Option<String>,
     store: Option<String>,
+    /// The tenant that a platform key acts in.
+    tenant: Option<String>,
 }
 
 /// An answer of the server.
@@ -48,7 +50,13 @@ impl Client {
             base: args.server.trim_end_matches('/').to_owned(),
             key: args.key.clone(),
             store: args.store.clone(),
+            tenant: None,
         })
+    }
+
+    /// The same client, acting in a tenant with a platform key.
+    pub(crate) fn in_tenant(self, tenant: Option<String>) -> Self {
+        Self { tenant, ..self }
     }
 
     /// The path of the store that was named, or of the tenant's only one.
@@ -102,6 +110,9 @@ impl Client {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
+        }
+        if let Some(tenant) = &self.tenant {
+            request = request.header("authx-tenant", tenant);
         }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);

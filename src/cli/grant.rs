@@ -139,7 +139,7 @@ impl GrantArgs {
 }
 
 /// The milliseconds of a whole number and its unit; at most a century, so that it is a year that can be written.
-fn millis(text: &str) -> Option<i64> {
+pub(crate) fn millis(text: &str) -> Option<i64> {
     const UNITS: [(char, i64); 5] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400), ('w', 604_800)];
     let (unit, seconds) = UNITS.into_iter().find(|(unit, _)| text.ends_with(*unit))?;
     let count: u32 = text.strip_suffix(unit)?.parse().ok()?;

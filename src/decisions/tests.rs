@@ -61,7 +61,7 @@ fn record(n: usize) -> Record {
         asked: Asked::Access(Box::new(request)),
         told: Told::Evaluated(Arc::new(evaluation)),
         latency: Duration::from_micros(12),
-        caller: Arc::new(Grant { permissions: Vec::new(), stores: None, platform: false, actor }),
+        caller: Arc::new(Grant { permissions: Vec::new(), stores: None, platform: false, actor, key: None }),
     }
 }
 

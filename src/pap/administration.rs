@@ -1,13 +1,19 @@
-//! Tenants and keys.
+//! Tenants: made, changed, deleted and restored.
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::ids::{KeyId, TenantId};
-use crate::keys::{KeySpec, KeyTable, NewKey, Permission, make_key};
+use crate::ids::TenantId;
+use crate::keys::{KeySpec, KeyTable, NewKey, Permission};
 use crate::pap::error::PapError;
-use crate::storage::Storage;
-use crate::storage::records::{KeyRecord, TenantRecord};
+use crate::pap::limits::TenantLimits;
+use crate::pap::purge::Kept;
+use crate::pap::writer::Writers;
+use crate::replica::load_store;
+use crate::scope::{StoreScope, TenantScope};
+use crate::storage::records::{Change, TenantChange, TenantRecord};
+
+/// Rows that are read at once.
+const PAGE: u32 = 1_000;
 
 /// A tenant that was made, with its first key.
 #[derive(Debug)]
@@ -19,15 +25,15 @@ pub struct NewTenant {
 /// The use cases about tenants and keys.
 #[derive(Clone)]
 pub struct Administration {
-    storage: Storage,
-    keys: Arc<KeyTable>,
-    clock: Clock,
+    pub(super) writers: Writers,
+    pub(super) keys: Arc<KeyTable>,
+    kept: Kept,
 }
 
 impl Administration {
     #[must_use]
-    pub fn new(storage: Storage, keys: Arc<KeyTable>, clock: Clock) -> Self {
-        Self { storage, keys, clock }
+    pub fn new(writers: Writers, keys: Arc<KeyTable>, kept: Kept) -> Self {
+        Self { writers, keys, kept }
     }
 
     /// Makes a tenant and an `admin` key of it.
@@ -35,18 +41,33 @@ impl Administration {
     /// # Errors
     /// When storage or the operating system's randomness fails.
     pub async fn create_tenant(&self, name: String) -> Result<NewTenant, PapError> {
-        let tenant = TenantRecord { id: self.clock.tenant_id(), name, created_at: self.clock.now() };
-        self.storage.tenants.insert(&tenant).await?;
-        self.keys.admit_tenant(tenant.id);
-        let spec = KeySpec {
-            tenant: Some(tenant.id),
-            name: "admin".to_owned(),
-            permissions: vec![Permission::Admin],
-            stores: None,
-            expires_at: None,
+        let this = self.clone();
+        let work = async move {
+            let clock = this.writers.clock;
+            let limits = TenantLimits::default().text();
+            let tenant =
+                TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
+            this.writers.storage.tenants.insert(&tenant).await?;
+            this.keys.admit_tenant(tenant.id);
+            let spec = KeySpec {
+                tenant: Some(tenant.id),
+                name: "admin".to_owned(),
+                permissions: vec![Permission::Admin],
+                stores: None,
+                expires_at: None,
+            };
+            let admin_key = this.create_key(spec).await?;
+            Ok(NewTenant { tenant, admin_key })
         };
-        let admin_key = self.create_key(spec).await?;
-        Ok(NewTenant { tenant, admin_key })
+        self.writers.background(work).await
+    }
+
+    /// A tenant.
+    ///
+    /// # Errors
+    /// When there is none or storage fails.
+    pub async fn tenant(&self, id: &TenantId) -> Result<TenantRecord, PapError> {
+        self.writers.storage.tenants.get(id).await?.ok_or_else(|| absent(id))
     }
 
     /// A page of the tenants, by id.
@@ -54,42 +75,110 @@ impl Administration {
     /// # Errors
     /// When storage fails.
     pub async fn tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, PapError> {
-        Ok(self.storage.tenants.list(after, limit).await?)
+        Ok(self.writers.storage.tenants.list(after, limit).await?)
     }
 
-    /// Makes a key; its secret is in the answer and nowhere else.
-    ///
-    /// # Errors
-    /// When storage or the operating system's randomness fails.
-    pub async fn create_key(&self, spec: KeySpec) -> Result<NewKey, PapError> {
-        let key = make_key(spec, self.clock)?;
-        self.storage.keys.insert(&key.record).await?;
-        self.keys.admit(&key.record);
-        Ok(key)
-    }
-
-    /// A page of a tenant's keys, by id; of the platform keys when there is no tenant.
+    /// As [`Self::tenants`], of those that are deleted and not yet for good.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn keys(
-        &self,
-        tenant: Option<&TenantId>,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Vec<KeyRecord>, PapError> {
-        Ok(self.storage.keys.list(tenant, after, limit).await?)
+    pub async fn deleted_tenants(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, PapError> {
+        Ok(self.writers.storage.tenants.list_deleted(after, limit).await?)
     }
 
-    /// Ends a key: durably, and at once in this process.
+    /// Renames a tenant, or changes what it may have.
     ///
     /// # Errors
-    /// When there is no such key or storage fails.
-    pub async fn revoke_key(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<(), PapError> {
-        if !self.storage.keys.revoke(tenant, id, self.clock.now()).await? {
-            return Err(PapError::NotFound { what: "key", name: id.to_string() });
+    /// When there is none or storage fails.
+    pub async fn update_tenant(
+        &self,
+        id: TenantId,
+        name: Option<String>,
+        stores: Change<u32>,
+    ) -> Result<TenantRecord, PapError> {
+        let this = self.clone();
+        let work = async move {
+            let limits = TenantLimits::read(&this.tenant(&id).await?.limits)?;
+            let change = TenantChange { name, limits: Some(limits.with_stores(stores).text()) };
+            this.writers.storage.tenants.update(&id, &change).await?.ok_or_else(|| absent(&id))
+        };
+        self.writers.in_turn(work).await
+    }
+
+    /// Closes a tenant: its keys open nothing any more, and its stores leave the memory. Its rows stay for a while.
+    ///
+    /// # Errors
+    /// When it is gone already or storage fails.
+    pub async fn delete_tenant(&self, id: TenantId) -> Result<(), PapError> {
+        let this = self.clone();
+        let work = async move {
+            if !this.writers.storage.tenants.soft_delete(&id, this.writers.clock.now()).await? {
+                return Err(absent(&id));
+            }
+            this.close(&id);
+            Ok(())
+        };
+        self.writers.in_turn(work).await
+    }
+
+    fn close(&self, id: &TenantId) {
+        self.keys.expel_tenant(id);
+        for store in self.writers.replica.list(id, None, usize::MAX, &|_| true) {
+            self.writers.replica.close(store.scope());
+            self.writers.forget(store.scope().store());
         }
-        self.keys.expel(id);
+    }
+
+    /// Opens a deleted tenant as it was: its stores, and the keys that were not revoked.
+    ///
+    /// # Errors
+    /// When there is none, it was deleted too long ago, or storage fails.
+    pub async fn restore_tenant(&self, scope: TenantScope) -> Result<TenantRecord, PapError> {
+        let this = self.clone();
+        let work = async move {
+            let (id, now) = (*scope.tenant(), this.writers.clock.now());
+            let restored = this.writers.storage.tenants.restore(&id, this.kept.since(now)).await?;
+            let tenant = restored.ok_or_else(|| absent(&id))?;
+            if let Err(error) = this.open(&scope).await {
+                // Half a tenant is none: it stays deleted, in storage as in memory.
+                this.close(&id);
+                this.writers.storage.tenants.soft_delete(&id, now).await?;
+                return Err(error);
+            }
+            Ok(tenant)
+        };
+        self.writers.in_turn(work).await
+    }
+
+    async fn open(&self, scope: &TenantScope) -> Result<(), PapError> {
+        let (storage, replica) = (&self.writers.storage, &self.writers.replica);
+        let mut last = None;
+        loop {
+            let stores = storage.stores.list(scope, last.as_ref(), PAGE).await?;
+            let Some(end) = stores.last() else { break };
+            last = Some(end.id);
+            for record in &stores {
+                let store = load_store(storage, StoreScope::of(scope, record.id), replica.tokens()).await?;
+                if let Some(store) = store {
+                    replica.open(&Arc::new(store));
+                }
+            }
+        }
+        // The keys come last: nobody sees a part.
+        let mut last = None;
+        loop {
+            let keys = storage.keys.list(Some(scope.tenant()), last.as_ref(), PAGE).await?;
+            let Some(end) = keys.last() else { break };
+            last = Some(end.id);
+            for key in keys.iter().filter(|key| key.revoked_at.is_none()) {
+                self.keys.admit(key);
+            }
+        }
+        self.keys.admit_tenant(*scope.tenant());
         Ok(())
     }
+}
+
+fn absent(id: &TenantId) -> PapError {
+    PapError::NotFound { what: "tenant", name: id.to_string() }
 }

@@ -3,8 +3,9 @@
 use authx_engine::relation::TupleKey;
 use authx_engine::{InputProblem, Nonconforming, Problem};
 
+use crate::ids::KeyId;
 use crate::replica::LoadError;
-use crate::storage::{StorageError, StoreError, WriteError};
+use crate::storage::{KeyError, StorageError, StoreError, WriteError};
 
 /// Nothing of a refused change is stored.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,11 @@ pub enum PapError {
     TupleMissing { key: TupleKey },
     #[error("the alias `{alias}` is taken")]
     AliasTaken { alias: String },
+    #[error("the key `{id}` was revoked or has expired")]
+    KeyEnded { id: KeyId },
+    /// Nobody could administer the installation any more.
+    #[error("`{id}` is the last platform key that can be used; make another one first")]
+    LastPlatformKey { id: KeyId },
     #[error("{message}")]
     LimitExceeded { message: String },
     #[error("too many writes wait for this store")]
@@ -71,6 +77,17 @@ impl From<StoreError> for PapError {
         match error {
             StoreError::AliasTaken { alias } => Self::AliasTaken { alias: alias.to_string() },
             StoreError::Storage(error) => Self::Storage(error),
+        }
+    }
+}
+
+impl PapError {
+    /// Why a key was not changed.
+    pub(crate) fn of_key(id: KeyId, error: KeyError) -> Self {
+        match error {
+            KeyError::Ended => Self::KeyEnded { id },
+            KeyError::LastPlatformKey => Self::LastPlatformKey { id },
+            KeyError::Storage(error) => Self::Storage(error),
         }
     }
 }

@@ -1,20 +1,19 @@
-//! Making, reading, changing and deleting stores.
+//! Making, changing, deleting and restoring stores.
 
 use std::sync::Arc;
 
 use authx_engine::{Data, Settings, Snapshot};
 use serde_json::json;
 
-use crate::ids::{Revision, StoreAlias, Timestamp};
+use crate::ids::{Revision, StoreAlias, StoreId, Timestamp};
 use crate::pap::data::blank;
 use crate::pap::error::PapError;
+use crate::pap::limits::TenantLimits;
+use crate::pap::purge::Kept;
 use crate::pap::writer::{Planned, Tentative, Write, Writers};
-use crate::replica::OpenStore;
+use crate::replica::{OpenStore, load_store};
 use crate::scope::{StoreScope, TenantScope};
 use crate::storage::records::{AliasChange, StoreRecord, StoreUpdate};
-
-/// Open stores that a tenant may have.
-const MAX_STORES: u64 = 100_000;
 
 /// A store to make.
 #[derive(Debug, Clone)]
@@ -36,12 +35,13 @@ pub struct StoreChange {
 #[derive(Clone)]
 pub struct Stores {
     writers: Writers,
+    kept: Kept,
 }
 
 impl Stores {
     #[must_use]
-    pub fn new(writers: Writers) -> Self {
-        Self { writers }
+    pub fn new(writers: Writers, kept: Kept) -> Self {
+        Self { writers, kept }
     }
 
     /// Makes an empty store.
@@ -49,11 +49,12 @@ impl Stores {
     /// # Errors
     /// When the alias is taken, the tenant has too many stores, or storage fails.
     pub async fn create(&self, scope: &TenantScope, new: NewStore) -> Result<Arc<OpenStore>, PapError> {
-        if self.writers.storage.stores.count(scope).await? >= MAX_STORES {
-            return Err(PapError::LimitExceeded {
-                message: format!("the tenant has {MAX_STORES} stores, the most it may have"),
-            });
-        }
+        let (this, scope) = (self.clone(), scope.clone());
+        self.writers.in_turn(async move { this.make(&scope, new).await }).await
+    }
+
+    async fn make(&self, scope: &TenantScope, new: NewStore) -> Result<Arc<OpenStore>, PapError> {
+        self.room_for_one(scope).await?;
         let clock = self.writers.clock;
         let (id, now) = (clock.store_id(), clock.now());
         let record = StoreRecord {
@@ -78,6 +79,19 @@ impl Stores {
         Ok(store)
     }
 
+    /// Refuses to go on when the tenant has as many stores as it may.
+    async fn room_for_one(&self, scope: &TenantScope) -> Result<(), PapError> {
+        let gone = || PapError::NotFound { what: "tenant", name: scope.tenant().to_string() };
+        let tenant = self.writers.storage.tenants.get(scope.tenant()).await?.ok_or_else(gone)?;
+        let most = TenantLimits::read(&tenant.limits)?.stores();
+        let count = self.writers.storage.stores.count(scope).await?;
+        if count < u64::from(most) {
+            return Ok(());
+        }
+        let message = format!("the tenant has {count} stores; its limit `stores` is {most}");
+        Err(PapError::LimitExceeded { message })
+    }
+
     /// Renames a store, moves its alias, or changes how it decides; a change of settings is a commit of its own.
     ///
     /// # Errors
@@ -92,16 +106,19 @@ impl Stores {
         if let Some(settings) = change.settings.filter(|settings| *settings != store.current().snapshot.settings()) {
             self.writers.write(store, actor, SettingsWrite { settings }).await?;
         }
-        let id = *store.scope().store();
-        let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: self.writers.clock.now() };
-        let gone = || PapError::NotFound { what: "store", name: id.to_string() };
-        if !self.writers.storage.stores.update(tenant, &id, &update).await? {
-            return Err(gone());
-        }
-        let record = self.writers.storage.stores.get(tenant, &id).await?.ok_or_else(gone)?;
-        store.set_record(record);
-        self.writers.replica.open(store);
-        Ok(())
+        let (this, tenant, store) = (self.clone(), tenant.clone(), Arc::clone(store));
+        let work = async move {
+            let (writers, id) = (&this.writers, store.scope().store());
+            let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: writers.clock.now() };
+            if !writers.storage.stores.update(&tenant, id, &update).await? {
+                return Err(absent(id));
+            }
+            let record = writers.storage.stores.get(&tenant, id).await?.ok_or_else(|| absent(id))?;
+            store.set_record(record);
+            writers.replica.open(&store);
+            Ok(())
+        };
+        self.writers.in_turn(work).await
     }
 
     /// Closes a store. Its rows stay for a while.
@@ -109,14 +126,63 @@ impl Stores {
     /// # Errors
     /// When it is gone already or storage fails.
     pub async fn delete(&self, tenant: &TenantScope, store: &OpenStore) -> Result<(), PapError> {
-        let id = *store.scope().store();
-        if !self.writers.storage.stores.soft_delete(tenant, &id, self.writers.clock.now()).await? {
-            return Err(PapError::NotFound { what: "store", name: id.to_string() });
-        }
-        self.writers.replica.close(store.scope());
-        self.writers.forget(&id);
-        Ok(())
+        let (this, tenant, scope) = (self.clone(), tenant.clone(), store.scope().clone());
+        let work = async move {
+            let (writers, id) = (&this.writers, scope.store());
+            if !writers.storage.stores.soft_delete(&tenant, id, writers.clock.now()).await? {
+                return Err(absent(id));
+            }
+            writers.replica.close(&scope);
+            writers.forget(id);
+            Ok(())
+        };
+        self.writers.in_turn(work).await
     }
+
+    /// A page of the tenant's stores that are deleted and not yet for good, by id.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn deleted(
+        &self,
+        tenant: &TenantScope,
+        after: Option<&StoreId>,
+        limit: u32,
+    ) -> Result<Vec<StoreRecord>, PapError> {
+        Ok(self.writers.storage.stores.list_deleted(tenant, after, limit).await?)
+    }
+
+    /// Opens a deleted store as it was.
+    ///
+    /// # Errors
+    /// When there is none, it was deleted too long ago, its alias is taken, the tenant has too many stores, or storage
+    /// fails.
+    pub async fn restore(&self, tenant: &TenantScope, id: StoreId) -> Result<Arc<OpenStore>, PapError> {
+        let (this, tenant) = (self.clone(), tenant.clone());
+        let work = async move {
+            this.room_for_one(&tenant).await?;
+            let Writers { storage, replica, clock, .. } = &this.writers;
+            let now = clock.now();
+            let restored = storage.stores.restore(&tenant, &id, this.kept.since(now), now).await?;
+            let record = restored.ok_or_else(|| absent(&id))?;
+            let loaded = load_store(storage, StoreScope::of(&tenant, record.id), replica.tokens()).await;
+            let store = match loaded {
+                Ok(store) => Arc::new(store.ok_or_else(|| absent(&id))?),
+                Err(error) => {
+                    // It stays deleted, in storage as in memory.
+                    storage.stores.soft_delete(&tenant, &id, now).await?;
+                    return Err(error.into());
+                }
+            };
+            replica.open(&store);
+            Ok(store)
+        };
+        self.writers.in_turn(work).await
+    }
+}
+
+fn absent(id: &StoreId) -> PapError {
+    PapError::NotFound { what: "store", name: id.to_string() }
 }
 
 fn settings_text(settings: Settings) -> String {

@@ -82,12 +82,14 @@ pub struct Writers {
     pub(crate) clock: Clock,
     tasks: TaskTracker,
     runtime: Handle,
+    /// Held by whoever changes which tenants, keys and stores there are.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Writers {
     #[must_use]
     pub fn new(storage: Storage, replica: Arc<Replica>, clock: Clock, tasks: TaskTracker, runtime: Handle) -> Self {
-        Self { queues: Arc::default(), storage, replica, clock, tasks, runtime }
+        Self { queues: Arc::default(), storage, replica, clock, tasks, runtime, turn: Arc::default() }
     }
 
     /// Drops the queue of a store that was deleted.
@@ -102,6 +104,20 @@ impl Writers {
         work: impl Future<Output = Result<T, PapError>> + Send + 'static,
     ) -> Result<T, PapError> {
         self.tasks.spawn_on(work, &self.runtime).await.unwrap_or(Err(PapError::Interrupted))
+    }
+
+    /// As [`Self::background`], one such work after the other: memory follows storage in the order of its commits, so
+    /// that what was revoked or deleted does not come back.
+    pub(crate) async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, PapError>> + Send + 'static,
+    ) -> Result<T, PapError> {
+        let turn = Arc::clone(&self.turn);
+        self.background(async move {
+            let _turn = turn.lock().await;
+            work.await
+        })
+        .await
     }
 
     /// Queues a write and waits until it is durable and visible, or refused.
@@ -215,6 +231,12 @@ impl Writers {
     ) -> Result<(), PapError> {
         let gone = || PapError::NotFound { what: "store", name: store.scope().store().to_string() };
         let mut transaction = self.storage.writes.begin(store.scope()).await?.ok_or_else(gone)?;
+        // It may have been deleted and restored meanwhile: then memory holds another copy, which would not see this write.
+        let open = self.replica.find(store.scope().tenant(), store.scope().store().as_str());
+        if !open.is_some_and(|open| std::ptr::eq(Arc::as_ptr(&open), store)) {
+            transaction.rollback().await;
+            return Err(gone());
+        }
         for (job, planned) in accepted {
             planned.record.actor.clone_from(&job.actor);
             planned.record.at = at;
@@ -253,7 +275,8 @@ impl Writers {
             Ok(Some(fresh)) => {
                 store.publish(fresh.current().snapshot.clone(), fresh.newest_release(), self.replica.tokens());
             }
-            Ok(None) => self.replica.close(store.scope()),
+            // Who deleted it has closed it, or will.
+            Ok(None) => {}
             Err(error) => tracing::error!(store = %store.scope().store(), %error, "a store could not be read again"),
         }
     }

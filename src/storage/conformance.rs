@@ -3,7 +3,9 @@
 //! A backend brings a [`Fixture`] and calls `suite!`. Nothing here knows SQL.
 
 pub(crate) mod catalogue;
+pub(crate) mod deleted;
 pub(crate) mod history;
+pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod releases;
 pub(crate) mod tuple_pages;
@@ -26,6 +28,9 @@ macro_rules! suite {
         $crate::storage::conformance::suite! { $fixture:
             catalogue { tenants_page, keys_belong, stores_page, aliases_are_unique_while_open,
                 another_tenant_sees_nothing }
+            keys { keys_change_until_they_end, a_rotated_key_has_a_successor, the_last_platform_key_stays,
+                uses_of_keys_only_go_on }
+            deleted { tenants_change_and_come_back, stores_come_back, a_purge_is_bounded_and_takes_what_is_old }
             releases { intervals_equal_a_plain_model, schemas_are_kept_by_content,
                 other_releases_are_refused }
             history { every_past_revision_reads_as_it_was, ids_are_kept_byte_for_byte,
@@ -74,7 +79,8 @@ pub(crate) fn alias(text: &str) -> StoreAlias {
 }
 
 pub(crate) fn tenant_record(n: u128) -> TenantRecord {
-    TenantRecord { id: tenant_id(n), name: format!("tenant {n}"), created_at: at(1) }
+    let (id, name, limits) = (tenant_id(n), format!("tenant {n}"), "{}".to_owned());
+    TenantRecord { id, name, limits, created_at: at(1), deleted_at: None }
 }
 
 pub(crate) fn store_record(tenant: u128, n: u128) -> StoreRecord {

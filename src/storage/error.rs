@@ -52,6 +52,19 @@ pub enum StoreError {
     Storage(#[from] StorageError),
 }
 
+/// Why a key was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It was revoked or has expired.
+    #[error("the key was revoked or has expired")]
+    Ended,
+    /// Nobody could administer the installation any more.
+    #[error("it is the last platform key that can be used")]
+    LastPlatformKey,
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
 /// Why one write of a transaction failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -99,6 +112,12 @@ impl From<sqlx::Error> for StorageError {
 }
 
 impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl From<sqlx::Error> for KeyError {
     fn from(error: sqlx::Error) -> Self {
         Self::Storage(error.into())
     }

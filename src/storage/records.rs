@@ -11,7 +11,17 @@ pub type EntityKey = (String, String);
 pub struct TenantRecord {
     pub id: TenantId,
     pub name: String,
+    /// JSON, opaque here.
+    pub limits: String,
     pub created_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// What changes in a tenant; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantChange {
+    pub name: Option<String>,
+    pub limits: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -30,6 +40,29 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// Written now and then; what is in memory is younger.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What a key that takes the place of another one has of its own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeySecret {
+    pub id: KeyId,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    pub prefix: String,
+    pub created_at: Timestamp,
+}
+
+/// What changes in a key; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyChange {
+    pub name: Option<String>,
+    pub scopes: Option<Vec<String>>,
+    /// Cleared: every store.
+    pub stores: Change<Vec<StoreId>>,
+    /// Cleared: never.
+    pub expires_at: Change<Timestamp>,
 }
 
 impl std::fmt::Debug for KeyRecord {
@@ -59,7 +92,7 @@ pub struct StoreRecord {
     pub latest_release: Option<ReleaseId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// `None` in every record that the repositories return: a deleted store looks absent.
+    /// `None` in every record but those of lists of deleted stores: elsewhere a deleted store looks absent.
     pub deleted_at: Option<Timestamp>,
 }
 
@@ -71,12 +104,16 @@ pub struct StoreUpdate {
     pub updated_at: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AliasChange {
+/// What becomes of a value that may be absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    #[default]
     Keep,
     Clear,
-    Set(StoreAlias),
+    Set(T),
 }
+
+pub type AliasChange = Change<StoreAlias>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseRecord {

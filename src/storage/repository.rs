@@ -7,20 +7,38 @@
 
 use async_trait::async_trait;
 
-use super::error::{StorageError, StoreError, WriteError};
+use super::error::{KeyError, StorageError, StoreError, WriteError};
 use super::records::{
-    EntityRecord, KeyRecord, LinkRecord, LoadChunk, ModelRecord, PolicyRecord, ReleaseRecord, RevisionRecord,
-    StoreRecord, StoreUpdate, TenantRecord, TupleChange, TupleFilter, TupleKey, TupleRecord, WriteRecord,
+    EntityRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord, PolicyRecord, ReleaseRecord,
+    RevisionRecord, StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange, TupleFilter, TupleKey,
+    TupleRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
 
 /// The tenants of the installation. For the operator alone, so there is no scope.
+///
+/// A deleted tenant looks absent but in the list of the deleted ones, and so do its stores, whoever asks.
 #[async_trait]
 pub trait TenantRepository: Send + Sync {
     async fn insert(&self, tenant: &TenantRecord) -> Result<(), StorageError>;
     async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError>;
     async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError>;
+    async fn list_deleted(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError>;
+    /// `None` when there is no such tenant.
+    async fn update(&self, id: &TenantId, change: &TenantChange) -> Result<Option<TenantRecord>, StorageError>;
+    /// Closes the tenant; its rows stay. `false` when there is no such tenant.
+    async fn soft_delete(&self, id: &TenantId, at: Timestamp) -> Result<bool, StorageError>;
+    /// Brings back a tenant that was deleted after `since`. `None` when there is none.
+    async fn restore(&self, id: &TenantId, since: Timestamp) -> Result<Option<TenantRecord>, StorageError>;
+}
+
+/// Deleting for good.
+#[async_trait]
+pub trait PurgeRepository: Send + Sync {
+    /// Deletes at most `limit` rows of one store or tenant that was deleted at `by` or before, in one transaction, and
+    /// returns their number: 0 when nothing is left. From its first row on it cannot be restored.
+    async fn purge(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }
 
 /// API keys. The tenant `None` means the platform keys, never "of any tenant".
@@ -34,9 +52,30 @@ pub trait KeyRepository: Send + Sync {
         after: Option<&KeyId>,
         limit: u32,
     ) -> Result<Vec<KeyRecord>, StorageError>;
-    /// `false` when there is no such key or it was revoked before.
-    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, StorageError>;
-    /// Every key of every tenant that is not revoked, to fill the table in memory at the start.
+    /// Changes a key that has not ended and returns it; `None` when there is no such key. The last platform key that
+    /// can be used gets no end.
+    async fn update(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        change: &KeyChange,
+        at: Timestamp,
+    ) -> Result<Option<KeyRecord>, KeyError>;
+    /// Puts a key with another secret beside one that has not ended, which then ends at `ends_at`, or at once when
+    /// that is not after the new one's making. Returns the old one and the new one; `None` when there is no such key.
+    async fn rotate(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        secret: &KeySecret,
+        ends_at: Timestamp,
+    ) -> Result<Option<(KeyRecord, KeyRecord)>, KeyError>;
+    /// `false` when there is no such key or it was revoked before. The last platform key that can be used stays.
+    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, KeyError>;
+    /// Notes when keys were used last, of whatever tenant: who used them was asked before. A time before the one that
+    /// is there already changes nothing.
+    async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StorageError>;
+    /// Every key that is not revoked, of the platform and of every tenant that is not deleted, to fill the table in memory at the start.
     async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError>;
 }
 
@@ -58,6 +97,20 @@ pub trait StoreRepository: Send + Sync {
     async fn update(&self, scope: &TenantScope, id: &StoreId, update: &StoreUpdate) -> Result<bool, StoreError>;
     /// Closes the store and frees its alias; its rows stay. `false` when there is no such store.
     async fn soft_delete(&self, scope: &TenantScope, id: &StoreId, at: Timestamp) -> Result<bool, StorageError>;
+    async fn list_deleted(
+        &self,
+        scope: &TenantScope,
+        after: Option<&StoreId>,
+        limit: u32,
+    ) -> Result<Vec<StoreRecord>, StorageError>;
+    /// Opens a store that was deleted after `since`. `None` when there is none.
+    async fn restore(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        since: Timestamp,
+        at: Timestamp,
+    ) -> Result<Option<StoreRecord>, StoreError>;
     async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError>;
     /// Every open store of every tenant, for the start.
     async fn all_open(&self) -> Result<Vec<StoreRecord>, StorageError>;

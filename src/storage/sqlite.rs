@@ -9,6 +9,7 @@ mod keys;
 mod load;
 mod lock;
 mod models;
+mod purge;
 mod releases;
 mod row;
 mod stores;
@@ -47,6 +48,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "relations", include_str!("../../migrations/sqlite/0002_relations.sql")),
+    (3, "administration", include_str!("../../migrations/sqlite/0003_administration.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.

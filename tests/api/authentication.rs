@@ -13,16 +13,18 @@ use crate::support::{Client, Launch, Server, root};
 #[derive(Clone, Copy, PartialEq)]
 enum Needs {
     Nothing,
+    /// Any good credential.
+    Anything,
     Scope(&'static str),
     /// A platform key.
     Operator,
 }
-use Needs::{Nothing, Operator, Scope};
+use Needs::{Anything, Nothing, Operator, Scope};
 
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 41] = [
+const OPERATIONS: [Operation; 52] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -68,6 +70,8 @@ const OPERATIONS: [Operation; 41] = [
         r#"{"subject":"user:a","relation":"viewer","object":"doc:a"}"#,
         Scope("check"),
     ),
+    ("listDecisions", "GET", "/v1/decisions", "", Scope("read")),
+    ("readDecision", "GET", "/v1/decisions/{decision}", "", Scope("read")),
     ("listLinks", "GET", "/v1/stores/target/links", "", Scope("read")),
     ("listStores", "GET", "/v1/stores", "", Scope("read")),
     ("readStore", "GET", "/v1/stores/target", "", Scope("read")),
@@ -109,8 +113,17 @@ const OPERATIONS: [Operation; 41] = [
     ("updateStore", "PATCH", "/v1/stores/target", r#"{"name":"y"}"#, Scope("admin")),
     ("createKey", "POST", "/v1/keys", r#"{"name":"x","scopes":["check"]}"#, Scope("admin")),
     ("listKeys", "GET", "/v1/keys", "", Scope("admin")),
+    ("whoami", "GET", "/v1/whoami", "", Anything),
+    ("readKey", "GET", "/v1/keys/{key}", "", Scope("admin")),
+    ("updateKey", "PATCH", "/v1/keys/{key}", r#"{"name":"renamed"}"#, Scope("admin")),
+    ("rotateKey", "POST", "/v1/keys/{key}/rotate", "{}", Scope("admin")),
     ("createTenant", "POST", "/v1/tenants", r#"{"name":"x"}"#, Operator),
     ("listTenants", "GET", "/v1/tenants", "", Operator),
+    ("readTenant", "GET", "/v1/tenants/{tenant}", "", Operator),
+    ("updateTenant", "PATCH", "/v1/tenants/{tenant}", r#"{"name":"y"}"#, Operator),
+    ("deleteTenant", "DELETE", "/v1/tenants/{tenant}", "", Operator),
+    ("restoreTenant", "POST", "/v1/tenants/{tenant}/restore", "", Operator),
+    ("restoreStore", "POST", "/v1/stores/{deleted}/restore", "", Scope("admin")),
     ("revokeKey", "DELETE", "/v1/keys/{key}", "", Scope("admin")),
 ];
 /// Alone, because nothing can be asked of the store after it.
@@ -175,6 +188,13 @@ fn prepared() -> (Server, String, String) {
 fn every_operation_asks_for_its_scope() {
     let (server, release, spare) = prepared();
     let admin = server.admin();
+    let other = server.platform().post("/v1/tenants", &json!({"name": "spare"})).expect(201);
+    let deleted = admin.post("/v1/stores", &json!({"name": "deleted"})).expect(201);
+    let (other, deleted) = (other["id"].as_str().unwrap(), deleted["id"].as_str().unwrap());
+    admin.delete(&format!("/v1/stores/{deleted}")).expect(204);
+    let ask = json!({"principal": "User:a", "action": "read", "resource": "Doc:b"});
+    let decided = admin.post("/v1/stores/target/check", &ask).expect(200);
+    let decision = decided["decision_id"].as_str().unwrap();
     let scoped: Vec<(&str, Client)> = ["admin", "write", "read", "check", "explain"]
         .into_iter()
         .map(|scope| {
@@ -193,6 +213,7 @@ fn every_operation_asks_for_its_scope() {
 
     for (id, method, path, body, needs) in every_operation() {
         let path = path.replace("{release}", &release).replace("{key}", &spare);
+        let path = path.replace("{tenant}", other).replace("{deleted}", deleted).replace("{decision}", decision);
         let call =
             |client: &Client| client.send(method, &path, &[("content-type", "application/json")], body.as_bytes());
         let open = needs == Nothing;
@@ -209,7 +230,7 @@ fn every_operation_asks_for_its_scope() {
         }
         // Those who may not come first: the others change things.
         let may = |scope: &str| match needs {
-            Nothing => true,
+            Nothing | Anything => true,
             Operator => false,
             Scope(wanted) => scope == wanted || scope == "admin",
         };
@@ -229,7 +250,7 @@ fn every_operation_asks_for_its_scope() {
         let mut allowed: Vec<(&str, &Client)> = allowed.collect();
         allowed.push(("a platform key in its tenant", &in_tenant));
         match needs {
-            Operator => allowed.push(("a platform key", &platform)),
+            Operator | Anything => allowed.push(("a platform key", &platform)),
             Nothing | Scope(_) => allowed.push(("a key without the word Bearer", &bare)),
         }
         let mut done = false;

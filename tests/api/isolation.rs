@@ -34,6 +34,7 @@ const UNDER_A_STORE: [(&str, &str, &str); 28] = [
     ("GET", "/changes", ""),
     ("POST", "/relations/check", r#"{"subject":"user:a","relation":"r","object":"doc:b"}"#),
     ("POST", "/relations/expand", r#"{"object":"doc:b","relation":"r"}"#),
+    ("POST", "/restore", ""),
     ("DELETE", "", ""),
 ];
 
@@ -81,8 +82,17 @@ fn another_tenants_store_is_as_absent_as_none() {
     assert_eq!(stranger.get("/v1/stores").expect(200)["stores"], json!([]));
     let key = admin.post("/v1/keys", &json!({"name": "k", "scopes": ["read"]})).expect(201);
     let key = key["id"].as_str().unwrap();
-    let revoke = |id: &str| seen(&stranger.delete(&format!("/v1/keys/{id}")), id);
-    assert_eq!(revoke(key), revoke(absent_id));
+    for (method, rest, body) in
+        [("GET", "", ""), ("PATCH", "", r#"{"name":"mine"}"#), ("POST", "/rotate", "{}"), ("DELETE", "", "")]
+    {
+        let call = |id: &str| {
+            let path = format!("/v1/keys/{id}{rest}");
+            seen(&stranger.send(method, &path, &[("content-type", "application/json")], body.as_bytes()), id)
+        };
+        assert_eq!(call(absent_id).0, 404, "{method}");
+        assert_eq!(call(key), call(absent_id), "{method}{rest}");
+    }
+    assert_eq!(admin.get(&format!("/v1/keys/{key}")).expect(200)["name"], "k");
     // An alias is free in each tenant, and each sees its own.
     let own = store(&stranger, "private", &json!({}));
     assert_ne!(stranger.get(&own).expect(200)["id"], before["id"]);

@@ -34,6 +34,11 @@ impl Client {
         }
     }
 
+    /// The same client of a server that was started again.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// The same client with one more header on every request.
     pub(crate) fn header(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();

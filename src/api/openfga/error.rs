@@ -157,6 +157,8 @@ impl From<ApiError> for FgaError {
             | Code::TupleMissing
             | Code::TemplateHasLinks
             | Code::Contended
+            | Code::KeyEnded
+            | Code::LastPlatformKey
             | Code::PreconditionFailed
             | Code::BodyTooLarge
             | Code::InvalidRelease
@@ -233,6 +235,8 @@ impl From<PapError> for FgaError {
             | PapError::Nonconforming { .. }
             | PapError::BrokenLinks { .. }
             | PapError::NotThatRelease { .. }
+            | PapError::KeyEnded { .. }
+            | PapError::LastPlatformKey { .. }
             | PapError::NotFound { .. }
             | PapError::AliasTaken { .. }
             | PapError::LimitExceeded { .. }

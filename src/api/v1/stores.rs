@@ -3,17 +3,18 @@
 use actix_web::{HttpResponse, web};
 use authx_engine::{PolicyErrors, RequestAttributes, Settings, Validation};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{AdminStore, Authenticated, Body, Query, ReadStore};
 use crate::api::paging::PageQuery;
-use crate::ids::StoreAlias;
+use crate::api::v1::patch::Patch;
+use crate::ids::{StoreAlias, StoreId};
 use crate::keys::Permission;
 use crate::pap::{NewStore, StoreChange};
 use crate::replica::OpenStore;
-use crate::storage::records::AliasChange;
+use crate::storage::records::StoreRecord;
 
 /// The longest name of a tenant, a store or a key, in characters.
 pub const MAX_NAME: usize = 256;
@@ -66,24 +67,9 @@ pub struct UpdateStoreBody {
     /// `null` takes the alias away.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    alias: Patch,
+    alias: Patch<String>,
     #[serde(default)]
     settings: SettingsBody,
-}
-
-/// A field that may be absent, `null` or a text.
-#[derive(Debug, Default)]
-enum Patch {
-    #[default]
-    Keep,
-    Clear,
-    Set(String),
-}
-
-impl<'de> Deserialize<'de> for Patch {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
-    }
 }
 
 /// A store.
@@ -102,10 +88,43 @@ pub struct StoreReply {
     updated_at: String,
 }
 
+/// A store that is deleted and can still be restored.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletedStore {
+    id: String,
+    name: String,
+    /// What it is called again when it is restored.
+    alias: Option<String>,
+    revision: u64,
+    created_at: String,
+    deleted_at: Option<String>,
+}
+
+/// One line of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ListedStore {
+    Open(StoreReply),
+    Deleted(DeletedStore),
+}
+
+/// Which stores, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListStoresQuery {
+    /// `true`: those that are deleted and can still be restored.
+    #[serde(default)]
+    deleted: bool,
+    /// 1 to 1,000; 100 when absent.
+    page_size: Option<u32>,
+    /// From the page before.
+    page_token: Option<String>,
+}
+
 /// A page of stores.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StoreList {
-    stores: Vec<StoreReply>,
+    stores: Vec<ListedStore>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_token: Option<String>,
 }
@@ -129,6 +148,17 @@ fn shown(store: &OpenStore) -> StoreReply {
         policies: current.snapshot.release().map_or(0, |release| release.policy_count()),
         created_at: record.created_at.to_string(),
         updated_at: record.updated_at.to_string(),
+    }
+}
+
+fn shown_deleted(store: &StoreRecord) -> DeletedStore {
+    DeletedStore {
+        id: store.id.to_string(),
+        name: store.name.clone(),
+        alias: store.alias.as_ref().map(ToString::to_string),
+        revision: store.revision.0,
+        created_at: store.created_at.to_string(),
+        deleted_at: store.deleted_at.map(|at| at.to_string()),
     }
 }
 
@@ -166,22 +196,33 @@ pub async fn create(
     Ok(HttpResponse::Created().json(shown(&store)))
 }
 
-/// The tenant's stores, by id.
-#[utoipa::path(get, path = "/v1/stores", operation_id = "listStores", tag = "stores", params(PageQuery),
+/// The tenant's stores, or its deleted ones, by id.
+#[utoipa::path(get, path = "/v1/stores", operation_id = "listStores", tag = "stores", params(ListStoresQuery),
     responses((status = 200, body = StoreList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     caller: Authenticated,
-    query: Query<PageQuery>,
+    query: Query<ListStoresQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let tenant = caller.tenant(Permission::Read)?;
-    let page = query.0.open(&services, Some(tenant), &["stores"])?;
-    let after = page.after.as_deref().and_then(|id| crate::ids::StoreId::parse(id).ok());
-    let mut rows = services
-        .replica
-        .list(tenant.tenant(), after.as_ref(), page.limit() as usize, &|id| caller.0.store(tenant, id).is_some());
+    let ListStoresQuery { deleted, page_size, page_token } = query.0;
+    let paging = PageQuery::new(page_size, page_token);
+    let reaches = |id: &StoreId| caller.0.store(tenant, id).is_some();
+    if deleted {
+        let page = paging.open(&services, Some(tenant), &["deleted-stores"])?;
+        let after = page.after.as_deref().and_then(|id| StoreId::parse(id).ok());
+        let mut rows = services.stores.deleted(tenant, after.as_ref(), page.limit()).await?;
+        let next_page_token = page.close(&services, &mut rows, |store| store.id.to_string());
+        let reached = rows.iter().filter(|store| reaches(&store.id));
+        let stores = reached.map(|store| ListedStore::Deleted(shown_deleted(store))).collect();
+        return Ok(HttpResponse::Ok().json(StoreList { stores, next_page_token }));
+    }
+    let page = paging.open(&services, Some(tenant), &["stores"])?;
+    let after = page.after.as_deref().and_then(|id| StoreId::parse(id).ok());
+    let mut rows = services.replica.list(tenant.tenant(), after.as_ref(), page.limit() as usize, &reaches);
     let next_page_token = page.close(&services, &mut rows, |store| store.scope().store().to_string());
-    Ok(HttpResponse::Ok().json(StoreList { stores: rows.iter().map(|store| shown(store)).collect(), next_page_token }))
+    let stores = rows.iter().map(|store| ListedStore::Open(shown(store))).collect();
+    Ok(HttpResponse::Ok().json(StoreList { stores, next_page_token }))
 }
 
 /// One store.
@@ -202,21 +243,31 @@ pub async fn update(
     let store = &access.0.store;
     let change = StoreChange {
         name: body.0.name.map(name).transpose()?,
-        alias: match body.0.alias {
-            Patch::Keep => AliasChange::Keep,
-            Patch::Clear => AliasChange::Clear,
-            Patch::Set(text) => AliasChange::Set(alias(&text)?),
-        },
+        alias: body.0.alias.read(|text| alias(&text))?,
         settings: Some(body.0.settings.over(store.current().snapshot.settings())),
     };
     services.stores.update(&access.0.tenant, store, access.0.caller.actor(), change).await?;
     Ok(HttpResponse::Ok().json(shown(store)))
 }
 
-/// Deletes a store.
+/// Deletes a store; it can be restored for a while.
 #[utoipa::path(delete, path = "/v1/stores/{store}", operation_id = "deleteStore", tag = "stores", params(("store" = String, Path, description = "id or alias")),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn delete(services: web::Data<Services>, access: AdminStore) -> Result<HttpResponse, ApiError> {
     services.stores.delete(&access.0.tenant, &access.0.store).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Opens a deleted store as it was.
+#[utoipa::path(post, path = "/v1/stores/{store}/restore", operation_id = "restoreStore", tag = "stores", params(("store" = String, Path, description = "id")),
+    responses((status = 200, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn restore(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let tenant = caller.tenant(Permission::Admin)?;
+    let reached = StoreId::parse(&path).ok().filter(|id| caller.0.store(tenant, id).is_some());
+    let id = reached.ok_or_else(|| ApiError::not_found("store", &path))?;
+    Ok(HttpResponse::Ok().json(shown(&*services.stores.restore(tenant, id).await?)))
 }

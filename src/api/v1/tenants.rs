@@ -2,15 +2,17 @@
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody};
 use crate::api::extract::{Authenticated, Body, Query};
 use crate::api::paging::PageQuery;
 use crate::api::v1::keys::{CreatedKey, created};
+use crate::api::v1::patch::Patch;
 use crate::api::v1::stores::name;
 use crate::ids::TenantId;
+use crate::pap::TenantLimits;
 use crate::storage::records::TenantRecord;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -18,11 +20,40 @@ pub struct CreateTenantBody {
     name: String,
 }
 
+/// A change of a tenant; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct UpdateTenantBody {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    limits: LimitsBody,
+}
+
+/// Limits to change; an unknown one is refused, because a limit that is misspelt must not be lost.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsBody {
+    /// Stores of the tenant, deleted ones not counted; `null` is the default, 100,000.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    stores: Patch<u32>,
+}
+
+/// What a tenant may have.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LimitsReply {
+    stores: u32,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TenantReply {
     id: String,
     name: String,
+    limits: LimitsReply,
     created_at: String,
+    /// Only in the list of deleted tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<String>,
 }
 
 /// A tenant and its first key; the secret is shown once.
@@ -30,6 +61,7 @@ pub struct TenantReply {
 pub struct CreatedTenant {
     id: String,
     name: String,
+    limits: LimitsReply,
     created_at: String,
     admin_key: CreatedKey,
 }
@@ -41,8 +73,31 @@ pub struct TenantList {
     next_page_token: Option<String>,
 }
 
-fn shown(tenant: &TenantRecord) -> TenantReply {
-    TenantReply { id: tenant.id.to_string(), name: tenant.name.clone(), created_at: tenant.created_at.to_string() }
+/// Which tenants, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListTenantsQuery {
+    /// `true`: those that are deleted and can still be restored.
+    #[serde(default)]
+    deleted: bool,
+    /// 1 to 1,000; 100 when absent.
+    page_size: Option<u32>,
+    /// From the page before.
+    page_token: Option<String>,
+}
+
+fn shown(tenant: &TenantRecord) -> Result<TenantReply, ApiError> {
+    Ok(TenantReply {
+        id: tenant.id.to_string(),
+        name: tenant.name.clone(),
+        limits: LimitsReply { stores: TenantLimits::read(&tenant.limits)?.stores() },
+        created_at: tenant.created_at.to_string(),
+        deleted_at: tenant.deleted_at.map(|at| at.to_string()),
+    })
+}
+
+fn id(text: &str) -> Result<TenantId, ApiError> {
+    TenantId::parse(text).map_err(|_| ApiError::not_found("tenant", text))
 }
 
 /// Makes a tenant and an `admin` key of it. Needs a platform key.
@@ -55,22 +110,83 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let new = services.administration.create_tenant(name(body.0.name)?).await?;
-    let TenantReply { id, name, created_at } = shown(&new.tenant);
-    Ok(HttpResponse::Created().json(CreatedTenant { id, name, created_at, admin_key: created(new.admin_key) }))
+    let TenantReply { id, name, limits, created_at, .. } = shown(&new.tenant)?;
+    Ok(HttpResponse::Created().json(CreatedTenant { id, name, limits, created_at, admin_key: created(new.admin_key) }))
 }
 
-/// Every tenant, by id. Needs a platform key.
-#[utoipa::path(get, path = "/v1/tenants", operation_id = "listTenants", tag = "tenants", params(PageQuery),
+/// Every tenant, or every deleted one, by id. Needs a platform key.
+#[utoipa::path(get, path = "/v1/tenants", operation_id = "listTenants", tag = "tenants", params(ListTenantsQuery),
     responses((status = 200, body = TenantList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     caller: Authenticated,
-    query: Query<PageQuery>,
+    query: Query<ListTenantsQuery>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    let page = query.0.open(&services, None, &["tenants"])?;
+    let ListTenantsQuery { deleted, page_size, page_token } = query.0;
+    let list = if deleted { "deleted-tenants" } else { "tenants" };
+    let page = PageQuery::new(page_size, page_token).open(&services, None, &[list])?;
     let after = page.after.as_deref().and_then(|id| TenantId::parse(id).ok());
-    let mut rows = services.administration.tenants(after.as_ref(), page.limit()).await?;
+    let mut rows = if deleted {
+        services.administration.deleted_tenants(after.as_ref(), page.limit()).await?
+    } else {
+        services.administration.tenants(after.as_ref(), page.limit()).await?
+    };
     let next_page_token = page.close(&services, &mut rows, |tenant| tenant.id.to_string());
-    Ok(HttpResponse::Ok().json(TenantList { tenants: rows.iter().map(shown).collect(), next_page_token }))
+    let tenants = rows.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+    Ok(HttpResponse::Ok().json(TenantList { tenants, next_page_token }))
+}
+
+/// One tenant. Needs a platform key.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}", operation_id = "readTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")),
+    responses((status = 200, body = TenantReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn read(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    caller.0.platform()?;
+    Ok(HttpResponse::Ok().json(shown(&services.administration.tenant(&id(&path)?).await?)?))
+}
+
+/// Renames a tenant, or changes what it may have. Needs a platform key.
+#[utoipa::path(patch, path = "/v1/tenants/{tenant}", operation_id = "updateTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")), request_body = UpdateTenantBody,
+    responses((status = 200, body = TenantReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn update(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    path: web::Path<String>,
+    body: Body<UpdateTenantBody>,
+) -> Result<HttpResponse, ApiError> {
+    caller.0.platform()?;
+    let new_name = body.0.name.map(name).transpose()?;
+    let stores = body.0.limits.stores.read(Ok::<_, ApiError>)?;
+    let tenant = services.administration.update_tenant(id(&path)?, new_name, stores).await?;
+    Ok(HttpResponse::Ok().json(shown(&tenant)?))
+}
+
+/// Deletes a tenant: at once no key of it works and none of its stores answers. Needs a platform key.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}", operation_id = "deleteTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")),
+    responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn delete(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    caller.0.platform()?;
+    services.administration.delete_tenant(id(&path)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Brings a deleted tenant back as it was, with its stores and keys. Needs a platform key.
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/restore", operation_id = "restoreTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")),
+    responses((status = 200, body = TenantReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn restore(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    path: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    caller.0.platform()?;
+    let scope = caller.0.over(id(&path)?)?;
+    Ok(HttpResponse::Ok().json(shown(&services.administration.restore_tenant(scope).await?)?))
 }

@@ -36,6 +36,7 @@ pub(crate) async fn keys_belong(fixture: &impl Fixture) {
         created_at: at(1),
         expires_at: (n % 2 == 1).then(|| at(9)),
         revoked_at: None,
+        last_used_at: n.is_multiple_of(2).then(|| at(4)),
     };
     let all = [key(1, None), key(2, Some(1)), key(3, Some(1)), key(4, Some(2))];
     for key in &all {

@@ -1,20 +1,23 @@
 //! Rows of `keys`. The tenant is compared with `IS`, so that NULL names the platform and nothing else.
 
+mod change;
+
 use async_trait::async_trait;
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
 use super::row;
+use super::transaction::OpenTransaction;
 use crate::ids::{KeyId, StoreId, TenantId, Timestamp};
-use crate::storage::StorageError;
-use crate::storage::records::KeyRecord;
+use crate::storage::records::{KeyChange, KeyRecord, KeySecret};
 use crate::storage::repository::KeyRepository;
+use crate::storage::{KeyError, StorageError};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, tenant, name, hash, prefix, scopes, stores, created_at, expires_at, revoked_at ",
+            "SELECT id, tenant, name, hash, prefix, scopes, stores, created_at, expires_at, revoked_at, last_used_at ",
             "FROM keys ",
             $rest
         )
@@ -27,7 +30,7 @@ impl KeyRepository for Sqlite {
         let stores = key.stores.as_ref().map(|stores| json(stores)).transpose()?;
         sqlx::query(
             "INSERT INTO keys (id, tenant, name, hash, prefix, scopes, stores, created_at, expires_at, \
-             revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             revoked_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(key.id.as_str())
         .bind(key.tenant.as_ref().map(TenantId::as_str))
@@ -39,6 +42,7 @@ impl KeyRepository for Sqlite {
         .bind(key.created_at.as_millis())
         .bind(key.expires_at.map(Timestamp::as_millis))
         .bind(key.revoked_at.map(Timestamp::as_millis))
+        .bind(key.last_used_at.map(Timestamp::as_millis))
         .execute(&self.writer)
         .await?;
         Ok(())
@@ -70,23 +74,76 @@ impl KeyRepository for Sqlite {
         Ok(keys)
     }
 
-    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, StorageError> {
-        let revoked = sqlx::query("UPDATE keys SET revoked_at = ? WHERE tenant IS ? AND id = ? AND revoked_at IS NULL")
-            .bind(at.as_millis())
-            .bind(tenant.map(TenantId::as_str))
-            .bind(id.as_str())
-            .execute(&self.writer)
-            .await?;
-        Ok(revoked.rows_affected() > 0)
+    async fn update(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        change: &KeyChange,
+        at: Timestamp,
+    ) -> Result<Option<KeyRecord>, KeyError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
+        let changed = change::update(transaction.connection(), tenant, id, change, at).await;
+        change::end(transaction, changed).await
+    }
+
+    async fn rotate(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        secret: &KeySecret,
+        ends_at: Timestamp,
+    ) -> Result<Option<(KeyRecord, KeyRecord)>, KeyError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
+        let rotated = change::rotate(transaction.connection(), tenant, id, secret, ends_at).await;
+        change::end(transaction, rotated).await
+    }
+
+    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, KeyError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
+        let revoked = change::revoke(transaction.connection(), tenant, id, at).await;
+        Ok(change::end(transaction, revoked).await?.is_some())
+    }
+
+    async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StorageError> {
+        // In steps, so that the writes of others do not wait long.
+        for step in uses.chunks(500) {
+            let mut transaction = OpenTransaction::write(&self.writer).await?;
+            for (id, at) in step {
+                sqlx::query("UPDATE keys SET last_used_at = ?1 WHERE id = ?2 AND COALESCE(last_used_at, 0) < ?1")
+                    .bind(at.as_millis())
+                    .bind(id.as_str())
+                    .execute(transaction.connection())
+                    .await?;
+            }
+            transaction.commit().await?;
+        }
+        Ok(())
     }
 
     async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError> {
-        let keys = sqlx::query(select!("WHERE revoked_at IS NULL ORDER BY id"))
-            .try_map(|row| record(&row))
-            .fetch_all(&self.readers)
-            .await?;
+        let keys = sqlx::query(select!(
+            "WHERE revoked_at IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM tenants WHERE id = keys.tenant AND deleted_at IS NOT NULL) ORDER BY id"
+        ))
+        .try_map(|row| record(&row))
+        .fetch_all(&self.readers)
+        .await?;
         Ok(keys)
     }
+}
+
+/// A key inside the caller's transaction.
+async fn one(
+    connection: &mut SqliteConnection,
+    tenant: Option<&TenantId>,
+    id: &KeyId,
+) -> Result<Option<KeyRecord>, sqlx::Error> {
+    sqlx::query(select!("WHERE tenant IS ? AND id = ?"))
+        .bind(tenant.map(TenantId::as_str))
+        .bind(id.as_str())
+        .try_map(|row| record(&row))
+        .fetch_optional(connection)
+        .await
 }
 
 fn json<T: serde::Serialize>(list: &[T]) -> Result<String, StorageError> {
@@ -111,5 +168,6 @@ fn record(row: &SqliteRow) -> Result<KeyRecord, sqlx::Error> {
         created_at: row::time(row, "created_at")?,
         expires_at: row::optional_time(row, "expires_at")?,
         revoked_at: row::optional_time(row, "revoked_at")?,
+        last_used_at: row::optional_time(row, "last_used_at")?,
     })
 }

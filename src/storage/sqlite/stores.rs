@@ -1,4 +1,4 @@
-//! Rows of `stores`, the open ones.
+//! Rows of `stores`. Open are those that are not deleted, of a tenant that is not.
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -11,11 +11,23 @@ use crate::storage::records::{AliasChange, StoreRecord, StoreUpdate};
 use crate::storage::repository::StoreRepository;
 use crate::storage::{StorageError, StoreError};
 
-macro_rules! select_open {
+macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT tenant, id, name, alias, settings, epoch, revision, active_release, latest_release, \
-             created_at, updated_at, deleted_at FROM stores WHERE deleted_at IS NULL ",
+             created_at, updated_at, deleted_at FROM stores ",
+            $rest
+        )
+    };
+}
+
+macro_rules! select_open {
+    ($rest:literal) => {
+        concat!(
+            select!(
+                "WHERE deleted_at IS NULL AND NOT EXISTS \
+                 (SELECT 1 FROM tenants WHERE tenants.id = stores.tenant AND tenants.deleted_at IS NOT NULL) "
+            ),
             $rest
         )
     };
@@ -135,6 +147,57 @@ impl StoreRepository for Sqlite {
         .execute(&self.writer)
         .await?;
         Ok(deleted.rows_affected() > 0)
+    }
+
+    async fn list_deleted(
+        &self,
+        scope: &TenantScope,
+        after: Option<&StoreId>,
+        limit: u32,
+    ) -> Result<Vec<StoreRecord>, StorageError> {
+        let stores = sqlx::query(select!("WHERE tenant = ? AND id > ? AND deleted_at IS NOT NULL ORDER BY id LIMIT ?"))
+            .bind(scope.tenant().as_str())
+            .bind(after.map_or("", StoreId::as_str))
+            .bind(limit)
+            .try_map(|row| record(&row))
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(stores)
+    }
+
+    async fn restore(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        since: Timestamp,
+        at: Timestamp,
+    ) -> Result<Option<StoreRecord>, StoreError> {
+        let restored = sqlx::query(
+            "UPDATE stores SET deleted_at = NULL, updated_at = ? \
+             WHERE tenant = ? AND id = ? AND deleted_at > ? AND purged_at IS NULL",
+        )
+        .bind(at.as_millis())
+        .bind(scope.tenant().as_str())
+        .bind(id.as_str())
+        .bind(since.as_millis())
+        .execute(&self.writer)
+        .await;
+        let found = sqlx::query(select!("WHERE tenant = ? AND id = ?"))
+            .bind(scope.tenant().as_str())
+            .bind(id.as_str())
+            .try_map(|row| record(&row))
+            .fetch_optional(&self.writer)
+            .await?;
+        match (restored, found) {
+            (Ok(restored), found) => Ok(found.filter(|_| restored.rows_affected() > 0)),
+            // The alias is the only unique column that an open store has and a deleted one has not.
+            (Err(sqlx::Error::Database(error)), Some(StoreRecord { alias: Some(alias), .. }))
+                if error.is_unique_violation() =>
+            {
+                Err(StoreError::AliasTaken { alias })
+            }
+            (Err(error), _) => Err(error.into()),
+        }
     }
 
     async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError> {

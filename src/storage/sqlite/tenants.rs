@@ -5,25 +5,39 @@ use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
 use super::row;
-use crate::ids::TenantId;
+use crate::ids::{TenantId, Timestamp};
 use crate::storage::StorageError;
-use crate::storage::records::TenantRecord;
+use crate::storage::records::{TenantChange, TenantRecord};
 use crate::storage::repository::TenantRepository;
+
+macro_rules! columns {
+    () => {
+        "id, name, limits, created_at, deleted_at"
+    };
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), " FROM tenants ", $rest)
+    };
+}
 
 #[async_trait]
 impl TenantRepository for Sqlite {
     async fn insert(&self, tenant: &TenantRecord) -> Result<(), StorageError> {
-        sqlx::query("INSERT INTO tenants (id, name, created_at) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO tenants (id, name, limits, created_at, deleted_at) VALUES (?, ?, ?, ?, ?)")
             .bind(tenant.id.as_str())
             .bind(&tenant.name)
+            .bind(&tenant.limits)
             .bind(tenant.created_at.as_millis())
+            .bind(tenant.deleted_at.map(Timestamp::as_millis))
             .execute(&self.writer)
             .await?;
         Ok(())
     }
 
     async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError> {
-        let found = sqlx::query("SELECT id, name, created_at FROM tenants WHERE id = ?")
+        let found = sqlx::query(select!("WHERE id = ? AND deleted_at IS NULL"))
             .bind(id.as_str())
             .try_map(|row| record(&row))
             .fetch_optional(&self.readers)
@@ -32,8 +46,60 @@ impl TenantRepository for Sqlite {
     }
 
     async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError> {
-        // Every id is behind the empty text.
-        let tenants = sqlx::query("SELECT id, name, created_at FROM tenants WHERE id > ? ORDER BY id LIMIT ?")
+        self.page(select!("WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT ?"), after, limit).await
+    }
+
+    async fn list_deleted(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError> {
+        self.page(select!("WHERE id > ? AND deleted_at IS NOT NULL ORDER BY id LIMIT ?"), after, limit).await
+    }
+
+    async fn update(&self, id: &TenantId, change: &TenantChange) -> Result<Option<TenantRecord>, StorageError> {
+        let updated = sqlx::query(concat!(
+            "UPDATE tenants SET name = COALESCE(?, name), limits = COALESCE(?, limits) \
+             WHERE id = ? AND deleted_at IS NULL RETURNING ",
+            columns!()
+        ))
+        .bind(&change.name)
+        .bind(&change.limits)
+        .bind(id.as_str())
+        .try_map(|row| record(&row))
+        .fetch_optional(&self.writer)
+        .await?;
+        Ok(updated)
+    }
+
+    async fn soft_delete(&self, id: &TenantId, at: Timestamp) -> Result<bool, StorageError> {
+        let deleted = sqlx::query("UPDATE tenants SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
+            .bind(at.as_millis())
+            .bind(id.as_str())
+            .execute(&self.writer)
+            .await?;
+        Ok(deleted.rows_affected() > 0)
+    }
+
+    async fn restore(&self, id: &TenantId, since: Timestamp) -> Result<Option<TenantRecord>, StorageError> {
+        let restored = sqlx::query(concat!(
+            "UPDATE tenants SET deleted_at = NULL WHERE id = ? AND deleted_at > ? AND purged_at IS NULL RETURNING ",
+            columns!()
+        ))
+        .bind(id.as_str())
+        .bind(since.as_millis())
+        .try_map(|row| record(&row))
+        .fetch_optional(&self.writer)
+        .await?;
+        Ok(restored)
+    }
+}
+
+impl Sqlite {
+    /// A page of tenants; every id is behind the empty text.
+    async fn page(
+        &self,
+        sql: &'static str,
+        after: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<Vec<TenantRecord>, StorageError> {
+        let tenants = sqlx::query(sql)
             .bind(after.map_or("", TenantId::as_str))
             .bind(limit)
             .try_map(|row| record(&row))
@@ -47,6 +113,8 @@ fn record(row: &SqliteRow) -> Result<TenantRecord, sqlx::Error> {
     Ok(TenantRecord {
         id: row::id(row, "id")?,
         name: row::text(row, "name")?,
+        limits: row::text(row, "limits")?,
         created_at: row::time(row, "created_at")?,
+        deleted_at: row::optional_time(row, "deleted_at")?,
     })
 }

@@ -148,6 +148,15 @@ async fn no_statement_scans_a_table() {
             assert!(!step.starts_with("SEARCH") || by_key, "{step}\n{sql}");
         }
     }
+    // A purge finds what it deletes by the store, and each row of it by its key.
+    for sql in super::purge::OF_A_STORE {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{steps:?}\n{sql}");
+        let by_key = ["tenant=? AND store=? AND", "store_number=? AND", "store_numbers"];
+        assert!(by_key.iter().any(|key| steps[0].contains(key)), "{steps:?}\n{sql}");
+    }
     // A page of tuples walks an index from where it begins, in the order of the index.
     for sql in super::tuples::statements() {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));

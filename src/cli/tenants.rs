@@ -1,0 +1,132 @@
+//! `authx tenants`: the operator's, with a platform key.
+
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use crate::cli::account::{AccountArgs, card, field};
+use crate::cli::client::encode;
+use crate::cli::{Exit, note};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List tenants
+    List(ListArgs),
+    /// Show one tenant
+    Get(OneArgs),
+    /// Make a tenant and its first key, whose secret is shown once
+    Create(CreateArgs),
+    /// Rename a tenant, or change what it may have
+    Update(UpdateArgs),
+    /// Delete a tenant with its stores and keys; it can be restored for a while
+    Delete(OneArgs),
+    /// Bring a deleted tenant back as it was
+    Restore(OneArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Those that are deleted and can still be restored
+    #[arg(long)]
+    deleted: bool,
+    #[command(flatten)]
+    account: AccountArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct OneArgs {
+    /// The tenant's id
+    id: String,
+    #[command(flatten)]
+    account: AccountArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct CreateArgs {
+    /// A name for people
+    name: String,
+    #[command(flatten)]
+    account: AccountArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct UpdateArgs {
+    /// The tenant's id
+    id: String,
+    /// A name for people
+    #[arg(long)]
+    name: Option<String>,
+    /// Stores that it may have
+    #[arg(long, value_name = "COUNT")]
+    max_stores: Option<u32>,
+    #[command(flatten)]
+    account: AccountArgs,
+}
+
+pub(crate) async fn run(args: Args) -> Exit {
+    let ended = match args.command {
+        Command::List(args) => list(args).await,
+        Command::Get(args) => one(Method::GET, args, "").await,
+        Command::Create(args) => create(args).await,
+        Command::Update(args) => update(args).await,
+        Command::Delete(args) => delete(args).await,
+        Command::Restore(args) => one(Method::POST, args, "/restore").await,
+    };
+    match ended {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn path(id: &str) -> String {
+    format!("/v1/tenants/{}", encode(id))
+}
+
+fn shown(tenant: &Value) -> String {
+    card(tenant, &["id", "name", "limits", "created_at"])
+}
+
+async fn list(args: ListArgs) -> Result<Exit, Exit> {
+    let path = if args.deleted { "/v1/tenants?deleted=true" } else { "/v1/tenants" };
+    let line = |tenant: &Value| {
+        let deleted = field(tenant, "deleted_at");
+        let ended = if deleted == "-" { String::new() } else { format!("  deleted {deleted}") };
+        format!("{}  {}{ended}\n", field(tenant, "id"), field(tenant, "name"))
+    };
+    args.account.open()?.list(path, "tenants", line).await
+}
+
+async fn one(method: Method, args: OneArgs, rest: &str) -> Result<Exit, Exit> {
+    let path = format!("{}{rest}", path(&args.id));
+    args.account.open()?.tell(method, &path, None, shown).await
+}
+
+async fn create(args: CreateArgs) -> Result<Exit, Exit> {
+    let table = |made: &Value| {
+        let key = made.get("admin_key").unwrap_or(&Value::Null);
+        note(&format!("tenant {} · this is the only time that its key's secret is shown", field(made, "id")));
+        format!("{}\n", field(key, "secret"))
+    };
+    let body = json!({"name": args.name});
+    args.account.open()?.tell(Method::POST, "/v1/tenants", Some(&body), table).await
+}
+
+async fn update(args: UpdateArgs) -> Result<Exit, Exit> {
+    let mut body = Map::new();
+    if let Some(name) = args.name {
+        body.insert("name".to_owned(), Value::from(name));
+    }
+    if let Some(stores) = args.max_stores {
+        body.insert("limits".to_owned(), json!({"stores": stores}));
+    }
+    args.account.open()?.tell(Method::PATCH, &path(&args.id), Some(&Value::Object(body)), shown).await
+}
+
+async fn delete(args: OneArgs) -> Result<Exit, Exit> {
+    args.account.open()?.done(Method::DELETE, &path(&args.id), "deleted", &args.id).await
+}

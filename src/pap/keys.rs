@@ -1,0 +1,149 @@
+//! Keys: made, changed, rotated and revoked, durably and then at once in memory.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::ids::{KeyId, TenantId, Timestamp};
+use crate::keys::{KeySpec, NewKey, make_key, make_secret};
+use crate::pap::administration::Administration;
+use crate::pap::error::PapError;
+use crate::storage::StorageError;
+use crate::storage::records::{KeyChange, KeyRecord};
+
+/// The pause between two notes of when keys were used last.
+const USES_PAUSE: Duration = Duration::from_mins(1);
+
+impl Administration {
+    /// Makes a key; its secret is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// When storage or the operating system's randomness fails.
+    pub async fn create_key(&self, spec: KeySpec) -> Result<NewKey, PapError> {
+        let key = make_key(spec, self.writers.clock)?;
+        let (storage, keys) = (self.writers.storage.clone(), self.keys.clone());
+        let work = async move {
+            storage.keys.insert(&key.record).await?;
+            keys.admit(&key.record);
+            Ok(key)
+        };
+        self.writers.in_turn(work).await
+    }
+
+    /// A key of a tenant; a platform key when there is no tenant.
+    ///
+    /// # Errors
+    /// When there is none or storage fails.
+    pub async fn key(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<KeyRecord, PapError> {
+        let key = self.writers.storage.keys.get(tenant, id).await?.ok_or_else(|| absent(id))?;
+        Ok(used(key, &self.keys.uses()))
+    }
+
+    /// A page of a tenant's keys, by id; of the platform keys when there is no tenant.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn keys(
+        &self,
+        tenant: Option<&TenantId>,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, PapError> {
+        let uses = self.keys.uses();
+        let keys = self.writers.storage.keys.list(tenant, after, limit).await?;
+        Ok(keys.into_iter().map(|key| used(key, &uses)).collect())
+    }
+
+    /// Changes what a key may do, its name or its end. Counts from the next request on.
+    ///
+    /// # Errors
+    /// When there is no such key, it has ended, it is the last platform key and would end, or storage fails.
+    pub async fn update_key(
+        &self,
+        tenant: Option<TenantId>,
+        id: KeyId,
+        change: KeyChange,
+    ) -> Result<KeyRecord, PapError> {
+        let this = self.clone();
+        let work = async move {
+            let now = this.writers.clock.now();
+            let changed = this.writers.storage.keys.update(tenant.as_ref(), &id, &change, now).await;
+            let key = changed.map_err(|error| PapError::of_key(id, error))?.ok_or_else(|| absent(&id))?;
+            this.keys.admit(&key);
+            Ok(used(key, &this.keys.uses()))
+        };
+        self.writers.in_turn(work).await
+    }
+
+    /// Makes a key that may do the same as another one, which ends after the overlap.
+    ///
+    /// # Errors
+    /// When there is no such key, it has ended, or storage or the operating system's randomness fails.
+    pub async fn rotate_key(&self, tenant: Option<TenantId>, id: KeyId, overlap: Duration) -> Result<NewKey, PapError> {
+        let this = self.clone();
+        let work = async move {
+            let (made, secret) = make_secret(this.writers.clock)?;
+            let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
+            let ends_at = Timestamp::from_millis(made.created_at.as_millis().saturating_add(overlap));
+            let rotated = this.writers.storage.keys.rotate(tenant.as_ref(), &id, &made, ends_at).await;
+            let rotated = rotated.map_err(|error| PapError::of_key(id, error))?;
+            let (old, record) = rotated.ok_or_else(|| absent(&id))?;
+            this.keys.admit(&record);
+            if old.revoked_at.is_some() {
+                this.keys.expel(&old.id);
+            } else {
+                this.keys.admit(&old);
+            }
+            Ok(NewKey { record, secret })
+        };
+        self.writers.in_turn(work).await
+    }
+
+    /// Ends a key: durably, and at once in this process.
+    ///
+    /// # Errors
+    /// When there is no such key, it is the last platform key, or storage fails.
+    pub async fn revoke_key(&self, tenant: Option<TenantId>, id: KeyId) -> Result<(), PapError> {
+        let this = self.clone();
+        let work = async move {
+            let now = this.writers.clock.now();
+            let revoked = this.writers.storage.keys.revoke(tenant.as_ref(), &id, now).await;
+            if !revoked.map_err(|error| PapError::of_key(id, error))? {
+                return Err(absent(&id));
+            }
+            this.keys.expel(&id);
+            Ok(())
+        };
+        self.writers.in_turn(work).await
+    }
+
+    /// Writes when keys were used last, every minute, until it is dropped.
+    pub async fn note_uses_for_ever(self) {
+        loop {
+            tokio::time::sleep(USES_PAUSE).await;
+            // What could not be written is tried again with the next note.
+            if let Err(error) = self.note_uses().await {
+                tracing::warn!(%error, "the last uses of keys could not be written");
+            }
+        }
+    }
+
+    /// Writes when keys were used last, of those that were used since.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn note_uses(&self) -> Result<(), StorageError> {
+        let uses = self.keys.unsaved_uses();
+        self.writers.storage.keys.note_uses(&uses).await?;
+        self.keys.saved_uses(&uses);
+        Ok(())
+    }
+}
+
+/// The record with the younger use, that of memory.
+fn used(key: KeyRecord, uses: &HashMap<KeyId, Timestamp>) -> KeyRecord {
+    KeyRecord { last_used_at: uses.get(&key.id).copied().max(key.last_used_at), ..key }
+}
+
+fn absent(id: &KeyId) -> PapError {
+    PapError::NotFound { what: "key", name: id.to_string() }
+}

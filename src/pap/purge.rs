@@ -1,0 +1,66 @@
+//! Deleting for good what was deleted a while ago.
+//!
+//! Until then a store or a tenant can be restored. Rows go in small transactions, so that the writes of others do not
+//! wait long.
+
+use std::time::Duration;
+
+use crate::ids::Timestamp;
+use crate::pap::writer::Writers;
+use crate::storage::StorageError;
+
+/// Rows that one transaction deletes.
+const STEP: u32 = 1_000;
+
+/// How long what was deleted is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept(pub Duration);
+
+impl Kept {
+    /// What was deleted at this time or before cannot be restored.
+    #[must_use]
+    pub fn since(self, now: Timestamp) -> Timestamp {
+        let kept = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(now.as_millis().saturating_sub(kept))
+    }
+}
+
+/// Deletes for good, again and again.
+pub struct Purge {
+    writers: Writers,
+    kept: Kept,
+    /// The pause between two looks.
+    pause: Duration,
+}
+
+impl Purge {
+    #[must_use]
+    pub fn new(writers: Writers, kept: Kept, pause: Duration) -> Self {
+        Self { writers, kept, pause }
+    }
+
+    /// Works until it is dropped.
+    pub async fn run(self) {
+        loop {
+            tokio::time::sleep(self.pause).await;
+            match self.all().await {
+                Ok(0) => {}
+                Ok(rows) => tracing::info!(rows, "deleted stores and tenants were deleted for good"),
+                // The next look goes on.
+                Err(error) => tracing::warn!(%error, "deleted stores and tenants could not be deleted for good"),
+            }
+        }
+    }
+
+    async fn all(&self) -> Result<u64, StorageError> {
+        let mut rows = 0;
+        loop {
+            let by = self.kept.since(self.writers.clock.now());
+            let deleted = self.writers.storage.purge.purge(by, STEP).await?;
+            if deleted == 0 {
+                return Ok(rows);
+            }
+            rows += deleted;
+        }
+    }
+}

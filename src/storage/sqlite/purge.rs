@@ -1,0 +1,152 @@
+//! Rows of what was deleted a while ago, deleted for good in small transactions.
+//!
+//! A store goes table by table, its own row last, so that a step that was cut off is gone on with by the next one.
+
+use async_trait::async_trait;
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+use super::Sqlite;
+use super::transaction::OpenTransaction;
+use crate::ids::Timestamp;
+use crate::storage::StorageError;
+use crate::storage::repository::PurgeRepository;
+
+/// At most ?3 rows of a table, of the store ?2 of the tenant ?1; by the primary key, which `WITHOUT ROWID` has alone.
+macro_rules! some_of {
+    ($table:literal, $key:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE (",
+            $key,
+            ") IN (SELECT ",
+            $key,
+            " FROM ",
+            $table,
+            " WHERE tenant = ?1 AND store = ?2 LIMIT ?3)"
+        )
+    };
+}
+
+macro_rules! of_number {
+    () => {
+        "store_number = (SELECT number FROM store_numbers WHERE tenant = ?1 AND store = ?2)"
+    };
+}
+
+macro_rules! tuple_key {
+    () => {
+        "object_type, object_id, relation, subject_type, subject_id, subject_relation"
+    };
+}
+
+/// The number stands outside of the key: SQLite takes the way by the whole key only so.
+const SOME_TUPLES: &str = concat!(
+    "DELETE FROM tuples WHERE ",
+    of_number!(),
+    " AND (",
+    tuple_key!(),
+    ") IN (SELECT ",
+    tuple_key!(),
+    " FROM tuples WHERE ",
+    of_number!(),
+    " LIMIT ?3)"
+);
+
+/// The same of the changes of tuples.
+const SOME_CHANGES: &str = concat!(
+    "DELETE FROM tuple_changes WHERE (store_number, revision, ordinal) IN \
+     (SELECT store_number, revision, ordinal FROM tuple_changes WHERE ",
+    of_number!(),
+    " LIMIT ?3)"
+);
+
+/// What refers to another table stands before it.
+pub(super) const OF_A_STORE: [&str; 13] = [
+    SOME_TUPLES,
+    SOME_CHANGES,
+    some_of!("store_numbers", "tenant, store"),
+    some_of!("assertions", "tenant, store, model"),
+    some_of!("relation_models", "tenant, store, id"),
+    some_of!("links", "tenant, store, id"),
+    some_of!("links_history", "tenant, store, id, created_revision"),
+    some_of!("entities", "tenant, store, type_name, id"),
+    some_of!("entities_history", "tenant, store, type_name, id, created_revision"),
+    some_of!("policies", "tenant, store, policy_id, first_number"),
+    some_of!("releases", "tenant, store, number"),
+    some_of!("schemas", "tenant, store, hash"),
+    some_of!("revisions", "tenant, store, revision"),
+];
+
+#[async_trait]
+impl PurgeRepository for Sqlite {
+    async fn purge(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
+        let deleted = step(transaction.connection(), by, u64::from(limit)).await?;
+        transaction.commit().await?;
+        Ok(deleted)
+    }
+}
+
+async fn step(connection: &mut SqliteConnection, by: Timestamp, limit: u64) -> Result<u64, sqlx::Error> {
+    let store = "SELECT tenant, id FROM stores WHERE deleted_at <= ? ORDER BY deleted_at LIMIT 1";
+    if let Some(row) = sqlx::query(store).bind(by.as_millis()).fetch_optional(&mut *connection).await? {
+        return of_store(connection, row.try_get("tenant")?, row.try_get("id")?, by, limit).await;
+    }
+    let tenant = "SELECT id FROM tenants WHERE deleted_at <= ? ORDER BY deleted_at LIMIT 1";
+    let Some(row) = sqlx::query(tenant).bind(by.as_millis()).fetch_optional(&mut *connection).await? else {
+        return Ok(0);
+    };
+    let tenant: String = row.try_get("id")?;
+    sqlx::query("UPDATE tenants SET purged_at = COALESCE(purged_at, ?) WHERE id = ?")
+        .bind(by.as_millis())
+        .bind(&tenant)
+        .execute(&mut *connection)
+        .await?;
+    let store = "SELECT id FROM stores WHERE tenant = ? LIMIT 1";
+    if let Some(row) = sqlx::query(store).bind(&tenant).fetch_optional(&mut *connection).await? {
+        return of_store(connection, tenant, row.try_get("id")?, by, limit).await;
+    }
+    let keys = sqlx::query("DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE tenant = ? LIMIT ?)")
+        .bind(&tenant)
+        .bind(signed(limit))
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if keys >= limit {
+        return Ok(keys);
+    }
+    let own = sqlx::query("DELETE FROM tenants WHERE id = ?").bind(&tenant).execute(&mut *connection).await?;
+    Ok(keys + own.rows_affected())
+}
+
+async fn of_store(
+    connection: &mut SqliteConnection,
+    tenant: String,
+    store: String,
+    by: Timestamp,
+    limit: u64,
+) -> Result<u64, sqlx::Error> {
+    sqlx::query("UPDATE stores SET purged_at = COALESCE(purged_at, ?) WHERE tenant = ? AND id = ?")
+        .bind(by.as_millis())
+        .bind(&tenant)
+        .bind(&store)
+        .execute(&mut *connection)
+        .await?;
+    let mut deleted = 0;
+    for sql in OF_A_STORE {
+        let left = limit - deleted;
+        let rows = sqlx::query(sql).bind(&tenant).bind(&store).bind(signed(left)).execute(&mut *connection).await?;
+        deleted += rows.rows_affected().min(left);
+        if deleted == limit {
+            return Ok(deleted);
+        }
+    }
+    let own = sqlx::query("DELETE FROM stores WHERE tenant = ? AND id = ?");
+    Ok(deleted + own.bind(&tenant).bind(&store).execute(&mut *connection).await?.rows_affected())
+}
+
+fn signed(limit: u64) -> i64 {
+    super::row::bound(limit)
+}
