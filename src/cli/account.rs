@@ -96,7 +96,11 @@ pub(crate) fn field(value: &Value, key: &str) -> String {
 
 /// The fields of an answer, one a line.
 pub(crate) fn card(value: &Value, keys: &[&str]) -> String {
-    keys.iter().map(|key| format!("{key:<13} {}\n", field(value, key))).collect()
+    let line = |mut text: String, key: &&str| {
+        text.push_str(&format!("{key:<13} {}\n", field(value, key)));
+        text
+    };
+    keys.iter().fold(String::new(), line)
 }
 
 /// The seconds of `never` or of a number with its unit, such as `30d`; the outer `None` is for what is neither.

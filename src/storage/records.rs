@@ -105,7 +105,7 @@ pub struct StoreUpdate {
 }
 
 /// What becomes of a value that may be absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Change<T> {
     #[default]
     Keep,

@@ -235,7 +235,9 @@ fn revoking_ends_what_runs_and_what_comes() {
         std::thread::sleep(Duration::from_millis(500));
         admin.delete(&format!("/v1/keys/{id}")).expect(204);
         revoked.store(true, Ordering::SeqCst);
-        asking.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in asking {
+            thread.join().unwrap();
+        }
         let secret = json!({"tuples": {"write": ["document:plan#owner@user:ann"]}});
         admin.post(&format!("{path}/write"), &secret).expect(200);
         for thread in waiting {

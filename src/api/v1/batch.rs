@@ -94,6 +94,9 @@ pub async fn batch(services: web::Data<Services>, access: CheckStore, body: RawB
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(Pieces::new(body)))
 }
 
+/// The reply, and what was decided.
+type Answered = (Vec<u8>, Vec<Record>);
+
 /// A batch in work.
 struct Work {
     pdp: Pdp,
@@ -105,7 +108,7 @@ struct Work {
 
 impl Work {
     /// Answers the next check; after the last, writes the reply, which goes out when what was decided is recorded.
-    fn step(&mut self) -> Option<Result<(Vec<u8>, Vec<Record>), ApiError>> {
+    fn step(&mut self) -> Option<Result<Answered, ApiError>> {
         let index = self.results.len();
         let Some((_, text)) = self.checks.get(index) else {
             return Some(self.reply().map(|reply| (reply, self.moment.take_records())));

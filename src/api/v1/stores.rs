@@ -213,8 +213,8 @@ pub async fn list(
         let after = page.after.as_deref().and_then(|id| StoreId::parse(id).ok());
         let mut rows = services.stores.deleted(tenant, after.as_ref(), page.limit()).await?;
         let next_page_token = page.close(&services, &mut rows, |store| store.id.to_string());
-        let reached = rows.iter().filter(|store| reaches(&store.id));
-        let stores = reached.map(|store| ListedStore::Deleted(shown_deleted(store))).collect();
+        let seen = rows.iter().filter(|store| reaches(&store.id));
+        let stores = seen.map(|store| ListedStore::Deleted(shown_deleted(store))).collect();
         return Ok(HttpResponse::Ok().json(StoreList { stores, next_page_token }));
     }
     let page = paging.open(&services, Some(tenant), &["stores"])?;

@@ -133,8 +133,8 @@ impl Batch {
             return Err(ApiError::new(Code::MalformedRequest, "an `id` is of one check, not of `defaults`"));
         }
         defaults.supported()?;
-        let id = |(index, text): (usize, &Box<RawValue>)| id(text).unwrap_or_else(|| index.to_string());
-        let ids: Vec<String> = checks.texts.iter().enumerate().map(id).collect();
+        let texts = checks.texts.iter().enumerate();
+        let ids: Vec<String> = texts.map(|(index, text)| id(text).unwrap_or_else(|| index.to_string())).collect();
         distinct(&ids)?;
         Ok(Self { defaults, checks: ids.into_iter().zip(checks.texts).collect(), consistency })
     }
