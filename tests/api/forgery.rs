@@ -236,6 +236,15 @@ fn of_data() -> Vec<Way> {
         // A filter finds what is stored, and nothing of that name is.
         way("readTuples", "/tuples/read", json!({"object": USERSET}), (200, "")),
     ]);
+    // A check of a batch, and the defaults of one.
+    let batched = |Way { body, answer, .. }: &Way| {
+        let fine = json!({"principal": "User:eve", "action": "read", "resource": "Doc:d"});
+        [json!({"checks": [body, fine]}), json!({"defaults": body, "checks": [{}]})]
+            .map(|body| way("checkBatch", "/check/batch", body, *answer))
+    };
+    let checks = ways.iter().filter(|way| way.operation == "check");
+    let batches: Vec<Way> = checks.flat_map(batched).collect();
+    ways.extend(batches);
     ways
 }
 
@@ -247,11 +256,14 @@ fn asked(field: &str, value: Value) -> Value {
 }
 
 /// Operations with a body that has no place for the name of an entity, a type or an attribute.
-const NOWHERE: [(&str, &str); 4] = [
+const NOWHERE: [(&str, &str); 7] = [
     ("createStore", "a name, which is any text, an alias and settings"),
     ("updateStore", "the same"),
     ("createKey", "a name, scopes and stores"),
+    ("updateKey", "the same and when it ends"),
+    ("rotateKey", "how long the old secret still works"),
     ("createTenant", "a name"),
+    ("updateTenant", "a name and limits"),
 ];
 
 fn of_openfga() -> Vec<Way> {
@@ -309,6 +321,12 @@ fn of_openfga() -> Vec<Way> {
 /// The status, and the codes of what was found.
 fn outcome(reply: &Reply) -> (u16, BTreeSet<String>) {
     let body = reply.value();
+    // Of a batch, what became of its first check.
+    let first = &body["results"][0]["error"];
+    let (status, body) = match first["status"].as_u64().and_then(|status| u16::try_from(status).ok()) {
+        Some(status) => (status, first.clone()),
+        None => (reply.status, body),
+    };
     let lists = [&body["errors"], &body["problems"]];
     let found = lists.into_iter().filter_map(Value::as_array).flatten().map(|item| &item["code"]);
     let mut codes: BTreeSet<String> = found.filter_map(Value::as_str).map(str::to_owned).collect();
@@ -318,7 +336,7 @@ fn outcome(reply: &Reply) -> (u16, BTreeSet<String>) {
     codes.extend(body["error"]["code"].as_u64().map(|number| number.to_string()));
     let results = body["result"].as_object().into_iter().flatten();
     codes.extend(results.filter_map(|(_, one)| one["error"].as_object()?.keys().next().cloned()));
-    (reply.status, codes)
+    (status, codes)
 }
 
 fn try_ways(client: &Client, prefix: &str, ways: Vec<Way>, model: &str) -> BTreeSet<&'static str> {
