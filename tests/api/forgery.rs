@@ -243,8 +243,8 @@ fn of_data() -> Vec<Way> {
             .map(|body| way("checkBatch", "/check/batch", body, *answer))
     };
     let checks = ways.iter().filter(|way| way.operation == "check");
-    let batches: Vec<Way> = checks.flat_map(batched).collect();
-    ways.extend(batches);
+    let more: Vec<Way> = checks.flat_map(batched).collect();
+    ways.extend(more);
     ways
 }
 
