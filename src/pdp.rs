@@ -109,11 +109,13 @@ impl Pdp {
             let current = store.peek();
             (decide(&current.snapshot, &request, &self.limits)?, current.token.clone())
         };
-        self.recorded(store, caller, request, evaluation, token, begun.elapsed()).await
+        let (decided, record) = self.decided(store, caller, request, evaluation, token, begun.elapsed());
+        self.record([record]).await?;
+        Ok(decided)
     }
 
-    /// Records a decision, and then tells it.
-    async fn recorded(
+    /// A decision, and what is recorded of it before it is told.
+    fn decided(
         &self,
         store: &OpenStore,
         caller: &Arc<Grant>,
@@ -121,24 +123,25 @@ impl Pdp {
         evaluation: Evaluation,
         token: String,
         latency: Duration,
-    ) -> Result<Decided, CheckError> {
+    ) -> (Decided, Record) {
         let (evaluation, decision_id) = (Arc::new(evaluation), self.clock.ulid());
-        let (asked, told) = (Asked::Access(Box::new(request)), Told::Evaluated(Arc::clone(&evaluation)));
-        self.record(store, caller, decision_id, asked, told, latency).await?;
-        Ok(Decided { evaluation, decision_id, token })
+        let record = Record {
+            id: decision_id,
+            scope: store.scope().clone(),
+            asked: Asked::Access(Box::new(request)),
+            told: Told::Evaluated(Arc::clone(&evaluation)),
+            latency,
+            caller: Arc::clone(caller),
+        };
+        (Decided { evaluation, decision_id, token }, record)
     }
 
-    async fn record(
-        &self,
-        store: &OpenStore,
-        caller: &Arc<Grant>,
-        id: ulid::Ulid,
-        asked: Asked,
-        told: Told,
-        latency: Duration,
-    ) -> Result<(), LogError> {
-        let (tenant, store) = (*store.scope().tenant(), *store.scope().store());
-        self.decisions.record(Record { id, tenant, store, asked, told, latency, caller: Arc::clone(caller) }).await
+    /// Records what was decided; then it may be told.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn record(&self, records: impl IntoIterator<Item = Record>) -> Result<(), CheckError> {
+        Ok(self.decisions.record_all(records).await?)
     }
 
     /// As [`Self::check`], with the freshness and the release that the asker wants.
@@ -164,7 +167,10 @@ impl Pdp {
             }
         };
         evaluation.warnings.extend(warning);
-        self.recorded(store, caller, request, evaluation, current.token.clone(), begun.elapsed()).await
+        let token = current.token.clone();
+        let (decided, record) = self.decided(store, caller, request, evaluation, token, begun.elapsed());
+        self.record([record]).await?;
+        Ok(decided)
     }
 
     async fn current(

@@ -33,6 +33,17 @@ impl Link {
     }
 }
 
+/// Bytes as text: base64url without padding.
+pub(super) fn text(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The hash that a text shows.
+pub(super) fn hash_of(text: &str) -> Option<Hash> {
+    let (hash, rest) = encoded(text.as_bytes())?;
+    rest.is_empty().then_some(hash)
+}
+
 /// Hides a content behind its salt.
 pub(super) fn commitment(salt: &Salt, content: &[u8]) -> Hash {
     Sha256::new().chain_update(salt).chain_update(content).finalize().into()
@@ -42,8 +53,7 @@ pub(super) fn commitment(salt: &Salt, content: &[u8]) -> Hash {
 pub(super) fn push_line(out: &mut Vec<u8>, before: &Link, salt: &Salt, content: &[u8]) -> Link {
     let commitment = commitment(salt, content);
     let link = before.next(&commitment);
-    let (hash, commitment) = (URL_SAFE_NO_PAD.encode(link.hash), URL_SAFE_NO_PAD.encode(commitment));
-    let salt = URL_SAFE_NO_PAD.encode(salt);
+    let (hash, commitment, salt) = (text(&link.hash), text(&commitment), text(salt));
     let head =
         format!(r#"{{"seq":{},"hash":"{hash}","commitment":"{commitment}","salt":"{salt}","content":"#, link.seq);
     out.extend_from_slice(head.as_bytes());

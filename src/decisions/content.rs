@@ -1,6 +1,9 @@
 //! What is recorded of a decision: who asked what, how it came out and why. As JSON, with masks where content is not
 //! to be kept.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use authx_engine::relation::{Tuple, TupleKey};
 use authx_engine::{AccessRequest, Decision, EntityInput, Evaluation};
 use serde::Serialize;
@@ -9,18 +12,15 @@ use ulid::Ulid;
 
 use super::index::{Keys, Outcome, key};
 use super::mask::Mask;
-use crate::ids::{StoreId, TenantId, Timestamp};
-use std::sync::Arc;
-use std::time::Duration;
-
+use crate::ids::{StoreId, Timestamp};
 use crate::keys::Grant;
+use crate::scope::StoreScope;
 
 /// One decision, as it is handed over to be recorded.
 #[derive(Debug)]
 pub struct Record {
     pub id: Ulid,
-    pub tenant: TenantId,
-    pub store: StoreId,
+    pub scope: StoreScope,
     pub asked: Asked,
     pub told: Told,
     /// Of the decision itself, without HTTP.
@@ -116,14 +116,14 @@ impl Record {
             principal: key(&principal),
             action: key(&action),
             resource: key(&resource),
-            store: key(self.store.as_str()),
+            store: key(self.scope.store().as_str()),
         };
         let outcome = if self.allowed() { Outcome::Allow } else { Outcome::Deny };
         let mut content = Content {
             kind: self.asked.kind(),
             id: self.id.array_to_str(&mut buffer),
             at: Timestamp::from_millis(i64::try_from(self.id.timestamp_ms()).unwrap_or(i64::MAX)).to_string(),
-            store: &self.store,
+            store: self.scope.store(),
             release: None,
             revision: 0,
             principal,

@@ -19,17 +19,9 @@ pub(super) struct Counter {
 impl Counter {
     /// Opens the file and tells what it counted before. Counting goes on from there.
     pub(super) fn open(path: &Path) -> std::io::Result<(Self, u64)> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let mut bytes = [0; SLOTS * BYTES];
-        let mut read = 0;
-        while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, read as u64)? {
-                0 => break,
-                more => read += more,
-            }
-        }
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         let mut counts = [0; SLOTS];
-        for (count, bytes) in counts.iter_mut().zip(bytes.as_chunks::<BYTES>().0) {
+        for (count, bytes) in counts.iter_mut().zip(std::fs::read(path)?.as_chunks::<BYTES>().0) {
             *count = u64::from_le_bytes(*bytes);
         }
         let total = counts.iter().fold(0_u64, |total, count| total.saturating_add(*count));

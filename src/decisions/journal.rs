@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::chain::{Link, SALT_BYTES, Salt, push_line};
+use super::chain::{Link, SALT_BYTES, Salt, push_line, text};
 use super::index::{ENTRY_BYTES, Entry, Keys, Outcome};
 use super::segment::{self, Opening, Step};
 use super::summary::Summary;
@@ -214,7 +214,7 @@ impl Journal {
 
     /// Notes how long the chain is.
     fn seal(&self) -> std::io::Result<()> {
-        let head = format!("{}:{}", self.link.seq, segment::text(&self.link.hash));
+        let head = format!("{}:{}", self.link.seq, text(&self.link.hash));
         let sealed = self.tokens.cursor(&head_bound(&self.tenant), &head);
         let staged = self.dir.join("head.new");
         std::fs::write(&staged, sealed)?;

@@ -16,6 +16,7 @@ use super::content::Record;
 use super::counter::Counter;
 use super::journal::Retention;
 use super::mask::Mask;
+use super::segment;
 use super::worker::Worker;
 use crate::clock::Clock;
 use crate::ids::TenantId;
@@ -130,7 +131,7 @@ impl DecisionLog {
         let (queues, work, wake) = (ArcSwap::default(), Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { dir, options, tokens, clock, queues, work, wake });
         // What a kill lost is told at the start, not with the tenant's next decision.
-        for tenant in shared.known_tenants() {
+        for tenant in segment::tenants(&shared.dir).unwrap_or_default() {
             if let Err(error) = shared.queue(&tenant).map(|queue| shared.list(&queue, &mut queue.pending.lock(), false))
             {
                 tracing::error!(%tenant, %error, "the decision log cannot be taken up");
@@ -180,28 +181,24 @@ impl DecisionLog {
         if options.mode == Mode::Off || self.left_out(&record) {
             return Ok(None);
         }
-        let queue = self.shared.queue(&record.tenant).map_err(|error| {
-            tracing::error!(tenant = %record.tenant, %error, "the decision log cannot be opened");
+        let tenant = record.scope.tenant();
+        let queue = self.shared.queue(tenant).map_err(|error| {
+            tracing::error!(%tenant, %error, "the decision log cannot be opened");
             LogError::NotWritten
         })?;
-        match options.mode {
-            Mode::Off => Ok(None),
-            Mode::Async => {
-                let recorded = self.push(&queue, record, None).await?;
-                // Counted first would be a gap if the answer never came; counted after the push, it can at most be
-                // recorded and not counted, which is no loss.
-                queue.counter.add(1).map_err(|_| LogError::NotWritten)?;
-                if !recorded {
-                    queue.pending.lock().shed += 1;
-                }
-                Ok(None)
-            }
-            Mode::Sync => {
-                let (done, written) = oneshot::channel();
-                self.push(&queue, record, Some(done)).await?;
-                Ok(Some(written))
-            }
+        if options.mode == Mode::Sync {
+            let (done, written) = oneshot::channel();
+            self.push(&queue, record, Some(done)).await?;
+            return Ok(Some(written));
         }
+        let recorded = self.push(&queue, record, None).await?;
+        // Counted first would be a gap if the answer never came; counted after the push, it can at most be recorded and
+        // not counted, which is no loss.
+        queue.counter.add(1).map_err(|_| LogError::NotWritten)?;
+        if !recorded {
+            queue.pending.lock().shed += 1;
+        }
+        Ok(None)
     }
 
     /// Waits until everything that was recorded before is in the files.
@@ -227,11 +224,7 @@ impl DecisionLog {
 
     /// Whether sampling leaves it out: by the id, so that nobody can choose.
     fn left_out(&self, record: &Record) -> bool {
-        const MILLION: u32 = 1_000_000;
-        let kept = self.shared.options.allows_per_million;
-        kept < MILLION
-            && record.allowed()
-            && u32::try_from(record.id.random() % u128::from(MILLION)).unwrap_or(0) >= kept
+        record.allowed() && record.id.random() % 1_000_000 >= u128::from(self.shared.options.allows_per_million)
     }
 
     /// Puts a record into the queue; `false` when there is no room and it is to be shed.
@@ -297,14 +290,6 @@ impl Shared {
         queues.insert(tenant, Arc::clone(&queue));
         self.queues.store(Arc::new(queues));
         Ok(queue)
-    }
-
-    fn known_tenants(&self) -> Vec<TenantId> {
-        let names = std::fs::read_dir(&self.dir)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.filter_map(|name| TenantId::parse(&name).ok()).collect()
     }
 
     /// Has the thread look at a queue.

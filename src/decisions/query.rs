@@ -20,6 +20,7 @@ const SLACK: u64 = 60_000;
 /// What decisions are asked for; what is `None` is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    pub id: Option<Ulid>,
     /// One of these names, as recorded: `User::"alice"`; of a relation check `user:alice`.
     pub principal: Option<Vec<String>>,
     pub action: Option<Vec<String>>,
@@ -100,21 +101,8 @@ pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize)
 /// # Errors
 /// When files cannot be read.
 pub fn get(dir: &Path, id: Ulid) -> std::io::Result<Option<Found>> {
-    let at = id.timestamp_ms();
-    for number in numbers(dir)?.into_iter().rev() {
-        let Some(segment) = Segment::open(dir, number)? else { continue };
-        if segment.ended_before(Some(at)) {
-            break;
-        }
-        for (place, entry) in segment.entries.iter().enumerate().filter(|(_, entry)| entry.id == id.0) {
-            let position = Position { segment: number, entry: place };
-            let line = segment.line(entry)?;
-            if let Some(content) = content(&line).and_then(read) {
-                return Ok(Some(Found { position, content }));
-            }
-        }
-    }
-    Ok(None)
+    let filter = Filter { id: Some(id), from: Some(id.timestamp_ms()), ..Filter::default() };
+    find(dir, &filter, None, 1).map(|mut found| found.pop())
 }
 
 fn numbers(dir: &Path) -> std::io::Result<Vec<u64>> {
@@ -210,7 +198,8 @@ impl<'a> Wanted<'a> {
             Outcome::Allow => true,
             Outcome::Deny => false,
         };
-        self.filter.from.is_none_or(|from| at >= from)
+        self.filter.id.is_none_or(|id| id.0 == entry.id)
+            && self.filter.from.is_none_or(|from| at >= from)
             && self.filter.to.is_none_or(|to| at < to)
             && self.filter.allowed.is_none_or(|allowed| allowed == outcome)
             && fits(&self.principal, entry.keys.principal)

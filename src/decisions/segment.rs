@@ -4,11 +4,9 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::chain::{Hash, Line, Link};
+use super::chain::{Line, Link, hash_of, text};
 use crate::ids::TenantId;
 
 /// The content of the first record of a segment.
@@ -46,21 +44,20 @@ impl Opening {
     }
 }
 
-/// A hash as text.
-pub(super) fn text(hash: &Hash) -> String {
-    URL_SAFE_NO_PAD.encode(hash)
-}
-
-pub(super) fn hash_of(text: &str) -> Option<Hash> {
-    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
-}
-
 pub(super) fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}.ndjson"))
 }
 
 pub(super) fn index_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}.idx"))
+}
+
+/// The tenants that have a folder, in order.
+pub(super) fn tenants(dir: &Path) -> std::io::Result<Vec<TenantId>> {
+    let names = std::fs::read_dir(dir)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut tenants: Vec<TenantId> = names.filter_map(|name| TenantId::parse(&name).ok()).collect();
+    tenants.sort_unstable();
+    Ok(tenants)
 }
 
 /// The numbers of the segments in a folder, in order.

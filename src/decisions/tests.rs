@@ -11,6 +11,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::ids::{StoreId, TenantId};
 use crate::keys::Grant;
+use crate::scope::StoreScope;
 use crate::tokens::Tokens;
 
 fn tokens() -> Tokens {
@@ -56,8 +57,7 @@ fn record(n: usize) -> Record {
     let actor = "key:K".to_owned();
     Record {
         id: Clock.ulid(),
-        tenant: tenant(),
-        store: StoreId::from_parts(1, (n % 4) as u128),
+        scope: StoreScope::new(tenant(), StoreId::from_parts(1, (n % 4) as u128)),
         asked: Asked::Access(Box::new(request)),
         told: Told::Evaluated(Arc::new(evaluation)),
         latency: Duration::from_micros(12),
@@ -298,9 +298,29 @@ fn what_was_answered_and_not_written_is_counted() {
 }
 
 #[test]
+fn what_the_disk_did_not_confirm_is_not_answered_and_is_recorded_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = start(dir.path(), options(Mode::Sync));
+    fill(&log, 0, 3);
+    // The head cannot be replaced: a flush fails after the record was appended.
+    let staged = log.dir(&tenant()).join("head.new");
+    std::fs::create_dir(&staged).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(log.record(record(3))), Err(LogError::NotWritten));
+    std::fs::remove_dir(&staged).unwrap();
+    fill(&log, 4, 2);
+    log.close();
+    let report = only(verify(dir.path(), &tokens()).unwrap());
+    assert_eq!((report.decisions, report.lost, report.problems), (6, 0, Vec::new()));
+    // What is in the chain counts as told, so the next start finds no gap.
+    start(dir.path(), options(Mode::Sync)).close();
+    let report = only(verify(dir.path(), &tokens()).unwrap());
+    assert_eq!((report.decisions, report.lost), (6, 0));
+}
+
+#[test]
 fn a_full_queue_sheds_and_counts_or_refuses() {
     let dir = tempfile::tempdir().unwrap();
-    // The folder of the chain is a file: nothing can be written.
     let shed = LogOptions { when_full: WhenFull::Shed, queue_records: 5, ..options(Mode::Async) };
     let log = start(dir.path(), shed);
     fill(&log, 0, 200);

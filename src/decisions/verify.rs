@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::chain::Link;
+use super::chain::{Line, Link, hash_of};
 use super::journal::{HEAD, head_bound};
 use super::segment::{self, Opening, Step};
 use super::summary::Summary;
@@ -56,10 +56,7 @@ impl Report {
 /// When files cannot be read.
 pub fn verify(dir: &Path, tokens: &Tokens) -> std::io::Result<Report> {
     let mut report = Report::default();
-    let mut names: Vec<String> =
-        std::fs::read_dir(dir)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    for tenant in names.iter().filter_map(|name| TenantId::parse(name).ok()) {
+    for tenant in segment::tenants(dir)? {
         report.tenants.push(Chain::new(&dir.join(tenant.as_str()), tenant).verify(tokens)?);
     }
     Ok(report)
@@ -113,38 +110,40 @@ impl<'a> Chain<'a> {
         Ok(self.report)
     }
 
+    /// Counts a record that follows from the one before; `begins` is the segment of which it is the first. Tells what
+    /// else is wrong with it.
+    fn record(&mut self, line: &Line<'_>, begins: Option<u64>) -> Option<&'static str> {
+        self.report.records += 1;
+        let Some(content) = line.content() else {
+            self.report.erased += 1;
+            return None;
+        };
+        let summary = Summary::read(content);
+        match summary.kind.as_str() {
+            "decision" | "relation" => self.report.decisions += 1,
+            "gap" => self.report.lost += summary.decisions(),
+            "dropped" => self.dropped = self.dropped.max(summary.through),
+            _ => {}
+        }
+        let number = begins?;
+        let opening = serde_json::from_slice::<Opening>(content).ok();
+        let begins_here = opening.is_some_and(|opening| opening.is(number, &self.tenant));
+        (!begins_here).then_some("it is not the first record of this segment")
+    }
+
     fn segment(&mut self, number: u64, last: bool) -> std::io::Result<()> {
         let path = segment::path(self.dir, number);
         let before = self.link;
         let (mut torn, mut bad) = (None, Vec::new());
-        let mut first = true;
         let end = segment::walk(&path, before, &mut |at, step, link| {
             match step {
                 Step::Good(line) => {
-                    self.report.records += 1;
-                    match line.content() {
-                        None => self.report.erased += 1,
-                        Some(content) => {
-                            let summary = Summary::read(content);
-                            match summary.kind.as_str() {
-                                "decision" | "relation" => self.report.decisions += 1,
-                                "gap" => self.report.lost += summary.decisions(),
-                                "dropped" => self.dropped = self.dropped.max(summary.through),
-                                _ => {}
-                            }
-                            let opening = first.then(|| serde_json::from_slice::<Opening>(content).ok());
-                            if opening
-                                .is_some_and(|opening| !opening.is_some_and(|opening| opening.is(number, &self.tenant)))
-                            {
-                                bad.push((at.line, "it is not the first record of this segment"));
-                            }
-                        }
-                    }
+                    let begins = (at.line == 1).then_some(number);
+                    bad.extend(self.record(&line, begins).map(|why| (at.line, why)));
                 }
                 Step::Bad(why) => bad.push((at.line, why)),
                 Step::Torn => torn = Some(at.line),
             }
-            first = false;
             if let Some((head, link)) = self.head.zip(link).filter(|(head, link)| head.seq == link.seq) {
                 self.met = Some(head.hash == link.hash);
             }
@@ -180,7 +179,7 @@ impl<'a> Chain<'a> {
         let read = tokens.read_cursor(&head_bound(&self.tenant), &sealed);
         let link = read.and_then(|text| {
             let (seq, hash) = text.split_once(':')?;
-            Some(Link { seq: seq.parse().ok()?, hash: segment::hash_of(hash)? })
+            Some(Link { seq: seq.parse().ok()?, hash: hash_of(hash)? })
         });
         if link.is_none() {
             self.problem(HEAD, None, "the head of the chain was altered, or is of another installation".to_owned());

@@ -108,19 +108,20 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let journal = self.journal(queue)?;
         while !records.is_empty() {
-            let batch = records.get(..BATCH.min(records.len())).unwrap_or_default();
+            let count = BATCH.min(records.len());
+            let batch = records.get(..count).unwrap_or_default();
             let prepared = batch.iter().map(|(record, _)| {
                 let (content, keys, outcome) = record.content(&shared.options.masks);
                 Prepared { content, id: record.id.0, keys, outcome, decisions: 1 }
             });
             journal.append(&prepared.collect::<Vec<_>>())?;
-            let waits = batch.iter().any(|(_, done)| done.is_some());
-            if waits {
+            // They are in the file, once, whatever fails from here on; who waits is then told nothing.
+            let waiting: Vec<_> = records.drain(..count).filter_map(|(_, done)| done).collect();
+            metrics::counter!("authx_decision_log_records_total").increment(count as u64);
+            if !waiting.is_empty() {
                 journal.sync()?;
             }
-            let written = records.drain(..BATCH.min(records.len()));
-            metrics::counter!("authx_decision_log_records_total").increment(written.len() as u64);
-            for done in written.filter_map(|(_, done)| done) {
+            for done in waiting {
                 // It may be answered from here on, so it counts from here on.
                 queue.counter.add(1)?;
                 let _ = done.send(());

@@ -9,7 +9,7 @@ use authx_engine::{AccessRequest, Snapshot, decide};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::decisions::{Asked, Record, Told};
+use crate::decisions::Record;
 use crate::ids::Timestamp;
 use crate::keys::Grant;
 use crate::pdp::{CheckError, Consistency, Decided, Pdp};
@@ -148,26 +148,11 @@ impl Pdp {
             Some(id) => self.under(moment, id)?,
         };
         let begun = Instant::now();
-        let evaluation = Arc::new(decide(snapshot, &request, &self.limits)?);
-        let decision_id = self.clock.ulid();
-        moment.records.push(Record {
-            id: decision_id,
-            tenant: *moment.store.scope().tenant(),
-            store: *moment.store.scope().store(),
-            asked: Asked::Access(Box::new(request)),
-            told: Told::Evaluated(Arc::clone(&evaluation)),
-            latency: begun.elapsed(),
-            caller: Arc::clone(&moment.caller),
-        });
-        Ok(Decided { evaluation, decision_id, token: moment.current.token.clone() })
-    }
-
-    /// Records what a batch decided; then it may be told.
-    ///
-    /// # Errors
-    /// When it cannot be recorded.
-    pub async fn record_batch(&self, records: Vec<Record>) -> Result<(), CheckError> {
-        Ok(self.decisions.record_all(records).await?)
+        let evaluation = decide(snapshot, &request, &self.limits)?;
+        let (latency, token) = (begun.elapsed(), moment.current.token.clone());
+        let (decided, record) = self.decided(&moment.store, &moment.caller, request, evaluation, token, latency);
+        moment.records.push(record);
+        Ok(decided)
     }
 
     /// The batch's snapshot under another release, made once.

@@ -9,7 +9,7 @@ use authx_engine::relation::{
 use authx_engine::{InputProblem, tuple_problems};
 use serde_json::{Map, Value};
 
-use crate::decisions::{Asked, AskedRelation, Told};
+use crate::decisions::{Asked, AskedRelation, Record, Told};
 use crate::keys::Grant;
 use crate::pdp::{CheckError, Consistency, Pdp};
 use crate::replica::{Current, OpenStore};
@@ -75,15 +75,13 @@ impl Pdp {
         let checked = relations.check(key, &asking, question.explain)?;
         let answer = told(&current, checked, warning);
         let allowed = answer.value.allowed;
-        self.record_relation(store, caller, &current, question, allowed, begun.elapsed()).await?;
+        self.record([self.relation_record(store, caller, &current, question, allowed, begun.elapsed())]).await?;
         Ok(answer)
     }
 
-    /// Records an answer to a question about a relation; then it may be told.
-    ///
-    /// # Errors
-    /// When it cannot be recorded.
-    pub async fn record_relation(
+    /// What is recorded of an answer to a question about a relation before it is told.
+    #[must_use]
+    pub fn relation_record(
         &self,
         store: &OpenStore,
         caller: &Arc<Grant>,
@@ -91,14 +89,17 @@ impl Pdp {
         question: RelationQuestion,
         allowed: bool,
         latency: Duration,
-    ) -> Result<(), CheckError> {
+    ) -> Record {
         let RelationQuestion { key, context, tuples, .. } = question;
         let (revision, release) = (current.revision().0, current.release_id().map(str::to_owned));
-        let (asked, told) = (
-            Asked::Relation(Box::new(AskedRelation { key, context, tuples })),
-            Told::Relation { allowed, revision, release },
-        );
-        Ok(self.record(store, caller, self.clock.ulid(), asked, told, latency).await?)
+        Record {
+            id: self.clock.ulid(),
+            scope: store.scope().clone(),
+            asked: Asked::Relation(Box::new(AskedRelation { key, context, tuples })),
+            told: Told::Relation { allowed, revision, release },
+            latency,
+            caller: Arc::clone(caller),
+        }
     }
 
     /// One level of who has a relation to an object.

@@ -12,8 +12,8 @@ use authx_engine::{JsonObject, MAX_REQUEST_TUPLES};
 use super::error::{FgaCode, FgaError, invalid_tuple};
 use super::wire::TupleKeyBody;
 use crate::api::Services;
-use crate::api::error::ApiError;
 use crate::api::extract::StoreAccess;
+use crate::decisions::Record;
 use crate::ids::ModelId;
 use crate::keys::Grant;
 use crate::pdp::RelationQuestion;
@@ -66,13 +66,10 @@ impl Asked {
         Ok(Self { store, model, caller, current, now, limits })
     }
 
-    /// Records an answer to a check; then it may be told.
-    pub(super) async fn record(&self, services: &Services, answered: Answered) -> Result<bool, FgaError> {
+    /// What is recorded of an answer before it is told.
+    pub(super) fn record(&self, services: &Services, answered: Answered) -> Record {
         let Answered { question, allowed, latency } = answered;
-        let recorded =
-            services.pdp.record_relation(&self.store, &self.caller, &self.current, question, allowed, latency);
-        recorded.await.map_err(ApiError::from)?;
-        Ok(allowed)
+        services.pdp.relation_record(&self.store, &self.caller, &self.current, question, allowed, latency)
     }
 
     /// Asks with the contextual tuples and the context of a request.

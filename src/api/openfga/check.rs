@@ -13,6 +13,7 @@ use super::ask::{Answered, Asked};
 use super::error::{Fga, FgaError};
 use super::wire::{Ignored, TupleKeyBody, TupleKeys, object};
 use crate::api::Services;
+use crate::api::error::ApiError;
 use crate::api::extract::{Body, CheckStore, ReadStore};
 use crate::pdp::RelationQuestion;
 
@@ -43,7 +44,9 @@ pub async fn check(
 ) -> Result<HttpResponse, FgaError> {
     let body = body.0.0;
     let asked = Asked::open(&services, access, |access| &access.0, body.authorization_model_id.as_deref()).await?;
-    let allowed = asked.record(&services, answered(&asked, body)?).await?;
+    let answered = answered(&asked, body)?;
+    let allowed = answered.allowed;
+    services.pdp.record([asked.record(&services, answered)]).await.map_err(ApiError::from)?;
     let mut response = HttpResponse::Ok();
     asked.headers(&mut response);
     Ok(response.json(json!({"allowed": allowed, "resolution": ""})))
@@ -90,14 +93,19 @@ pub async fn batch(
         answers.collect::<Vec<_>>()
     });
     let answers = answers.await.map_err(|_| FgaError::new(super::error::FgaCode::Internal, "Internal Server Error"))?;
-    let mut result = Map::new();
+    let (mut result, mut records) = (Map::new(), Vec::with_capacity(answers.len()));
     for (id, answer) in answers {
         let answer = match answer {
-            Ok(answered) => json!({"allowed": asked.record(&services, answered).await?}),
+            Ok(answered) => {
+                let answer = json!({"allowed": answered.allowed});
+                records.push(asked.record(&services, answered));
+                answer
+            }
             Err(error) => json!({"error": {"input_error": error.code.row().1, "message": error.message}}),
         };
         result.insert(id, answer);
     }
+    services.pdp.record(records).await.map_err(ApiError::from)?;
     Ok(response.json(json!({"result": result})))
 }
 

@@ -90,7 +90,7 @@ pub async fn batch(services: web::Data<Services>, access: CheckStore, body: RawB
     let results = Vec::with_capacity(checks.len());
     let work = Work { pdp: services.pdp.clone(), moment, defaults, checks, results };
     let (body, records) = services.pdp.turns().repeat(work, Work::step).await??;
-    services.pdp.record_batch(records).await?;
+    services.pdp.record(records).await?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(Pieces::new(body)))
 }
 

@@ -1,6 +1,6 @@
 //! The decision log: what was decided in the caller's tenant.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use actix_web::{HttpResponse, web};
 use authx_engine::{EntityUid, parse_action};
@@ -106,9 +106,8 @@ pub async fn list(
     let page = PageQuery::new(query.page_size, query.page_token);
     let page = page.open(&services, Some(tenant), &["decisions", &bound])?;
     let behind = page.after.as_deref().and_then(Position::parse);
-    let (dir, limit) = (folder(&services, tenant).await, page.limit() as usize);
-    let found = web::block(move || find(&dir, &filter, behind, limit)).await;
-    let mut found = found.map_err(|_| unreadable())?.map_err(|_| unreadable())?;
+    let limit = page.limit() as usize;
+    let mut found = reading(&services, tenant, move |dir| find(dir, &filter, behind, limit)).await?;
     let next_page_token = page.close(&services, &mut found, |found| found.position.to_string());
     let decisions = found.into_iter().map(|found| found.content).collect();
     Ok(HttpResponse::Ok().json(DecisionList { decisions, next_page_token }))
@@ -125,9 +124,7 @@ pub async fn read(
     let tenant = caller.tenant(Permission::Read)?;
     let absent = || ApiError::not_found("decision", &path);
     let id = ulid::Ulid::from_string(&path).map_err(|_| absent())?;
-    let dir = folder(&services, tenant).await;
-    let found = web::block(move || get(&dir, id)).await;
-    let found = found.map_err(|_| unreadable())?.map_err(|_| unreadable())?;
+    let found = reading(&services, tenant, move |dir| get(dir, id)).await?;
     let reaches = |found: &Found| {
         let store = found.content.get("store").and_then(Value::as_str).and_then(|id| StoreId::parse(id).ok());
         store.is_some_and(|store| caller.0.store(tenant, &store).is_some())
@@ -136,14 +133,20 @@ pub async fn read(
     Ok(HttpResponse::Ok().json(found.content))
 }
 
-fn unreadable() -> ApiError {
-    ApiError::new(Code::StorageUnavailable, "the decision log cannot be read")
-}
-
-/// The tenant's files, with everything that was decided until now.
-async fn folder(services: &Services, tenant: &TenantScope) -> PathBuf {
+/// Reads the tenant's files, which then have everything that was decided until now, off the threads that answer.
+async fn reading<T: Send + 'static>(
+    services: &Services,
+    tenant: &TenantScope,
+    read: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
+) -> Result<T, ApiError> {
     services.decisions.flush(tenant.tenant()).await;
-    services.decisions.dir(tenant.tenant())
+    let dir = services.decisions.dir(tenant.tenant());
+    let unreadable = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, "the decision log cannot be read");
+        ApiError::new(Code::StorageUnavailable, "the decision log cannot be read")
+    };
+    let read = web::block(move || read(&dir)).await.map_err(|error| unreadable(&error))?;
+    read.map_err(|error| unreadable(&error))
 }
 
 fn filter(
@@ -167,6 +170,7 @@ fn filter(
         Ok::<_, ApiError>(Some(u64::try_from(at.as_millis()).unwrap_or(0)))
     };
     Ok(Filter {
+        id: None,
         principal: query.principal.as_ref().map(entity),
         action: query.action.as_ref().map(action),
         resource: query.resource.as_ref().map(entity),
