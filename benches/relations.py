@@ -25,9 +25,9 @@ def memory(pid):
 
 
 class Server:
-    def __init__(self, data, cpu=None):
+    def __init__(self, data, cpu=None, *options):
         self.port, begun = free_port(), time.monotonic()
-        command = [BINARY, 'serve', '--bind', f'127.0.0.1:{self.port}', '--data-dir', data, '--workers', '1']
+        command = [BINARY, 'serve', '--bind', f'127.0.0.1:{self.port}', '--data-dir', data, '--workers', '1', *options]
         self.process = subprocess.Popen((['taskset', '-c', cpu] if cpu else []) + command, stderr=subprocess.DEVNULL)
         self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=600)
         while True:

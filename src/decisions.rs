@@ -13,8 +13,8 @@ mod summary;
 mod verify;
 mod worker;
 
-pub use content::{Asked, AskedRelation, Record, Told};
-pub use journal::Retention;
+pub use content::{Asked, Record, Told};
+pub use journal::{Prepared, Retention};
 pub use log::{DecisionLog, LogError, LogOptions, Mode, WhenFull};
 pub use mask::{BadMask, Mask};
 pub use query::{Filter, Found, Position, find, get};

@@ -3,6 +3,7 @@
 // Names, and whose they are.
 pub mod clock;
 pub mod ids;
+pub mod pace;
 pub mod scope;
 pub mod tokens;
 

@@ -10,7 +10,7 @@ use authx_engine::relation::GraphLimits;
 use authx_engine::{AccessRequest, DecideError, Evaluation, Limits, Release, decide};
 
 use crate::clock::Clock;
-use crate::decisions::{Asked, DecisionLog, LogError, Record, Told};
+use crate::decisions::{Asked, DecisionLog, LogError, Prepared, Record, Told};
 use crate::ids::ReleaseId;
 use crate::keys::Grant;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
@@ -35,7 +35,7 @@ pub enum Consistency {
 /// A decision as it is told.
 #[derive(Debug)]
 pub struct Decided {
-    pub evaluation: Arc<Evaluation>,
+    pub evaluation: Evaluation,
     pub decision_id: ulid::Ulid,
     pub token: String,
 }
@@ -100,7 +100,7 @@ impl Pdp {
     pub async fn check(
         &self,
         store: &OpenStore,
-        caller: &Arc<Grant>,
+        caller: &Grant,
         mut request: AccessRequest,
     ) -> Result<Decided, CheckError> {
         let begun = Instant::now();
@@ -109,8 +109,8 @@ impl Pdp {
             let current = store.peek();
             (decide(&current.snapshot, &request, &self.limits)?, current.token.clone())
         };
-        let (decided, record) = self.decided(store, caller, request, evaluation, token, begun.elapsed());
-        self.record([record]).await?;
+        let (decided, record) = self.decided(store, caller, &request, evaluation, token, begun.elapsed());
+        self.record(store, record).await?;
         Ok(decided)
     }
 
@@ -118,21 +118,21 @@ impl Pdp {
     fn decided(
         &self,
         store: &OpenStore,
-        caller: &Arc<Grant>,
-        request: AccessRequest,
+        caller: &Grant,
+        request: &AccessRequest,
         evaluation: Evaluation,
         token: String,
         latency: Duration,
-    ) -> (Decided, Record) {
-        let (evaluation, decision_id) = (Arc::new(evaluation), self.clock.ulid());
-        let record = Record {
+    ) -> (Decided, Option<Prepared>) {
+        let decision_id = self.clock.ulid();
+        let record = self.decisions.prepare(&Record {
             id: decision_id,
-            scope: store.scope().clone(),
-            asked: Asked::Access(Box::new(request)),
-            told: Told::Evaluated(Arc::clone(&evaluation)),
+            store: store.scope().store(),
+            asked: Asked::Access(request),
+            told: Told::Evaluated(&evaluation),
             latency,
-            caller: Arc::clone(caller),
-        };
+            caller: &caller.actor,
+        });
         (Decided { evaluation, decision_id, token }, record)
     }
 
@@ -140,8 +140,12 @@ impl Pdp {
     ///
     /// # Errors
     /// When it cannot be recorded.
-    pub async fn record(&self, records: impl IntoIterator<Item = Record>) -> Result<(), CheckError> {
-        Ok(self.decisions.record_all(records).await?)
+    pub async fn record(
+        &self,
+        store: &OpenStore,
+        records: impl IntoIterator<Item = Prepared>,
+    ) -> Result<(), CheckError> {
+        Ok(self.decisions.record(store.scope().tenant(), records).await?)
     }
 
     /// As [`Self::check`], with the freshness and the release that the asker wants.
@@ -151,7 +155,7 @@ impl Pdp {
     pub async fn check_on(
         &self,
         store: &OpenStore,
-        caller: &Arc<Grant>,
+        caller: &Grant,
         mut request: AccessRequest,
         consistency: &Consistency,
         release: Option<&str>,
@@ -168,8 +172,8 @@ impl Pdp {
         };
         evaluation.warnings.extend(warning);
         let token = current.token.clone();
-        let (decided, record) = self.decided(store, caller, request, evaluation, token, begun.elapsed());
-        self.record([record]).await?;
+        let (decided, record) = self.decided(store, caller, &request, evaluation, token, begun.elapsed());
+        self.record(store, record).await?;
         Ok(decided)
     }
 

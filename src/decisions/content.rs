@@ -1,62 +1,56 @@
 //! What is recorded of a decision: who asked what, how it came out and why. As JSON, with masks where content is not
 //! to be kept.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use authx_engine::relation::{Tuple, TupleKey};
-use authx_engine::{AccessRequest, Decision, EntityInput, Evaluation};
+use authx_engine::{AccessRequest, Decision, EntityInput, Evaluation, PolicyError, PolicyId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
 use super::index::{Keys, Outcome, key};
+use super::journal::Prepared;
 use super::mask::Mask;
 use crate::ids::{StoreId, Timestamp};
-use crate::keys::Grant;
-use crate::scope::StoreScope;
 
-/// One decision, as it is handed over to be recorded.
+/// What a record takes at most when the request brought nothing of its own.
+const USUAL_BYTES: usize = 512;
+
+/// One decision, to be recorded.
 #[derive(Debug)]
-pub struct Record {
+pub struct Record<'a> {
     pub id: Ulid,
-    pub scope: StoreScope,
-    pub asked: Asked,
-    pub told: Told,
+    pub store: &'a StoreId,
+    pub asked: Asked<'a>,
+    pub told: Told<'a>,
     /// Of the decision itself, without HTTP.
     pub latency: Duration,
-    pub caller: Arc<Grant>,
+    /// As the grant names who asked.
+    pub caller: &'a str,
 }
 
 /// What was asked.
 #[derive(Debug)]
-pub enum Asked {
+pub enum Asked<'a> {
     /// May this principal do this action on this resource?
-    Access(Box<AccessRequest>),
+    Access(&'a AccessRequest),
     /// Has this subject this relation to this object?
-    Relation(Box<AskedRelation>),
-}
-
-/// A question about a relation.
-#[derive(Debug)]
-pub struct AskedRelation {
-    pub key: TupleKey,
-    pub context: Map<String, Value>,
-    pub tuples: Vec<Tuple>,
+    Relation { key: &'a TupleKey, context: &'a Map<String, Value>, tuples: &'a [Tuple] },
 }
 
 /// What was answered.
 #[derive(Debug)]
-pub enum Told {
-    Evaluated(Arc<Evaluation>),
-    Relation { allowed: bool, revision: u64, release: Option<String> },
+pub enum Told<'a> {
+    Evaluated(&'a Evaluation),
+    Relation { allowed: bool, revision: u64, release: Option<&'a str> },
 }
 
 #[derive(Serialize)]
 struct Content<'a> {
     kind: &'static str,
     id: &'a str,
-    at: String,
+    at: Timestamp,
     store: &'a StoreId,
     release: Option<&'a str>,
     revision: u64,
@@ -64,8 +58,8 @@ struct Content<'a> {
     action: String,
     resource: String,
     decision: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    determining_policies: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[PolicyId]>::is_empty")]
+    determining_policies: &'a [PolicyId],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policy_errors: Vec<Value>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -78,7 +72,7 @@ struct Content<'a> {
     caller: &'a str,
 }
 
-impl Record {
+impl Record<'_> {
     pub(super) fn allowed(&self) -> bool {
         match &self.told {
             Told::Evaluated(evaluation) => evaluation.decision == Decision::Allow,
@@ -86,27 +80,8 @@ impl Record {
         }
     }
 
-    /// About how many bytes it holds in memory.
-    pub(super) fn weight(&self) -> usize {
-        const OWN: usize = 1_024;
-        let of_map =
-            |map: &Map<String, Value>| map.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>();
-        let of_tuple = |tuple: &Tuple| 200 + tuple.condition.as_ref().map_or(0, |condition| of_map(&condition.context));
-        OWN + match &self.asked {
-            Asked::Access(request) => {
-                let of_entity = |entity: &EntityInput| {
-                    200 + of_map(&entity.attrs.0) + of_map(&entity.tags.0) + entity.parents.len() * 100
-                };
-                of_map(&request.context.0)
-                    + request.entities.iter().map(of_entity).sum::<usize>()
-                    + request.tuples.iter().map(of_tuple).sum::<usize>()
-            }
-            Asked::Relation(asked) => of_map(&asked.context) + asked.tuples.iter().map(of_tuple).sum::<usize>(),
-        }
-    }
-
     /// The content as JSON, and what it is found by.
-    pub(super) fn content(&self, masks: &[Mask]) -> (Vec<u8>, Keys, Outcome) {
+    pub(super) fn prepare(&self, masks: &[Mask]) -> Prepared {
         let mut buffer = [0; ulid::ULID_LEN];
         let (principal, action, resource, mut request) = self.asked.parts();
         for mask in masks {
@@ -116,51 +91,54 @@ impl Record {
             principal: key(&principal),
             action: key(&action),
             resource: key(&resource),
-            store: key(self.scope.store().as_str()),
+            store: key(self.store.as_str()),
         };
-        let outcome = if self.allowed() { Outcome::Allow } else { Outcome::Deny };
+        let (outcome, decision) = if self.allowed() { (Outcome::Allow, "allow") } else { (Outcome::Deny, "deny") };
         let mut content = Content {
             kind: self.asked.kind(),
             id: self.id.array_to_str(&mut buffer),
-            at: Timestamp::from_millis(i64::try_from(self.id.timestamp_ms()).unwrap_or(i64::MAX)).to_string(),
-            store: self.scope.store(),
+            at: Timestamp::from_millis(i64::try_from(self.id.timestamp_ms()).unwrap_or(i64::MAX)),
+            store: self.store,
             release: None,
             revision: 0,
             principal,
             action,
             resource,
-            decision: if self.allowed() { "allow" } else { "deny" },
-            determining_policies: Vec::new(),
+            decision,
+            determining_policies: &[],
             policy_errors: Vec::new(),
             warnings: &[],
             missing_context: &[],
             request,
             latency_us: u64::try_from(self.latency.as_micros()).unwrap_or(u64::MAX),
-            caller: &self.caller.actor,
+            caller: self.caller,
         };
         match &self.told {
             Told::Evaluated(evaluation) => {
                 content.release = evaluation.release.as_deref();
                 content.revision = evaluation.revision;
-                content.determining_policies = evaluation.determining_policies.iter().map(AsRef::as_ref).collect();
-                let error = |error: &authx_engine::PolicyError| json!({"policy": error.policy.as_str(), "message": error.message});
+                content.determining_policies = &evaluation.determining_policies;
+                let error = |error: &PolicyError| json!({"policy": error.policy.as_str(), "message": error.message});
                 content.policy_errors = evaluation.policy_errors.iter().map(error).collect();
                 content.warnings = &evaluation.warnings;
                 content.missing_context = &evaluation.missing_context;
             }
             Told::Relation { revision, release, .. } => {
-                (content.release, content.revision) = (release.as_deref(), *revision);
+                (content.release, content.revision) = (*release, *revision);
             }
         }
-        (serde_json::to_vec(&content).unwrap_or_default(), keys, outcome)
+        let mut text = Vec::with_capacity(USUAL_BYTES);
+        // Nothing in it can fail to be written as JSON.
+        let _ = serde_json::to_writer(&mut text, &content);
+        Prepared { content: text, id: self.id.0, keys, outcome, decisions: 1 }
     }
 }
 
-impl Asked {
+impl Asked<'_> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Access(_) => "decision",
-            Self::Relation(_) => "relation",
+            Self::Relation { .. } => "relation",
         }
     }
 
@@ -172,10 +150,9 @@ impl Asked {
                 let named = (principal.to_string(), action.to_string(), resource.to_string());
                 (named.0, named.1, named.2, &request.context.0, request.entities.as_slice(), request.tuples.as_slice())
             }
-            Self::Relation(asked) => {
-                let AskedRelation { key, context, tuples } = asked.as_ref();
+            Self::Relation { key, context, tuples } => {
                 let named = (key.subject.to_string(), key.relation.to_string(), key.object.to_string());
-                (named.0, named.1, named.2, context, &[][..], tuples.as_slice())
+                (named.0, named.1, named.2, *context, &[][..], *tuples)
             }
         };
         let mut rest = Map::new();
@@ -203,15 +180,5 @@ fn tuple(tuple: &Tuple) -> Value {
     match condition {
         None if tuple.expires_at.is_none() => Value::String(tuple.key.to_string()),
         condition => json!({"tuple": tuple.key.to_string(), "condition": condition, "expires_at": tuple.expires_at}),
-    }
-}
-
-fn weight(value: &Value) -> usize {
-    // A value is a few words, however small.
-    32 + match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + weight(value)).sum(),
     }
 }

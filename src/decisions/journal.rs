@@ -15,6 +15,7 @@ use super::segment::{self, Opening, Step};
 use super::summary::Summary;
 use crate::clock::{Clock, fill_random};
 use crate::ids::TenantId;
+use crate::pace::Pace;
 use crate::tokens::Tokens;
 
 /// How large segments become and how long they stay.
@@ -27,7 +28,7 @@ pub struct Retention {
 
 /// A record to append.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub struct Prepared {
     pub(super) content: Vec<u8>,
     pub(super) id: u128,
     pub(super) keys: Keys,
@@ -37,6 +38,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// About how many bytes it holds in memory.
+    pub(super) fn weight(&self) -> usize {
+        self.content.capacity() + size_of::<Self>()
+    }
+
     /// A record of the log about itself.
     pub(super) fn note(content: &serde_json::Value, decisions: u64) -> Self {
         let content = content.to_string().into_bytes();
@@ -142,7 +148,10 @@ impl Journal {
     }
 
     /// Appends records, all or none.
-    pub(super) fn append(&mut self, records: &[Prepared]) -> std::io::Result<()> {
+    pub(super) fn append<'a>(
+        &mut self,
+        records: impl ExactSizeIterator<Item = &'a Prepared> + Clone,
+    ) -> std::io::Result<()> {
         if self.segment == 0 || self.bytes >= self.retention.segment_bytes {
             self.begin_segment()?;
         }
@@ -160,22 +169,23 @@ impl Journal {
         let opening = Opening::new(number, self.tenant.to_string(), at, &self.link, self.decisions);
         let before = (self.segment, self.bytes);
         (self.segment, self.bytes) = (number, 0);
-        let written = self.write(&[Prepared::note(&json!(opening), 0)]).and_then(|()| sync_dir(&self.dir));
+        let written = self.write([Prepared::note(&json!(opening), 0)].iter()).and_then(|()| sync_dir(&self.dir));
         if written.is_err() {
             (self.segment, self.bytes) = before;
         }
         written
     }
 
-    fn write(&mut self, records: &[Prepared]) -> std::io::Result<()> {
+    fn write<'a>(&mut self, records: impl ExactSizeIterator<Item = &'a Prepared> + Clone) -> std::io::Result<()> {
         let mut salts = vec![0; records.len() * SALT_BYTES];
         fill_random(&mut salts).map_err(|error| std::io::Error::other(error.to_string()))?;
         let salts = salts.as_chunks::<SALT_BYTES>().0;
-        let bytes = records.iter().map(|record| record.content.len() + 192).sum();
+        let bytes = records.clone().map(|record| record.content.len() + 192).sum();
         let (mut lines, mut entries) = (Vec::with_capacity(bytes), Vec::with_capacity(records.len() * ENTRY_BYTES));
-        let (mut link, mut decisions) = (self.link, self.decisions);
-        for (record, salt) in records.iter().zip(salts) {
+        let (mut link, mut decisions, mut pace) = (self.link, self.decisions, Pace::begin());
+        for (record, salt) in records.zip(salts) {
             let salt: &Salt = salt;
+            pace.step();
             let begin = lines.len();
             link = push_line(&mut lines, &link, salt, &record.content);
             let length = u32::try_from(lines.len() - begin - 1).unwrap_or(u32::MAX);
@@ -242,7 +252,7 @@ impl Journal {
         }
         let Some(through) = through else { return Ok(0) };
         let note = json!({"kind": "dropped", "through": through, "at": self.clock.now().to_string()});
-        self.append(&[Prepared::note(&note, 0)])?;
+        self.append([Prepared::note(&note, 0)].iter())?;
         self.sync()?;
         let gone = numbers.into_iter().filter(|number| *number <= through);
         let mut count = 0;

@@ -3,7 +3,8 @@
 //! A decision is counted before it is answered, so that a kill tells how many were lost. `sync` answers when the disk
 //! has the record: many decisions wait for one flush.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::iter::Peekable;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::content::Record;
 use super::counter::Counter;
-use super::journal::Retention;
+use super::journal::{Prepared, Retention};
 use super::mask::Mask;
 use super::segment;
 use super::worker::Worker;
@@ -108,12 +109,19 @@ pub(super) struct Queue {
     pub(super) room: Notify,
 }
 
-/// A record, and who waits for it to be on the disk.
-pub(super) type Waiting = (Record, Option<oneshot::Sender<()>>);
+/// A record, and who waits until it and those before it are on the disk.
+pub(super) type Waiting = (Prepared, Option<Answer>);
+
+/// Decisions that are answered when the disk has them.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) count: u64,
+    pub(super) done: oneshot::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    pub(super) records: Vec<Waiting>,
+    pub(super) records: VecDeque<Waiting>,
     pub(super) bytes: usize,
     pub(super) shed: u64,
     /// Told when everything before is in the file.
@@ -149,22 +157,42 @@ impl DecisionLog {
         self.shared.dir.join(tenant.as_str())
     }
 
-    /// Records a decision. When this returns it may be answered.
-    ///
-    /// # Errors
-    /// When it cannot be recorded, so that it must not be answered.
-    pub async fn record(&self, record: Record) -> Result<(), LogError> {
-        self.record_all([record]).await
+    /// Makes a decision ready to be recorded; `None` when it is not to be.
+    #[must_use]
+    pub fn prepare(&self, record: &Record<'_>) -> Option<Prepared> {
+        let LogOptions { mode, allows_per_million, masks, .. } = &self.shared.options;
+        // Sampled by the id, so that nobody can choose.
+        let sampled = || !record.allowed() || record.id.random() % 1_000_000 < u128::from(*allows_per_million);
+        (*mode != Mode::Off && sampled()).then(|| record.prepare(masks))
     }
 
-    /// As [`Self::record`] for many that are answered together: they wait for the disk once.
+    /// Records decisions that are answered together. When this returns they may be answered; in `sync` they have waited
+    /// for the disk once.
     ///
     /// # Errors
     /// When one cannot be recorded, so that none may be answered.
-    pub async fn record_all(&self, records: impl IntoIterator<Item = Record>) -> Result<(), LogError> {
+    pub async fn record(&self, tenant: &TenantId, records: impl IntoIterator<Item = Prepared>) -> Result<(), LogError> {
+        let mut records = records.into_iter().peekable();
+        if records.peek().is_none() {
+            return Ok(());
+        }
+        let queue = self.shared.queue(tenant).map_err(|error| {
+            tracing::error!(%tenant, %error, "the decision log cannot be opened");
+            LogError::NotWritten
+        })?;
         let mut unwritten = Vec::new();
-        for record in records {
-            unwritten.extend(self.take(record).await?);
+        self.enqueue(&queue, &mut records, &mut unwritten)?;
+        if records.peek().is_some() {
+            metrics::counter!("authx_decision_log_full_total").increment(1);
+            let LogOptions { mode, when_full, wait, .. } = &self.shared.options;
+            if *when_full == WhenFull::Shed && *mode == Mode::Async {
+                let shed = records.count() as u64;
+                queue.counter.add(shed).map_err(|_| LogError::NotWritten)?;
+                queue.pending.lock().shed += shed;
+            } else {
+                let room = self.wait_for_room(&queue, &mut records, &mut unwritten);
+                tokio::time::timeout(*wait, room).await.map_err(|_| LogError::Full)??;
+            }
         }
         for written in unwritten {
             match tokio::time::timeout(self.shared.options.wait, written).await {
@@ -175,30 +203,53 @@ impl DecisionLog {
         Ok(())
     }
 
-    /// Takes a decision; in `sync` it may be answered when the disk has it.
-    async fn take(&self, record: Record) -> Result<Option<oneshot::Receiver<()>>, LogError> {
+    /// Puts as many records into the queue as there is room for.
+    fn enqueue(
+        &self,
+        queue: &Arc<Queue>,
+        records: &mut Peekable<impl Iterator<Item = Prepared>>,
+        unwritten: &mut Vec<oneshot::Receiver<()>>,
+    ) -> Result<(), LogError> {
         let options = &self.shared.options;
-        if options.mode == Mode::Off || self.left_out(&record) {
-            return Ok(None);
+        let sync = options.mode == Mode::Sync;
+        let mut pending = queue.pending.lock();
+        let before = pending.records.len();
+        while let Some(record) = records.next_if(|record| pending.has_room(record, options)) {
+            pending.bytes += record.weight();
+            pending.records.push_back((record, None));
         }
-        let tenant = record.scope.tenant();
-        let queue = self.shared.queue(tenant).map_err(|error| {
-            tracing::error!(%tenant, %error, "the decision log cannot be opened");
-            LogError::NotWritten
-        })?;
-        if options.mode == Mode::Sync {
+        let count = (pending.records.len() - before) as u64;
+        if count == 0 {
+            return Ok(());
+        }
+        if sync && let Some((_, answer)) = pending.records.back_mut() {
             let (done, written) = oneshot::channel();
-            self.push(&queue, record, Some(done)).await?;
-            return Ok(Some(written));
+            *answer = Some(Answer { count, done });
+            unwritten.push(written);
         }
-        let recorded = self.push(&queue, record, None).await?;
-        // Counted first would be a gap if the answer never came; counted after the push, it can at most be recorded and
-        // not counted, which is no loss.
-        queue.counter.add(1).map_err(|_| LogError::NotWritten)?;
-        if !recorded {
-            queue.pending.lock().shed += 1;
+        self.shared.list(queue, &mut pending, sync);
+        drop(pending);
+        // Counted first would be a gap if the answer never came; counted now, it can at most be recorded and not counted,
+        // which is no loss.
+        if sync { Ok(()) } else { queue.counter.add(count).map_err(|_| LogError::NotWritten) }
+    }
+
+    async fn wait_for_room(
+        &self,
+        queue: &Arc<Queue>,
+        records: &mut Peekable<impl Iterator<Item = Prepared>>,
+        unwritten: &mut Vec<oneshot::Receiver<()>>,
+    ) -> Result<(), LogError> {
+        loop {
+            let room = queue.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            self.enqueue(queue, records, unwritten)?;
+            if records.peek().is_none() {
+                return Ok(());
+            }
+            room.await;
         }
-        Ok(None)
     }
 
     /// Waits until everything that was recorded before is in the files.
@@ -221,53 +272,13 @@ impl DecisionLog {
             let _ = thread.join();
         }
     }
+}
 
-    /// Whether sampling leaves it out: by the id, so that nobody can choose.
-    fn left_out(&self, record: &Record) -> bool {
-        record.allowed() && record.id.random() % 1_000_000 >= u128::from(self.shared.options.allows_per_million)
-    }
-
-    /// Puts a record into the queue; `false` when there is no room and it is to be shed.
-    async fn push(
-        &self,
-        queue: &Arc<Queue>,
-        record: Record,
-        done: Option<oneshot::Sender<()>>,
-    ) -> Result<bool, LogError> {
-        let options = &self.shared.options;
-        let (weight, urgent) = (record.weight(), done.is_some());
-        let mut record = Some((record, done));
-        let mut try_push = || {
-            let mut pending = queue.pending.lock();
-            let full = pending.records.len() >= options.queue_records || pending.bytes + weight > options.queue_bytes;
-            if full && !pending.records.is_empty() {
-                return false;
-            }
-            pending.records.extend(record.take());
-            pending.bytes += weight;
-            self.shared.list(queue, &mut pending, urgent);
-            true
-        };
-        if try_push() {
-            return Ok(true);
-        }
-        metrics::counter!("authx_decision_log_full_total").increment(1);
-        if options.when_full == WhenFull::Shed && !urgent {
-            return Ok(false);
-        }
-        let waiting = async {
-            loop {
-                let room = queue.room.notified();
-                tokio::pin!(room);
-                room.as_mut().enable();
-                if try_push() {
-                    return;
-                }
-                room.await;
-            }
-        };
-        tokio::time::timeout(options.wait, waiting).await.map_err(|_| LogError::Full)?;
-        Ok(true)
+impl Pending {
+    /// A queue takes one record, however large.
+    fn has_room(&self, record: &Prepared, options: &LogOptions) -> bool {
+        let room = self.records.len() < options.queue_records && self.bytes + record.weight() <= options.queue_bytes;
+        room || self.records.is_empty()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The log as a whole: what goes in comes out, what is altered is found, what is lost is counted.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use authx_engine::{AccessRequest, Decision, EntityUid, Evaluation, parse_action};
@@ -10,8 +9,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::Clock;
 use crate::ids::{StoreId, TenantId};
-use crate::keys::Grant;
-use crate::scope::StoreScope;
 use crate::tokens::Tokens;
 
 fn tokens() -> Tokens {
@@ -35,7 +32,8 @@ fn tenant() -> TenantId {
     TenantId::from_parts(1, 1)
 }
 
-fn record(n: usize) -> Record {
+/// Records one decision and tells its id.
+async fn record(log: &DecisionLog, n: usize) -> Result<ulid::Ulid, LogError> {
     let request = AccessRequest {
         context: serde_json::from_value(json!({"n": n, "password": "canary"})).unwrap(),
         ..AccessRequest::new(
@@ -54,15 +52,16 @@ fn record(n: usize) -> Record {
         revision: 3,
         release: None,
     };
-    let actor = "key:K".to_owned();
-    Record {
+    let prepared = log.prepare(&Record {
         id: Clock.ulid(),
-        scope: StoreScope::new(tenant(), StoreId::from_parts(1, (n % 4) as u128)),
-        asked: Asked::Access(Box::new(request)),
-        told: Told::Evaluated(Arc::new(evaluation)),
+        store: &StoreId::from_parts(1, (n % 4) as u128),
+        asked: Asked::Access(&request),
+        told: Told::Evaluated(&evaluation),
         latency: Duration::from_micros(12),
-        caller: Arc::new(Grant { permissions: Vec::new(), stores: None, platform: false, actor, key: None }),
-    }
+        caller: "key:K",
+    });
+    let id = prepared.as_ref().map_or(0, |prepared| prepared.id);
+    log.record(&tenant(), prepared).await.map(|()| id.into())
 }
 
 fn start(dir: &Path, options: LogOptions) -> DecisionLog {
@@ -75,9 +74,7 @@ fn fill(log: &DecisionLog, from: usize, count: usize) -> Vec<ulid::Ulid> {
     runtime.block_on(async {
         let mut ids = Vec::new();
         for n in from..from + count {
-            let record = record(n);
-            ids.push(record.id);
-            log.record(record).await.unwrap();
+            ids.push(record(log, n).await.unwrap());
         }
         ids
     })
@@ -306,7 +303,7 @@ fn what_the_disk_did_not_confirm_is_not_answered_and_is_recorded_once() {
     let staged = log.dir(&tenant()).join("head.new");
     std::fs::create_dir(&staged).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    assert_eq!(runtime.block_on(log.record(record(3))), Err(LogError::NotWritten));
+    assert_eq!(runtime.block_on(record(&log, 3)), Err(LogError::NotWritten));
     std::fs::remove_dir(&staged).unwrap();
     fill(&log, 4, 2);
     log.close();
@@ -338,9 +335,9 @@ fn a_full_queue_sheds_and_counts_or_refuses() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let refused = runtime.block_on(async {
         for n in 0..5 {
-            log.record(record(n)).await.unwrap();
+            record(&log, n).await.unwrap();
         }
-        log.record(record(5)).await
+        record(&log, 5).await
     });
     assert_eq!(refused, Err(LogError::Full));
 }

@@ -1,19 +1,19 @@
 //! The thread that writes every tenant's decisions: it takes what waits, in batches, and tells those who wait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::journal::{Journal, Prepared};
-use super::log::{Pending, Queue, Shared, Waiting};
+use super::log::{Answer, Pending, Queue, Shared, Waiting};
 use crate::ids::TenantId;
 
 /// How long records wait for company before they are written, and between two flushes of the disk.
 const LINGER: Duration = Duration::from_millis(50);
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 const TRIM_EVERY: Duration = Duration::from_mins(1);
-/// Records of one write.
-const BATCH: usize = 4_096;
+/// Records of one write, which no check on the same core should have to wait for.
+const BATCH: usize = 256;
 
 /// The thread's own.
 pub(super) struct Worker {
@@ -104,31 +104,27 @@ impl Worker {
     }
 
     /// Writes records in batches and takes those that are written out of `records`.
-    fn write(&mut self, queue: &Queue, records: &mut Vec<Waiting>, shed: u64) -> std::io::Result<()> {
+    fn write(&mut self, queue: &Queue, records: &mut VecDeque<Waiting>, shed: u64) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let journal = self.journal(queue)?;
+        let mut answers = Vec::new();
         while !records.is_empty() {
             let count = BATCH.min(records.len());
-            let batch = records.get(..count).unwrap_or_default();
-            let prepared = batch.iter().map(|(record, _)| {
-                let (content, keys, outcome) = record.content(&shared.options.masks);
-                Prepared { content, id: record.id.0, keys, outcome, decisions: 1 }
-            });
-            journal.append(&prepared.collect::<Vec<_>>())?;
+            journal.append(records.iter().take(count).map(|(record, _)| record))?;
             // They are in the file, once, whatever fails from here on; who waits is then told nothing.
-            let waiting: Vec<_> = records.drain(..count).filter_map(|(_, done)| done).collect();
+            answers.extend(records.drain(..count).filter_map(|(_, answer)| answer));
             metrics::counter!("authx_decision_log_records_total").increment(count as u64);
-            if !waiting.is_empty() {
-                journal.sync()?;
-            }
-            for done in waiting {
-                // It may be answered from here on, so it counts from here on.
-                queue.counter.add(1)?;
-                let _ = done.send(());
-            }
+        }
+        if !answers.is_empty() {
+            journal.sync()?;
+        }
+        for Answer { count, done } in answers {
+            // They may be answered from here on, so they count from here on.
+            queue.counter.add(count)?;
+            let _ = done.send(());
         }
         if shed > 0 {
-            journal.append(&[Prepared::gap("the queue was full", shed, shared.clock)])?;
+            journal.append([Prepared::gap("the queue was full", shed, shared.clock)].iter())?;
             metrics::counter!("authx_decision_log_gaps_total").increment(shed);
         }
         Ok(())
@@ -149,7 +145,7 @@ impl Worker {
                     Some(0) => {}
                     Some(lost) => {
                         tracing::warn!(tenant = %queue.tenant, lost, "decisions were answered and not recorded");
-                        journal.append(&[Prepared::gap("the process was stopped", lost, shared.clock)])?;
+                        journal.append([Prepared::gap("the process was stopped", lost, shared.clock)].iter())?;
                     }
                     // Recorded and not counted: stopped between the two.
                     None => queue.counter.add(journal.decisions() - queue.counted)?,

@@ -9,9 +9,10 @@ use authx_engine::{AccessRequest, Snapshot, decide};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::decisions::Record;
+use crate::decisions::Prepared;
 use crate::ids::Timestamp;
 use crate::keys::Grant;
+use crate::pace::Pace;
 use crate::pdp::{CheckError, Consistency, Decided, Pdp};
 use crate::replica::{Current, OpenStore};
 
@@ -65,11 +66,12 @@ impl Turns {
     ) -> Result<T, Interrupted> {
         loop {
             let turn = move || {
-                let begun = Instant::now();
+                let (begun, mut pace) = (Instant::now(), Pace::begin());
                 for _ in 0..STEPS {
                     if let Some(done) = step(&mut work) {
                         return Ok(done);
                     }
+                    pace.step();
                     if begun.elapsed() >= TURN {
                         break;
                     }
@@ -95,7 +97,7 @@ pub struct Moment {
     under: HashMap<String, Option<Snapshot>>,
     caller: Arc<Grant>,
     /// What was decided until now.
-    records: Vec<Record>,
+    records: Vec<Prepared>,
 }
 
 impl Moment {
@@ -105,7 +107,7 @@ impl Moment {
     }
 
     /// What was decided, to be recorded.
-    pub fn take_records(&mut self) -> Vec<Record> {
+    pub fn take_records(&mut self) -> Vec<Prepared> {
         std::mem::take(&mut self.records)
     }
 }
@@ -150,8 +152,8 @@ impl Pdp {
         let begun = Instant::now();
         let evaluation = decide(snapshot, &request, &self.limits)?;
         let (latency, token) = (begun.elapsed(), moment.current.token.clone());
-        let (decided, record) = self.decided(&moment.store, &moment.caller, request, evaluation, token, latency);
-        moment.records.push(record);
+        let (decided, record) = self.decided(&moment.store, &moment.caller, &request, evaluation, token, latency);
+        moment.records.extend(record);
         Ok(decided)
     }
 

@@ -1,6 +1,5 @@
 //! Questions about relations, answered from the store's model and tuples.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authx_engine::relation::{
@@ -9,7 +8,7 @@ use authx_engine::relation::{
 use authx_engine::{InputProblem, tuple_problems};
 use serde_json::{Map, Value};
 
-use crate::decisions::{Asked, AskedRelation, Record, Told};
+use crate::decisions::{Asked, Prepared, Record, Told};
 use crate::keys::Grant;
 use crate::pdp::{CheckError, Consistency, Pdp};
 use crate::replica::{Current, OpenStore};
@@ -58,7 +57,7 @@ impl Pdp {
     pub async fn relations_check(
         &self,
         store: &OpenStore,
-        caller: &Arc<Grant>,
+        caller: &Grant,
         question: RelationQuestion,
         consistency: &Consistency,
     ) -> Result<Answer<Checked>, RelationError> {
@@ -75,7 +74,8 @@ impl Pdp {
         let checked = relations.check(key, &asking, question.explain)?;
         let answer = told(&current, checked, warning);
         let allowed = answer.value.allowed;
-        self.record([self.relation_record(store, caller, &current, question, allowed, begun.elapsed())]).await?;
+        let record = self.relation_record(store, caller, &current, &question, allowed, begun.elapsed());
+        self.record(store, record).await?;
         Ok(answer)
     }
 
@@ -84,22 +84,21 @@ impl Pdp {
     pub fn relation_record(
         &self,
         store: &OpenStore,
-        caller: &Arc<Grant>,
+        caller: &Grant,
         current: &Current,
-        question: RelationQuestion,
+        question: &RelationQuestion,
         allowed: bool,
         latency: Duration,
-    ) -> Record {
-        let RelationQuestion { key, context, tuples, .. } = question;
-        let (revision, release) = (current.revision().0, current.release_id().map(str::to_owned));
-        Record {
+    ) -> Option<Prepared> {
+        let RelationQuestion { key, context, tuples, explain: _ } = question;
+        self.decisions.prepare(&Record {
             id: self.clock.ulid(),
-            scope: store.scope().clone(),
-            asked: Asked::Relation(Box::new(AskedRelation { key, context, tuples })),
-            told: Told::Relation { allowed, revision, release },
+            store: store.scope().store(),
+            asked: Asked::Relation { key, context, tuples },
+            told: Told::Relation { allowed, revision: current.revision().0, release: current.release_id() },
             latency,
-            caller: Arc::clone(caller),
-        }
+            caller: &caller.actor,
+        })
     }
 
     /// One level of who has a relation to an object.

@@ -145,8 +145,16 @@ fn excerpt(text: &str) -> String {
 }
 
 impl fmt::Display for EntityUid {
+    /// As Cedar shows it; the ids that it shows as they are need not go through its escaping.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+        if !self.id().bytes().all(plain) {
+            return self.0.fmt(f);
+        }
+        self.0.entity_type().fmt(f)?;
+        f.write_str("::\"")?;
+        f.write_str(self.id())?;
+        f.write_str("\"")
     }
 }
 
@@ -248,6 +256,18 @@ mod tests {
         check("User::\"a\\\"b\\n\"", "User", "a\"b\n");
         check("User:\u{1f980} /\n", "User", "\u{1f980} /\n");
         assert_eq!(EntityUid::parse(r#"A::B::"x::y""#).unwrap().id(), "x::y");
+    }
+
+    #[test]
+    fn shown_as_cedar_shows_them() {
+        for c in (0..=0x2ff).chain([0x1f980, 0x200d, 0x301, 0xfeff]).filter_map(char::from_u32) {
+            for id in [String::from(c), format!("a{c}b")] {
+                for type_name in ["User", "App::User"] {
+                    let uid = EntityUid::new(type_name, &id).unwrap();
+                    assert_eq!(uid.to_string(), uid.0.to_string());
+                }
+            }
+        }
     }
 
     #[test]

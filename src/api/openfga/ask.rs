@@ -13,7 +13,7 @@ use super::error::{FgaCode, FgaError, invalid_tuple};
 use super::wire::TupleKeyBody;
 use crate::api::Services;
 use crate::api::extract::StoreAccess;
-use crate::decisions::Record;
+use crate::decisions::Prepared;
 use crate::ids::ModelId;
 use crate::keys::Grant;
 use crate::pdp::RelationQuestion;
@@ -67,9 +67,9 @@ impl Asked {
     }
 
     /// What is recorded of an answer before it is told.
-    pub(super) fn record(&self, services: &Services, answered: Answered) -> Record {
+    pub(super) fn record(&self, services: &Services, answered: &Answered) -> Option<Prepared> {
         let Answered { question, allowed, latency } = answered;
-        services.pdp.relation_record(&self.store, &self.caller, &self.current, question, allowed, latency)
+        services.pdp.relation_record(&self.store, &self.caller, &self.current, question, *allowed, *latency)
     }
 
     /// Asks with the contextual tuples and the context of a request.

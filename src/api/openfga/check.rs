@@ -46,7 +46,7 @@ pub async fn check(
     let asked = Asked::open(&services, access, |access| &access.0, body.authorization_model_id.as_deref()).await?;
     let answered = answered(&asked, body)?;
     let allowed = answered.allowed;
-    services.pdp.record([asked.record(&services, answered)]).await.map_err(ApiError::from)?;
+    services.pdp.record(&asked.store, asked.record(&services, &answered)).await.map_err(ApiError::from)?;
     let mut response = HttpResponse::Ok();
     asked.headers(&mut response);
     Ok(response.json(json!({"allowed": allowed, "resolution": ""})))
@@ -98,14 +98,14 @@ pub async fn batch(
         let answer = match answer {
             Ok(answered) => {
                 let answer = json!({"allowed": answered.allowed});
-                records.push(asked.record(&services, answered));
+                records.extend(asked.record(&services, &answered));
                 answer
             }
             Err(error) => json!({"error": {"input_error": error.code.row().1, "message": error.message}}),
         };
         result.insert(id, answer);
     }
-    services.pdp.record(records).await.map_err(ApiError::from)?;
+    services.pdp.record(&asked.store, records).await.map_err(ApiError::from)?;
     Ok(response.json(json!({"result": result})))
 }
 

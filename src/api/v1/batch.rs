@@ -5,7 +5,7 @@ mod body;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use self::body::{Batch, BatchBody, BatchCheck};
@@ -14,8 +14,8 @@ use crate::api::error::{ApiError, Code, ProblemBody, internal};
 use crate::api::extract::{CheckStore, RawBody};
 use crate::api::pieces::Pieces;
 use crate::api::v1::check::{CheckReply, ConsistencyBody, DecisionWord, PolicyErrorBody, told};
-use crate::decisions::Record;
-use crate::pdp::{Consistency, Decided, Moment, Pdp};
+use crate::decisions::Prepared;
+use crate::pdp::{Consistency, Moment, Pdp};
 
 /// Bodies that are read where they arrive: that is done sooner than handing them over.
 const READ_IN_PLACE: usize = 16 << 10;
@@ -23,7 +23,8 @@ const READ_IN_PLACE: usize = 16 << 10;
 /// The results, in the order of the checks, and what all were decided from.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchReply<'a> {
-    results: Vec<BatchResult<'a>>,
+    #[schema(value_type = Vec<BatchResult>)]
+    results: &'a [Box<RawValue>],
     /// Of all results.
     #[schema(value_type = Vec<String>)]
     warnings: Vec<&'a str>,
@@ -88,59 +89,69 @@ pub async fn batch(services: web::Data<Services>, access: CheckStore, body: RawB
     let consistency = consistency.map_or(Ok(Consistency::MinimizeLatency), ConsistencyBody::parse)?;
     let moment = services.pdp.moment(&access.0.store, access.0.caller.grant(), &consistency).await?;
     let results = Vec::with_capacity(checks.len());
-    let work = Work { pdp: services.pdp.clone(), moment, defaults, checks, results };
+    let work = Work { pdp: services.pdp.clone(), moment, defaults, checks: checks.into_iter(), results };
     let (body, records) = services.pdp.turns().repeat(work, Work::step).await??;
-    services.pdp.record(records).await?;
+    services.pdp.record(&access.0.store, records).await?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(Pieces::new(body)))
 }
 
 /// The reply, and what was decided.
-type Answered = (Vec<u8>, Vec<Record>);
+type Answered = (Vec<u8>, Vec<Prepared>);
 
 /// A batch in work.
 struct Work {
     pdp: Pdp,
     moment: Moment,
     defaults: BatchCheck,
-    checks: Vec<(String, Box<RawValue>)>,
-    results: Vec<Result<(Decided, String), ApiError>>,
+    checks: std::vec::IntoIter<(String, Box<RawValue>)>,
+    /// Of the checks before, as they are told.
+    results: Vec<Box<RawValue>>,
 }
 
 impl Work {
     /// Answers the next check; after the last, writes the reply, which goes out when what was decided is recorded.
     fn step(&mut self) -> Option<Result<Answered, ApiError>> {
-        let index = self.results.len();
-        let Some((_, text)) = self.checks.get(index) else {
+        let Some((id, text)) = self.checks.next() else {
             return Some(self.reply().map(|reply| (reply, self.moment.take_records())));
         };
+        match self.answer(&id, &text) {
+            Ok(result) => {
+                self.results.push(result);
+                None
+            }
+            Err(error) => Some(Err(internal(&error))),
+        }
+    }
+
+    fn answer(&mut self, id: &str, text: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
         let decided = BatchCheck::read(text, &self.defaults).and_then(|check| {
             let (request, _, release) = check.parse()?;
             Ok(self.pdp.check_in(&mut self.moment, request, release.as_deref())?)
         });
-        let told = decided.map(|decided| {
-            let id = decided.decision_id.to_string();
-            (decided, id)
-        });
-        self.results.push(told.map_err(|error| error.below(&format!("/checks/{index}"))));
-        None
+        let decided = decided.map_err(|error| error.below(&format!("/checks/{}", self.results.len())));
+        let mut buffer = [0; ulid::ULID_LEN];
+        to_raw_value(&match &decided {
+            Ok(decided) => {
+                let reply = told(decided, decided.decision_id.array_to_str(&mut buffer));
+                BatchResult::Decision(decision(id, reply, self.moment.current().release_id()))
+            }
+            Err(error) => BatchResult::Error(BatchError { id, error: error.body(None) }),
+        })
     }
 
     fn reply(&self) -> Result<Vec<u8>, ApiError> {
         let current = self.moment.current();
-        let results = self.checks.iter().zip(&self.results).map(|((id, _), result)| match result {
-            Ok((decided, decision_id)) => {
-                BatchResult::Decision(decision(id, told(decided, decision_id), current.release_id()))
-            }
-            Err(error) => BatchResult::Error(BatchError { id, error: error.body(None) }),
-        });
         let reply = BatchReply {
-            results: results.collect(),
+            results: &self.results,
             warnings: self.moment.warning.as_deref().into_iter().collect(),
             revision: current.snapshot.revision(),
             release: current.release_id(),
             consistency_token: &current.token,
         };
-        serde_json::to_vec(&reply).map_err(|error| internal(&error))
+        let bytes: usize = self.results.iter().map(|result| result.get().len() + 1).sum();
+        let mut text = Vec::with_capacity(bytes + 1_024);
+        serde_json::to_writer(&mut text, &reply).map_err(|error| internal(&error))?;
+        Ok(text)
     }
 }
 

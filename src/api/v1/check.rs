@@ -179,7 +179,7 @@ pub(super) fn told<'a>(decided: &'a Decided, decision_id: &'a str) -> CheckReply
         warnings,
         revision,
         release,
-    } = evaluation.as_ref();
+    } = evaluation;
     CheckReply {
         decision: match decision {
             Decision::Allow => DecisionWord::Allow,

@@ -14,6 +14,7 @@ use crate::api::error::{ApiError, Code, invalid_input};
 use crate::api::extract::parse;
 use crate::api::v1::check::{CheckBody, ConsistencyBody, EntityBody};
 use crate::api::v1::tuples::{MAX_PROBLEMS, TupleBody};
+use crate::pace::Pace;
 
 /// Checks of one batch.
 const MAX_CHECKS: usize = 10_000;
@@ -98,8 +99,9 @@ impl<'de> de::Visitor<'de> for ChecksVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Checks, A::Error> {
-        let mut texts = Vec::new();
+        let (mut texts, mut pace) = (Vec::new(), Pace::begin());
         while texts.len() < MAX_CHECKS {
+            pace.step();
             match list.next_element()? {
                 Some(text) => texts.push(text),
                 None => return Ok(Checks { count: texts.len(), texts }),
@@ -107,6 +109,7 @@ impl<'de> de::Visitor<'de> for ChecksVisitor {
         }
         let mut count = texts.len();
         while list.next_element::<IgnoredAny>()?.is_some() {
+            pace.step();
             count += 1;
         }
         Ok(Checks { texts, count })
@@ -133,7 +136,8 @@ impl Batch {
             return Err(ApiError::new(Code::MalformedRequest, "an `id` is of one check, not of `defaults`"));
         }
         defaults.supported()?;
-        let texts = checks.texts.iter().enumerate();
+        let mut pace = Pace::begin();
+        let texts = checks.texts.iter().enumerate().inspect(|_| pace.step());
         let ids: Vec<String> = texts.map(|(index, text)| id(text).unwrap_or_else(|| index.to_string())).collect();
         distinct(&ids)?;
         Ok(Self { defaults, checks: ids.into_iter().zip(checks.texts).collect(), consistency })
