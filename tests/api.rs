@@ -60,6 +60,8 @@ mod store_files;
 mod tenants;
 #[path = "api/tuples.rs"]
 mod tuples;
+#[path = "api/write.rs"]
+mod write;
 
 /// The demo store, which `--dev` makes.
 const DEMO: &str = "/v1/stores/documents";

@@ -185,8 +185,8 @@ impl Code {
             Self::PreconditionFailed => (
                 412,
                 "precondition_failed",
-                "The active release is another one",
-                "`if_release` or `If-Match` names a release that is not the active one.",
+                "What the change was to be made upon has changed",
+                "`if_release` or `If-Match` names a release that is not the active one; or `preconditions` of a write do not hold: `errors` lists which. Nothing was written.",
             ),
             Self::BodyTooLarge => (
                 413,

@@ -7,8 +7,8 @@ use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
-    batch, changes, check, data, decisions, keys, links, models, policies, relations, releases, stores, tenants,
-    tuples, whoami,
+    batch, changes, check, decisions, entities, keys, links, models, policies, relations, releases, stores, tenants,
+    tuples, whoami, write,
 };
 
 const SMALL: usize = 1 << 20;
@@ -24,9 +24,9 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/check/batch", WRITE, "POST").route(post().to(batch::batch)))
         .service(store("/relations/check", SMALL, "POST").route(post().to(relations::check)))
         .service(store("/relations/expand", SMALL, "POST").route(post().to(relations::expand)))
-        .service(store("/write", WRITE, "POST").route(post().to(data::write)))
-        .service(store("/entities", SMALL, "GET").route(get().to(data::list)))
-        .service(store("/entities/{type}/{id:.*}", SMALL, "GET").route(get().to(data::read)))
+        .service(store("/write", WRITE, "POST").route(post().to(write::write)))
+        .service(store("/entities", SMALL, "GET").route(get().to(entities::list)))
+        .service(store("/entities/{type}/{id:.*}", SMALL, "GET").route(get().to(entities::read)))
         .service(store("/tuples/read", SMALL, "POST").route(post().to(tuples::read)))
         .service(store("/changes", SMALL, "GET").route(get().to(changes::list)))
         .service(store("/apply", APPLY, "POST").route(post().to(releases::apply)))

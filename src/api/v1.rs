@@ -3,8 +3,8 @@
 pub mod batch;
 pub mod changes;
 pub mod check;
-pub mod data;
 pub mod decisions;
+pub mod entities;
 pub mod keys;
 pub mod links;
 pub mod models;
@@ -16,3 +16,4 @@ pub mod stores;
 pub mod tenants;
 pub mod tuples;
 pub mod whoami;
+pub mod write;

@@ -213,7 +213,7 @@ fn load(mut files: StoreFiles) -> Result<Snapshot, Exit> {
         rows.push(Arc::new(row));
     }
     if let Some(schema) = release.schema()
-        && let Some(problem) = check_entities(schema, rows.iter().map(|row| (0, &**row))).first()
+        && let Some(problem) = check_entities(schema, rows.iter().map(|row| ("", &**row))).first()
     {
         return Err(fail(Exit::Error, &problem.message));
     }

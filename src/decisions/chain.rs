@@ -11,6 +11,9 @@ pub(super) const SALT_BYTES: usize = 16;
 /// Sets these hashes apart from those of anything else.
 const DOMAIN: &[u8] = b"authx decision log 1";
 
+/// A hash as text.
+const TEXT_BYTES: usize = 43;
+
 pub(super) type Hash = [u8; 32];
 pub(super) type Salt = [u8; SALT_BYTES];
 
@@ -53,13 +56,23 @@ pub(super) fn commitment(salt: &Salt, content: &[u8]) -> Hash {
 pub(super) fn push_line(out: &mut Vec<u8>, before: &Link, salt: &Salt, content: &[u8]) -> Link {
     let commitment = commitment(salt, content);
     let link = before.next(&commitment);
-    let (hash, commitment, salt) = (text(&link.hash), text(&commitment), text(salt));
-    let head =
-        format!(r#"{{"seq":{},"hash":"{hash}","commitment":"{commitment}","salt":"{salt}","content":"#, link.seq);
-    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(br#"{"seq":"#);
+    out.extend_from_slice(link.seq.to_string().as_bytes());
+    push_text(out, br#","hash":""#, &link.hash);
+    push_text(out, br#"","commitment":""#, &commitment);
+    push_text(out, br#"","salt":""#, salt);
+    out.extend_from_slice(br#"","content":"#);
     out.extend_from_slice(content);
     out.extend_from_slice(b"}\n");
     link
+}
+
+/// Appends bytes as text behind what comes before them.
+fn push_text(out: &mut Vec<u8>, before: &[u8], bytes: &[u8]) {
+    out.extend_from_slice(before);
+    let mut text = [0; TEXT_BYTES];
+    let length = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).unwrap_or_default();
+    out.extend_from_slice(text.get(..length).unwrap_or_default());
 }
 
 /// A line that was read; nothing is verified yet.

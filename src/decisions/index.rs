@@ -52,20 +52,12 @@ impl Entry {
             Outcome::Deny => 2,
         };
         let Keys { principal, action, resource, store } = self.keys;
+        let pair = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
+        let place = u64::from(self.length) << 32 | u64::from(outcome);
+        let parts = [self.id, pair(self.offset, place), pair(principal, action), pair(resource, store)];
         let mut bytes = [0; ENTRY_BYTES];
-        let mut place = bytes.iter_mut();
-        let parts: [&[u8]; 8] = [
-            &self.id.to_be_bytes(),
-            &self.offset.to_be_bytes(),
-            &self.length.to_be_bytes(),
-            &outcome.to_be_bytes(),
-            &principal.to_be_bytes(),
-            &action.to_be_bytes(),
-            &resource.to_be_bytes(),
-            &store.to_be_bytes(),
-        ];
-        for (byte, place) in parts.into_iter().flatten().zip(&mut place) {
-            *place = *byte;
+        for (place, part) in bytes.as_chunks_mut::<16>().0.iter_mut().zip(parts) {
+            *place = part.to_be_bytes();
         }
         bytes
     }

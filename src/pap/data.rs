@@ -1,5 +1,6 @@
 //! Writing entities and links.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use serde_json::json;
 
 use crate::ids::{Revision, Timestamp};
 use crate::pap::error::PapError;
+use crate::pap::patches::EntityPatch;
+use crate::pap::preconditions::{self, Precondition};
 use crate::pap::tuples::TupleChanges;
 use crate::pap::writer::{Planned, Tentative, Write};
 use crate::storage::records::{EntityKey, NewEntity, NewLink, WriteRecord};
@@ -22,17 +25,23 @@ const MAX_WARNINGS: usize = 100;
 /// Ancestors that an entity may have.
 pub(crate) const MAX_ANCESTORS: usize = 1_000;
 
-/// Tuples and entities to delete, then those to put, all or nothing.
+/// Tuples and entities to delete, then those to put or to change, all or nothing, when the preconditions hold before.
 #[derive(Debug, Clone, Default)]
 pub struct DataWrite {
+    pub preconditions: Vec<Precondition>,
     pub tuples: TupleChanges,
     pub delete: Vec<EntityUid>,
     pub upsert: Vec<EntityInput>,
+    pub patch: Vec<EntityPatch>,
 }
+
+/// A row to put, with its pointer in the body.
+type Placed = (String, Arc<EntityRow>);
 
 impl Write for DataWrite {
     fn plan(&self, before: &Tentative, now: Timestamp) -> Result<Planned, PapError> {
-        let count = self.delete.len() + self.upsert.len();
+        preconditions::check(&self.preconditions, &before.snapshot, now)?;
+        let count = self.delete.len() + self.upsert.len() + self.patch.len();
         if count > MAX_ENTITIES {
             return Err(PapError::LimitExceeded {
                 message: format!("a write has {count} entities, more than {MAX_ENTITIES}"),
@@ -57,31 +66,32 @@ impl Write for DataWrite {
 }
 
 impl DataWrite {
-    /// The rows to put, each with its index in the body.
-    fn read(&self, snapshot: &Snapshot) -> Result<Vec<(usize, Arc<EntityRow>)>, PapError> {
+    /// The rows to put.
+    fn read(&self, snapshot: &Snapshot) -> Result<Vec<Placed>, PapError> {
         let rules = snapshot.data_rules();
         let known_actions = snapshot.release().and_then(|release| release.schema());
         let mut problems: Vec<InputProblem> = Vec::new();
-        let mut rows: Vec<(usize, Arc<EntityRow>)> = Vec::with_capacity(self.upsert.len());
-        let mut seen: HashSet<&EntityUid> = HashSet::with_capacity(self.upsert.len());
-        for (index, input) in self.upsert.iter().enumerate() {
-            let pointer = format!("/entities/upsert/{index}");
-            if !seen.insert(&input.uid) {
-                problems.push(problem(pointer, "duplicate_entity", format!("`{}` is written twice", input.uid)));
-            } else if input.uid.is_action() {
-                let forged = rules.forged(input, &pointer);
+        let mut rows: Vec<Placed> = Vec::with_capacity(self.upsert.len() + self.patch.len());
+        let mut seen: HashSet<&EntityUid> = HashSet::with_capacity(self.upsert.len() + self.patch.len());
+        for (pointer, uid, input) in self.inputs(snapshot) {
+            let Some(input) = input else {
+                let message = format!("`{uid}` is not stored, so there is nothing to change: upsert it");
+                problems.push(problem(pointer, "entity_missing", message));
+                continue;
+            };
+            if !seen.insert(uid) {
+                problems.push(problem(pointer, "duplicate_entity", format!("`{uid}` is written twice")));
+            } else if uid.is_action() {
+                let forged = rules.forged(&input, &pointer);
                 if !forged.is_empty() {
                     problems.extend(forged);
-                } else if !action_as_declared(known_actions, input) {
-                    problems.push(problem(
-                        pointer,
-                        "action_entity",
-                        format!("`{}` differs from the schema's action", input.uid),
-                    ));
+                } else if !action_as_declared(known_actions, &input) {
+                    let message = format!("`{uid}` differs from the schema's action");
+                    problems.push(problem(pointer, "action_entity", message));
                 }
             } else {
-                match read_entity(input, rules, &pointer) {
-                    Ok(row) => rows.push((index, Arc::new(row))),
+                match read_entity(&input, rules, &pointer) {
+                    Ok(row) => rows.push((pointer, Arc::new(row))),
                     Err(found) => problems.extend(found),
                 }
             }
@@ -91,27 +101,46 @@ impl DataWrite {
         }
         if problems.is_empty() { Ok(rows) } else { Err(PapError::InvalidData { problems }) }
     }
+
+    /// The entities to put with their pointers: those that are sent, and those that patches leave; `None` when what is
+    /// to be changed is not there.
+    fn inputs<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+    ) -> impl Iterator<Item = (String, &'a EntityUid, Option<Cow<'a, EntityInput>>)> {
+        let upserts = self
+            .upsert
+            .iter()
+            .enumerate()
+            .map(|(index, input)| (format!("/entities/upsert/{index}"), &input.uid, Some(Cow::Borrowed(input))));
+        let deleted: HashSet<&EntityUid> = self.delete.iter().collect();
+        let patches = self.patch.iter().enumerate().map(move |(index, patch)| {
+            let row = snapshot.data().entity(&patch.uid).filter(|_| !deleted.contains(&patch.uid));
+            (format!("/entities/patch/{index}"), &patch.uid, row.map(|row| Cow::Owned(patch.applied(row))))
+        });
+        upserts.chain(patches)
+    }
 }
 
-fn conformance(schema: &Schema, rows: &[(usize, Arc<EntityRow>)]) -> Vec<InputProblem> {
-    check_entities(schema, rows.iter().map(|(index, row)| (*index, &**row)))
+fn conformance(schema: &Schema, rows: &[Placed]) -> Vec<InputProblem> {
+    check_entities(schema, rows.iter().map(|(pointer, row)| (pointer.as_str(), &**row)))
 }
 
 fn problem(pointer: String, code: &'static str, message: String) -> InputProblem {
     InputProblem { pointer, code, message }
 }
 
-fn check_hierarchies(snapshot: &Snapshot, rows: &[(usize, Arc<EntityRow>)]) -> Result<(), PapError> {
-    let check = |(index, row): &(usize, Arc<EntityRow>)| {
+fn check_hierarchies(snapshot: &Snapshot, rows: &[Placed]) -> Result<(), PapError> {
+    let check = |(pointer, row): &Placed| {
         let error = check_hierarchy(snapshot.data(), row, MAX_ANCESTORS).err()?;
-        Some(problem(format!("/entities/upsert/{index}/parents"), "hierarchy", error.to_string()))
+        Some(problem(format!("{pointer}/parents"), "hierarchy", error.to_string()))
     };
     let problems: Vec<InputProblem> = rows.iter().filter_map(check).take(MAX_WARNINGS).collect();
     if problems.is_empty() { Ok(()) } else { Err(PapError::InvalidData { problems }) }
 }
 
 /// Parents that are not stored: allowed, and told.
-fn dangling(snapshot: &Snapshot, rows: &[(usize, Arc<EntityRow>)]) -> Vec<String> {
+fn dangling(snapshot: &Snapshot, rows: &[Placed]) -> Vec<String> {
     let missing = rows.iter().flat_map(|(_, row)| {
         let uid = row.uid();
         row.parents()

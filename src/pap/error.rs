@@ -28,6 +28,9 @@ pub enum PapError {
     /// The caller named a release that is not the active one.
     #[error("the active release is {}, not `{expected}`", actual.as_deref().unwrap_or("none"))]
     NotThatRelease { expected: String, actual: Option<String> },
+    /// What a write was to be made upon is not so.
+    #[error("{} of the write's preconditions {} not hold", problems.len(), if problems.len() == 1 { "does" } else { "do" })]
+    PreconditionFailed { problems: Vec<InputProblem> },
     /// The release moved on while this change was prepared, again and again.
     #[error("the store's release changed while this change was prepared")]
     Contended,

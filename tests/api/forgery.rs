@@ -43,6 +43,7 @@ fn made(client: &Client, alias: &str, linked: bool) -> String {
     if linked {
         let body = json!({"schema": {"cedar": SCHEMA}, "model": MODEL, "policies": [{"cedar": POLICIES}]});
         client.post(&format!("{path}/apply"), &body).expect(200);
+        client.post(&format!("{path}/write"), &json!({"entities": {"upsert": [{"uid": "User:u"}]}})).expect(200);
     }
     path
 }
@@ -170,6 +171,20 @@ fn of_data() -> Vec<Way> {
     ] {
         ways.push(way("write", "/write", upsert(entity.clone()), answer));
         ways.push(way("check", "/check", asked("entities", json!([entity])), answer));
+    }
+    // Nor may what a patch makes of an entity.
+    for (patch, answer) in [
+        (json!({"uid": "User:u", "set": {"rel": {}}}), RESERVED),
+        (json!({"uid": "User:u", "set": {"boss": hidden()}}), RESERVED),
+        (json!({"uid": "User:u", "set": {"boss": {"__entity": hidden()}}}), RESERVED),
+        (json!({"uid": "User:u", "set_tags": {"t": {"__entity": hidden()}}}), RESERVED),
+        (json!({"uid": "User:u", "add_parents": [USERSET]}), RESERVED),
+        (json!({"uid": "User:u", "add_parents": ["Group:g"]}), linked_parent),
+        // There is none to change.
+        (json!({"uid": USERSET, "set": {}}), (422, "entity_missing")),
+        (json!({"uid": hidden(), "set": {"principal in resource.rel.viewer": true}}), (422, "entity_missing")),
+    ] {
+        ways.push(way("write", "/write", json!({"entities": {"patch": [patch]}}), answer));
     }
     for (field, value) in [
         ("principal", json!(USERSET)),

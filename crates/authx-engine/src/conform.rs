@@ -18,15 +18,14 @@ const MAX_TOLD: usize = 100;
 
 /// Checks entities that are to be stored: Cedar's own conformance check, each entity for itself.
 ///
-/// The index of an entity in `rows` is its index in the body that sent it.
+/// Each comes with its pointer in the body that sent it.
 #[must_use]
-pub fn check_entities<'a>(schema: &Schema, rows: impl Iterator<Item = (usize, &'a EntityRow)>) -> Vec<InputProblem> {
+pub fn check_entities<'a>(schema: &Schema, rows: impl Iterator<Item = (&'a str, &'a EntityRow)>) -> Vec<InputProblem> {
     schema.with_conformance(|conforms| {
         let mut problems = Vec::new();
-        for (index, row) in rows {
+        for (pointer, row) in rows {
             if let Err(message) = conforms(&row.to_cedar()) {
-                let pointer = format!("/entities/upsert/{index}");
-                problems.push(InputProblem { pointer, code: "entity_nonconforming", message });
+                problems.push(InputProblem { pointer: pointer.to_owned(), code: "entity_nonconforming", message });
             }
         }
         problems

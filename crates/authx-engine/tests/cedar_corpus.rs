@@ -94,7 +94,7 @@ fn play(cases: &[Case]) -> (usize, usize, Vec<String>) {
             }
             let row = Arc::new(read_entity(input, rules, "").unwrap_or_else(|e| panic!("{}: {e:?}", case.name)));
             if let Some(schema) = rules.schema() {
-                assert_eq!(check_entities(schema, [(0, &*row)].into_iter()), [], "{}", case.name);
+                assert_eq!(check_entities(schema, [("", &*row)].into_iter()), [], "{}", case.name);
             }
             data.apply(&Change::PutEntity(row));
         }

@@ -26,6 +26,9 @@ impl From<PapError> for ApiError {
                 Self::with(Code::TemplateHasLinks, detail, problems.iter().map(ErrorItem::from))
             }
             PapError::NotThatRelease { .. } => Self::new(Code::PreconditionFailed, detail),
+            PapError::PreconditionFailed { problems } => {
+                Self::with(Code::PreconditionFailed, detail, problems.iter().map(ErrorItem::from))
+            }
             PapError::Contended => Self::new(Code::Contended, detail),
             PapError::NotFound { what, name } => Self::not_found(what, &name),
             PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),

@@ -235,6 +235,7 @@ impl From<PapError> for FgaError {
             | PapError::Nonconforming { .. }
             | PapError::BrokenLinks { .. }
             | PapError::NotThatRelease { .. }
+            | PapError::PreconditionFailed { .. }
             | PapError::KeyEnded { .. }
             | PapError::LastPlatformKey { .. }
             | PapError::NotFound { .. }

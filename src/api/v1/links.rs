@@ -9,7 +9,7 @@ use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody};
 use crate::api::extract::{Body, Query, ReadStore, WriteStore};
 use crate::api::paging::PageQuery;
-use crate::api::v1::data::CommitReply;
+use crate::api::v1::write::CommitReply;
 use crate::pap::LinkWrite;
 
 /// The values of a template's slots.

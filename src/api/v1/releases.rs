@@ -407,7 +407,7 @@ pub struct ActivateQuery {
 
 /// Makes a release the active one: a draft, or an older one again.
 #[utoipa::path(post, path = "/v1/stores/{store}/releases/{release}/activate", operation_id = "activateRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path), ActivateQuery),
-    responses((status = 200, body = super::data::CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, body = super::write::CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn activate(
     services: web::Data<Services>,
     access: AdminStore,
@@ -418,5 +418,5 @@ pub async fn activate(
         .releases
         .activate(&access.0.store, access.0.caller.actor(), &path.1, query.0.allow_nonconforming)
         .await?;
-    Ok(HttpResponse::Ok().json(super::data::CommitReply::from(committed)))
+    Ok(HttpResponse::Ok().json(super::write::CommitReply::from(committed)))
 }

@@ -160,6 +160,22 @@ impl Tuples {
         self.edges().map(|(object, edge)| self.tuple(object, edge))
     }
 
+    /// The tuples of one object, in no particular order.
+    pub fn of_object(&self, object: &ObjectRef) -> impl Iterator<Item = Tuple> + '_ {
+        let node = self.node(object);
+        node.into_iter().flat_map(move |node| self.forward.all(node).map(move |edge| self.tuple(node, edge)))
+    }
+
+    /// The tuples whose subject is one object, or those who have a relation to it, in no particular order.
+    pub fn of_subject(&self, subject: &ObjectRef) -> impl Iterator<Item = Tuple> + '_ {
+        let node = self.node(subject);
+        node.into_iter().flat_map(move |node| {
+            self.backward.all(node).map(move |edge| {
+                self.tuple(edge.node(), Edge::forward(edge.minor(), edge.major(), node, edge.has_side()))
+            })
+        })
+    }
+
     /// Every tuple as its object and forward edge.
     pub(crate) fn edges(&self) -> impl Iterator<Item = (Node, Edge)> + '_ {
         let nodes = 0..Node::try_from(self.names.len()).unwrap_or(Node::MAX);

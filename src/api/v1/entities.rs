@@ -1,0 +1,87 @@
+//! Reading entities.
+
+use actix_web::http::header::ETAG;
+use actix_web::{HttpResponse, web};
+use authx_engine::{EntityUid, entity_json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::Services;
+use crate::api::error::{ApiError, Code, ProblemBody};
+use crate::api::extract::{Query, ReadStore};
+use crate::api::paging::PageQuery;
+use crate::api::v1::check::EntityBody;
+use crate::pap::entity_tag;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EntityQuery {
+    /// Only entities of this type.
+    #[serde(default)]
+    r#type: Option<String>,
+    page_size: Option<u32>,
+    page_token: Option<String>,
+}
+
+/// A page of entities.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EntityList {
+    #[schema(value_type = Vec<EntityBody>)]
+    entities: Vec<serde_json::Value>,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+/// Stored entities, by type and id.
+#[utoipa::path(get, path = "/v1/stores/{store}/entities", operation_id = "listEntities", tag = "data", params(("store" = String, Path, description = "id or alias"), EntityQuery),
+    responses((status = 200, body = EntityList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn list(
+    services: web::Data<Services>,
+    access: ReadStore,
+    query: Query<EntityQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let scope = access.0.store.scope();
+    let EntityQuery { r#type, page_size, page_token } = query.0;
+    let paging = PageQuery::new(page_size, page_token);
+    let page = paging.open(
+        &services,
+        Some(&access.0.tenant),
+        &["entities", scope.store().as_str(), r#type.as_deref().unwrap_or("")],
+    )?;
+    let after: Option<(String, String)> = page.after.as_deref().and_then(|key| serde_json::from_str(key).ok());
+    let after = after.as_ref().map(|(ty, id)| (ty.as_str(), id.as_str()));
+    let rows = services.storage.data.entities(scope, r#type.as_deref(), after, page.limit()).await;
+    let mut rows = rows.map_err(crate::pap::PapError::from)?;
+    let next_page_token =
+        page.close(&services, &mut rows, |row| serde_json::json!([row.type_name, row.id]).to_string());
+    let shown = |row: &crate::storage::records::EntityRecord| {
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
+        let parents: Vec<(String, String)> = serde_json::from_str(&row.parents).unwrap_or_default();
+        let parents: Vec<_> = parents.into_iter().map(|(ty, id)| serde_json::json!({"type": ty, "id": id})).collect();
+        serde_json::json!({"uid": {"type": row.type_name, "id": row.id}, "attrs": value(&row.attrs), "parents": parents, "tags": value(&row.tags)})
+    };
+    let current = access.0.store.current();
+    Ok(HttpResponse::Ok().json(EntityList {
+        entities: rows.iter().map(shown).collect(),
+        revision: current.revision().0,
+        release: current.release_id().map(str::to_owned),
+        consistency_token: current.token.clone(),
+        next_page_token,
+    }))
+}
+
+/// One stored entity, as it was written. Its `ETag` changes when the entity does; a write takes it in `preconditions`.
+#[utoipa::path(get, path = "/v1/stores/{store}/entities/{type}/{id}", operation_id = "readEntity", tag = "data",
+    params(("store" = String, Path, description = "id or alias"), ("type" = String, Path), ("id" = String, Path, description = "percent-encoded; may hold slashes")),
+    responses((status = 200, body = EntityBody), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn read(access: ReadStore, path: web::Path<(String, String, String)>) -> Result<HttpResponse, ApiError> {
+    let (_, type_name, id) = path.into_inner();
+    let uid = EntityUid::new(&type_name, id.as_str())
+        .map_err(|error| ApiError::new(Code::MalformedRequest, error.to_string()))?;
+    let current = access.0.store.current();
+    let row = current.snapshot.data().entity(&uid).ok_or_else(|| ApiError::not_found("entity", &uid.to_string()))?;
+    Ok(HttpResponse::Ok().insert_header((ETAG, format!("\"{}\"", entity_tag(row)))).json(entity_json(row)))
+}
