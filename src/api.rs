@@ -4,6 +4,7 @@ pub mod error;
 pub mod extract;
 pub mod followers;
 pub mod middleware;
+pub mod once;
 pub mod openapi;
 pub mod openfga;
 pub mod paging;

@@ -32,6 +32,8 @@ mod entities;
 mod expiry;
 #[path = "api/forgery.rs"]
 mod forgery;
+#[path = "api/idempotency.rs"]
+mod idempotency;
 #[path = "api/import.rs"]
 mod import;
 #[path = "api/isolation.rs"]

@@ -135,6 +135,62 @@ fn acknowledged_writes_survive_kill() {
     assert!(total > 0, "no write was acknowledged before any kill");
 }
 
+/// A write with an idempotency key, and its answer if one came.
+struct Keyed {
+    key: String,
+    answer: Option<Vec<u8>>,
+}
+
+fn send_keyed(client: &Client, path: &str, key: &str) -> Option<support::Reply> {
+    client.try_send("POST", path, &[("Idempotency-Key", key)], batch(key).to_string().as_bytes())
+}
+
+#[test]
+fn a_repeated_request_is_made_once_whatever_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::dev().start_in(dir.path());
+    let store = new_store(&server.anyone());
+    let path = format!("{store}/write");
+    let (mut keys, mut made_unseen) = (0, 0);
+    for round in 0..10 {
+        let client = |name: usize| {
+            let (client, path) = (server.anyone(), path.clone());
+            std::thread::spawn(move || {
+                let mut sent = Vec::new();
+                for i in 0.. {
+                    let key = format!("{round}-{name}-{i}");
+                    let reply = send_keyed(&client, &path, &key).filter(|reply| reply.status == 200);
+                    let gone = reply.is_none();
+                    sent.push(Keyed { key, answer: reply.map(|reply| reply.body) });
+                    if gone {
+                        break;
+                    }
+                }
+                sent
+            })
+        };
+        let load: Vec<_> = (0..CLIENTS).map(client).collect();
+        std::thread::sleep(Duration::from_micros(5_000 + any_below(100_000, round)));
+        server.kill();
+        let sent: Vec<Keyed> = load.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        server = Launch::dev().start_in(dir.path());
+        let client = server.anyone();
+        for Keyed { key, answer } in &sent {
+            let reply = send_keyed(&client, &path, key).unwrap();
+            assert_eq!(reply.status, 200, "{key}: {}", reply.text());
+            let repeated = reply.header("idempotency-replayed") == Some("true");
+            match answer {
+                Some(answer) => assert!(repeated && reply.body == *answer, "{key}: {}", reply.text()),
+                None => made_unseen += usize::from(repeated),
+            }
+        }
+        keys += sent.len() as u64;
+        // Every commit of the store is the one of a key.
+        assert_eq!(client.get(&store).expect(200)["revision"], keys, "round {round}");
+    }
+    println!("{keys} requests, {made_unseen} of them made and not answered before a kill, each made once");
+}
+
 #[test]
 fn a_stop_under_load_finishes_what_it_took() {
     let dir = tempfile::tempdir().unwrap();

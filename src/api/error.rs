@@ -37,6 +37,7 @@ pub enum Code {
     PageTokenExpired,
     PreconditionFailed,
     BodyTooLarge,
+    IdempotencyKeyReused,
     InvalidRelease,
     InvalidData,
     InvalidLink,
@@ -56,7 +57,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -76,6 +77,7 @@ impl Code {
         Self::PageTokenExpired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
+        Self::IdempotencyKeyReused,
         Self::InvalidRelease,
         Self::InvalidData,
         Self::InvalidLink,
@@ -193,6 +195,12 @@ impl Code {
                 "body_too_large",
                 "The body is too large",
                 "1 MiB for most operations, 8 MiB for `write` and batches, 64 MiB for `apply` and `validate`.",
+            ),
+            Self::IdempotencyKeyReused => (
+                422,
+                "idempotency_key_reused",
+                "The idempotency key is that of another request",
+                "Within 24 hours the key was sent with another body to the same operation. Make a new key for a new request.",
             ),
             Self::InvalidRelease => (
                 422,

@@ -31,6 +31,9 @@ pub enum PapError {
     /// What a write was to be made upon is not so.
     #[error("{} of the write's preconditions {} not hold", problems.len(), if problems.len() == 1 { "does" } else { "do" })]
     PreconditionFailed { problems: Vec<InputProblem> },
+    /// The caller's name for this request is that of another one.
+    #[error("another request was made with this idempotency key")]
+    KeyReused,
     /// The release moved on while this change was prepared, again and again.
     #[error("the store's release changed while this change was prepared")]
     Contended,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::ids::Timestamp;
-use crate::pap::writer::Writers;
+use crate::pap::writer::{ANSWERS_KEPT_MILLIS, Writers};
 use crate::storage::StorageError;
 
 /// Rows that one transaction deletes.
@@ -54,6 +54,8 @@ impl Purge {
 
     async fn all(&self) -> Result<u64, StorageError> {
         let mut rows = 0;
+        let answers = Timestamp::from_millis(self.writers.clock.now().as_millis().saturating_sub(ANSWERS_KEPT_MILLIS));
+        while self.writers.storage.purge.forget_answers(answers, STEP).await? > 0 {}
         loop {
             let by = self.kept.since(self.writers.clock.now());
             let deleted = self.writers.storage.purge.purge(by, STEP).await?;

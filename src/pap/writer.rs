@@ -5,7 +5,7 @@
 //! and after the commit publishes the snapshot and answers. So a burst of writes shares one sync to the disk, a write
 //! that is refused is refused alone, and an acknowledged write is durable and visible.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use authx_engine::{Release, Snapshot};
@@ -19,7 +19,7 @@ use crate::ids::{Revision, StoreId, Timestamp};
 use crate::pap::PapError;
 use crate::replica::{OpenStore, Replica, load_store};
 use crate::storage::Storage;
-use crate::storage::records::{StoreRecord, WriteRecord};
+use crate::storage::records::{NewAnswer, StoreRecord, WriteRecord};
 
 /// Writes that one transaction takes at most.
 const GROUP: usize = 256;
@@ -27,6 +27,8 @@ const GROUP: usize = 256;
 const PENDING: usize = 16_384;
 /// Writes that may wait for one store.
 const QUEUE: usize = 4_096;
+/// How long a repeated request gets the answer of the first.
+pub(crate) const ANSWERS_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// The state that a write is planned on: what the writes before it in the group would leave.
 #[derive(Debug, Clone)]
@@ -61,10 +63,38 @@ pub struct Committed {
     pub warnings: Vec<String>,
 }
 
+/// A write as a client may send it again: it is made once and answered the same each time.
+pub struct Once {
+    /// A hash of what the client calls the request, and of the operation.
+    pub key: [u8; 32],
+    /// A hash of the request itself.
+    pub request: [u8; 32],
+    /// The answer, which is stored with the write.
+    pub answer: Answering,
+}
+
+/// Makes an answer of a commit.
+pub type Answering = Box<dyn Fn(&Committed) -> Vec<u8> + Send + Sync>;
+
+/// What a client that may repeat its request is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub body: Vec<u8>,
+    /// The write was made before.
+    pub repeated: bool,
+}
+
 struct Job {
     write: Box<dyn Write>,
     actor: String,
-    reply: oneshot::Sender<Result<Committed, PapError>>,
+    once: Option<Once>,
+    reply: oneshot::Sender<Result<Outcome, PapError>>,
+}
+
+/// What became of a write.
+enum Outcome {
+    Committed(Committed),
+    Answered(Answer),
 }
 
 #[derive(Default)]
@@ -127,8 +157,35 @@ impl Writers {
         actor: &str,
         write: impl Write + 'static,
     ) -> Result<Committed, PapError> {
+        match self.queue(store, actor, Box::new(write), None).await? {
+            Outcome::Committed(committed) => Ok(committed),
+            Outcome::Answered(_) => Err(PapError::Interrupted),
+        }
+    }
+
+    /// As [`Self::write`], for a request that may be repeated.
+    pub(crate) async fn write_once(
+        &self,
+        store: &Arc<OpenStore>,
+        actor: &str,
+        write: impl Write + 'static,
+        once: Once,
+    ) -> Result<Answer, PapError> {
+        match self.queue(store, actor, Box::new(write), Some(once)).await? {
+            Outcome::Answered(answer) => Ok(answer),
+            Outcome::Committed(_) => Err(PapError::Interrupted),
+        }
+    }
+
+    async fn queue(
+        &self,
+        store: &Arc<OpenStore>,
+        actor: &str,
+        write: Box<dyn Write>,
+        once: Option<Once>,
+    ) -> Result<Outcome, PapError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { write: Box::new(write), actor: actor.to_owned(), reply };
+        let job = Job { write, actor: actor.to_owned(), once, reply };
         let queue = Arc::clone(self.queues.lock().entry(*store.scope().store()).or_default());
         let lead = {
             let mut queue = queue.lock();
@@ -165,6 +222,8 @@ impl Writers {
                 if group.is_empty() {
                     break;
                 }
+                let (group, again) = self.not_answered(store, group).await;
+                queue.lock().waiting.extend(again);
                 self.commit_group(store, group).await;
                 self.pack(store).await;
             }
@@ -191,6 +250,33 @@ impl Writers {
         if let Ok(Some(snapshot)) = packed.await {
             store.publish(snapshot, store.newest_release(), self.replica.tokens());
         }
+    }
+
+    /// Answers what was answered before, and tells which writes are to be made now and which later: those that repeat
+    /// one of now.
+    async fn not_answered(&self, store: &OpenStore, group: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+        let since = self.clock.now().as_millis().saturating_sub(ANSWERS_KEPT_MILLIS);
+        let (mut now, mut later, mut keys) = (Vec::with_capacity(group.len()), Vec::new(), HashSet::new());
+        for job in group {
+            let Some(once) = &job.once else {
+                now.push(job);
+                continue;
+            };
+            if !keys.insert(once.key) {
+                later.push(job);
+                continue;
+            }
+            match self.storage.data.answer(store.scope(), &once.key).await {
+                Ok(Some(found)) if found.at.as_millis() > since => {
+                    let same = found.request == once.request;
+                    let answer = Answer { body: found.answer, repeated: true };
+                    drop(job.reply.send(if same { Ok(Outcome::Answered(answer)) } else { Err(PapError::KeyReused) }));
+                }
+                Ok(_) => now.push(job),
+                Err(error) => drop(job.reply.send(Err(error.into()))),
+            }
+        }
+        (now, later)
     }
 
     async fn commit_group(&self, store: &Arc<OpenStore>, group: Vec<Job>) {
@@ -240,6 +326,11 @@ impl Writers {
         for (job, planned) in accepted {
             planned.record.actor.clone_from(&job.actor);
             planned.record.at = at;
+            planned.record.answer = job.once.as_ref().map(|once| NewAnswer {
+                key: once.key,
+                request: once.request,
+                answer: (once.answer)(&self.committed(store, planned)),
+            });
             let revision = transaction.write(&planned.record).await?;
             if revision.0 != planned.after.snapshot.revision() {
                 return Err(PapError::Interrupted);
@@ -249,23 +340,29 @@ impl Writers {
     }
 
     fn acknowledge(&self, store: &OpenStore, accepted: Vec<(Job, Planned)>, at: Timestamp) {
-        let epoch = store.current().epoch.clone();
         if let Some((_, last)) = accepted.last() {
             store.publish(last.after.snapshot.clone(), last.after.newest.clone(), self.replica.tokens());
             store.set_record(StoreRecord { updated_at: at, ..StoreRecord::clone(&store.record()) });
         }
-        for (job, planned) in accepted {
-            let revision = Revision(planned.after.snapshot.revision());
-            let committed = Committed {
-                revision,
-                tuples_written: planned.record.tuples_put.len(),
-                tuples_deleted: planned.record.tuples_delete.len(),
-                release: planned.after.snapshot.release().map(|release| release.id().to_owned()),
-                token: self.replica.tokens().consistency(store.scope(), &epoch, revision),
-                warnings: planned.warnings,
+        for (job, mut planned) in accepted {
+            let outcome = match planned.record.answer.take() {
+                Some(answer) => Outcome::Answered(Answer { body: answer.answer, repeated: false }),
+                None => Outcome::Committed(self.committed(store, &planned)),
             };
             // The asker may be gone; the write stands.
-            let _ = job.reply.send(Ok(committed));
+            let _ = job.reply.send(Ok(outcome));
+        }
+    }
+
+    fn committed(&self, store: &OpenStore, planned: &Planned) -> Committed {
+        let revision = Revision(planned.after.snapshot.revision());
+        Committed {
+            revision,
+            tuples_written: planned.record.tuples_put.len(),
+            tuples_deleted: planned.record.tuples_delete.len(),
+            release: planned.after.snapshot.release().map(|release| release.id().to_owned()),
+            token: self.replica.tokens().consistency(store.scope(), &store.current().epoch, revision),
+            warnings: planned.warnings.clone(),
         }
     }
 

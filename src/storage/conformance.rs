@@ -43,7 +43,7 @@ macro_rules! suite {
             writes { a_failed_write_fails_alone, a_stale_write_changes_nothing,
                 a_group_is_one_transaction, dropping_undoes, a_cancelled_write_undoes,
                 a_closed_store_takes_no_writes, everything_survives_a_reopen,
-                ten_thousand_entities_are_one_write, the_log_has_one_row_per_commit }
+                ten_thousand_entities_are_one_write, the_log_has_one_row_per_commit, an_answer_is_of_its_write }
         }
     };
     ($fixture:ty: $($module:ident { $($test:ident),* $(,)? })*) => {

@@ -291,6 +291,27 @@ pub struct WriteRecord {
     /// Deleting what does not exist changes nothing.
     pub tuples_delete: Vec<TupleKey>,
     pub settings: Option<String>,
+    /// Takes the place of an answer under the same key.
+    pub answer: Option<NewAnswer>,
+}
+
+/// What is answered to a write, so that the same request will be answered the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAnswer {
+    /// A hash of what the request is known by.
+    pub key: [u8; 32],
+    /// A hash of the request itself.
+    pub request: [u8; 32],
+    pub answer: Vec<u8>,
+}
+
+/// What was answered to a write under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerRecord {
+    pub request: [u8; 32],
+    pub answer: Vec<u8>,
+    /// When it was written.
+    pub at: Timestamp,
 }
 
 impl WriteRecord {
@@ -311,6 +332,7 @@ impl WriteRecord {
             tuples_put: Vec::new(),
             tuples_delete: Vec::new(),
             settings: None,
+            answer: None,
         }
     }
 }

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 
 use super::error::{KeyError, StorageError, StoreError, WriteError};
 use super::records::{
-    EntityRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord, PolicyRecord, ReleaseRecord,
-    RevisionRecord, StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange, TupleFilter, TupleKey,
-    TupleRecord, WriteRecord,
+    AnswerRecord, EntityRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord, PolicyRecord,
+    ReleaseRecord, RevisionRecord, StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange, TupleFilter,
+    TupleKey, TupleRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
@@ -39,6 +39,8 @@ pub trait PurgeRepository: Send + Sync {
     /// Deletes at most `limit` rows of one store or tenant that was deleted at `by` or before, in one transaction, and
     /// returns their number: 0 when nothing is left. From its first row on it cannot be restored.
     async fn purge(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
+    /// Deletes at most `limit` answers that were written at `by` or before, of whatever store, and returns their number.
+    async fn forget_answers(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }
 
 /// API keys. The tenant `None` means the platform keys, never "of any tenant".
@@ -229,6 +231,8 @@ pub trait DataRepository: Send + Sync {
         scope: &StoreScope,
         sink: &mut (dyn FnMut(LoadChunk) -> Result<(), StorageError> + Send),
     ) -> Result<Option<StoreRecord>, StorageError>;
+    /// What was answered to a write under a key.
+    async fn answer(&self, scope: &StoreScope, key: &[u8; 32]) -> Result<Option<AnswerRecord>, StorageError>;
     /// The commits after a revision, oldest first.
     async fn revisions(
         &self,

@@ -172,20 +172,7 @@ fn of_data() -> Vec<Way> {
         ways.push(way("write", "/write", upsert(entity.clone()), answer));
         ways.push(way("check", "/check", asked("entities", json!([entity])), answer));
     }
-    // Nor may what a patch makes of an entity.
-    for (patch, answer) in [
-        (json!({"uid": "User:u", "set": {"rel": {}}}), RESERVED),
-        (json!({"uid": "User:u", "set": {"boss": hidden()}}), RESERVED),
-        (json!({"uid": "User:u", "set": {"boss": {"__entity": hidden()}}}), RESERVED),
-        (json!({"uid": "User:u", "set_tags": {"t": {"__entity": hidden()}}}), RESERVED),
-        (json!({"uid": "User:u", "add_parents": [USERSET]}), RESERVED),
-        (json!({"uid": "User:u", "add_parents": ["Group:g"]}), linked_parent),
-        // There is none to change.
-        (json!({"uid": USERSET, "set": {}}), (422, "entity_missing")),
-        (json!({"uid": hidden(), "set": {"principal in resource.rel.viewer": true}}), (422, "entity_missing")),
-    ] {
-        ways.push(way("write", "/write", json!({"entities": {"patch": [patch]}}), answer));
-    }
+    ways.extend(of_patches());
     for (field, value) in [
         ("principal", json!(USERSET)),
         ("principal", json!({"type": "AuthX::Userset", "id": "x", "properties": {}})),
@@ -261,6 +248,22 @@ fn of_data() -> Vec<Way> {
     let more: Vec<Way> = checks.flat_map(batched).collect();
     ways.extend(more);
     ways
+}
+
+/// What a patch may make of an entity is what an entity may say.
+fn of_patches() -> Vec<Way> {
+    let patches = [
+        (json!({"uid": "User:u", "set": {"rel": {}}}), RESERVED),
+        (json!({"uid": "User:u", "set": {"boss": hidden()}}), RESERVED),
+        (json!({"uid": "User:u", "set": {"boss": {"__entity": hidden()}}}), RESERVED),
+        (json!({"uid": "User:u", "set_tags": {"t": {"__entity": hidden()}}}), RESERVED),
+        (json!({"uid": "User:u", "add_parents": [USERSET]}), RESERVED),
+        (json!({"uid": "User:u", "add_parents": ["Group:g"]}), (422, "linked_parent")),
+        // There is none to change.
+        (json!({"uid": USERSET, "set": {}}), (422, "entity_missing")),
+        (json!({"uid": hidden(), "set": {"principal in resource.rel.viewer": true}}), (422, "entity_missing")),
+    ];
+    patches.map(|(patch, answer)| way("write", "/write", json!({"entities": {"patch": [patch]}}), answer)).into()
 }
 
 /// A question with one field of its own.

@@ -67,8 +67,8 @@ fn a_write_is_made_when_its_preconditions_hold() {
                 (&failed["pointer"], &failed["code"]),
                 (&json!("/preconditions/0"), &json!("precondition_failed"))
             );
-            let marked = client.get(&format!("{store}/entities/User/marker")).status;
-            assert_eq!(marked, 404, "{name} {wanted}: nothing is written");
+            let read = client.get(&format!("{store}/entities/User/marker")).status;
+            assert_eq!(read, 404, "{name} {wanted}: nothing is written");
         }
     }
     // Each that fails is told; those of one write see what was there before it.
@@ -146,9 +146,10 @@ fn a_patch_changes_what_it_names_and_keeps_the_rest() {
         let mut want = before.clone();
         for part in ["attrs", "tags"] {
             for (name, value) in changes[part].as_object().into_iter().flatten() {
-                match value {
-                    Value::Null => drop(want[part].as_object_mut().unwrap().remove(name)),
-                    value => want[part][name] = value.clone(),
+                if value.is_null() {
+                    want[part].as_object_mut().unwrap().remove(name);
+                } else {
+                    want[part][name] = value.clone();
                 }
             }
         }

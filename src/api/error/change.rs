@@ -29,6 +29,7 @@ impl From<PapError> for ApiError {
             PapError::PreconditionFailed { problems } => {
                 Self::with(Code::PreconditionFailed, detail, problems.iter().map(ErrorItem::from))
             }
+            PapError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
             PapError::Contended => Self::new(Code::Contended, detail),
             PapError::NotFound { what, name } => Self::not_found(what, &name),
             PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),

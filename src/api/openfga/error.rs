@@ -160,6 +160,7 @@ impl From<ApiError> for FgaError {
             | Code::KeyEnded
             | Code::LastPlatformKey
             | Code::PreconditionFailed
+            | Code::IdempotencyKeyReused
             | Code::BodyTooLarge
             | Code::InvalidRelease
             | Code::InvalidData
@@ -236,6 +237,7 @@ impl From<PapError> for FgaError {
             | PapError::BrokenLinks { .. }
             | PapError::NotThatRelease { .. }
             | PapError::PreconditionFailed { .. }
+            | PapError::KeyReused
             | PapError::KeyEnded { .. }
             | PapError::LastPlatformKey { .. }
             | PapError::NotFound { .. }

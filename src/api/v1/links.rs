@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody};
-use crate::api::extract::{Body, Query, ReadStore, WriteStore};
+use crate::api::extract::{Query, RawBody, ReadStore, WriteStore, parse};
+use crate::api::once::IdempotencyKey;
 use crate::api::paging::PageQuery;
 use crate::api::v1::write::CommitReply;
 use crate::pap::LinkWrite;
@@ -82,18 +83,19 @@ pub async fn list(
 
 /// Links a template, or changes a link.
 #[utoipa::path(put, path = "/v1/stores/{store}/links/{link}", operation_id = "putLink", tag = "links",
-    params(("store" = String, Path, description = "id or alias"), ("link" = String, Path)), request_body = LinkBody,
+    params(("store" = String, Path, description = "id or alias"), ("link" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "for 24 hours the same request with this key is made once and answered the same")), request_body = LinkBody,
     responses((status = 200, body = CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn put(
     services: web::Data<Services>,
     access: WriteStore,
     path: web::Path<(String, String)>,
-    body: Body<LinkBody>,
+    once: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let LinkBody { template, principal, resource } = body.0;
+    let LinkBody { template, principal, resource } = parse(&raw.0)?;
     let write = LinkWrite { id: path.into_inner().1, link: Some(LinkInput { template, principal, resource }) };
-    let committed = services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
-    Ok(HttpResponse::Ok().json(CommitReply::from(committed)))
+    once.write(&services, &access.0, &raw.0, write, |committed| CommitReply::from(committed)).await
 }
 
 /// Deletes a link.

@@ -418,5 +418,5 @@ pub async fn activate(
         .releases
         .activate(&access.0.store, access.0.caller.actor(), &path.1, query.0.allow_nonconforming)
         .await?;
-    Ok(HttpResponse::Ok().json(super::write::CommitReply::from(committed)))
+    Ok(HttpResponse::Ok().json(super::write::CommitReply::from(&committed)))
 }

@@ -7,10 +7,13 @@ use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody, invalid_input};
-use crate::api::extract::{Body, WriteStore};
+use crate::api::extract::{RawBody, WriteStore, parse};
+use crate::api::once::IdempotencyKey;
 use crate::api::v1::check::EntityBody;
 use crate::api::v1::tuples::{self, MAX_PROBLEMS, TupleBody, malformed, parse_all};
-use crate::pap::{DataWrite, EntityPatch, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted};
+use crate::pap::{
+    Committed, DataWrite, EntityPatch, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted,
+};
 
 /// A write, all or nothing: deletes first.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -212,26 +215,30 @@ pub struct WriteReply {
     tuples_deleted: usize,
 }
 
-impl From<crate::pap::Committed> for CommitReply {
-    fn from(committed: crate::pap::Committed) -> Self {
-        Self {
-            revision: committed.revision.0,
-            release: committed.release,
-            consistency_token: committed.token,
-            warnings: committed.warnings,
-        }
+impl From<&Committed> for CommitReply {
+    fn from(committed: &Committed) -> Self {
+        let Committed { revision, release, token, warnings, .. } = committed.clone();
+        Self { revision: revision.0, release, consistency_token: token, warnings }
+    }
+}
+
+impl From<&Committed> for WriteReply {
+    fn from(committed: &Committed) -> Self {
+        let Committed { tuples_written, tuples_deleted, .. } = *committed;
+        Self { commit: committed.into(), tuples_written, tuples_deleted }
     }
 }
 
 /// Writes entities and tuples. The answer comes when the write is durable and visible.
-#[utoipa::path(post, path = "/v1/stores/{store}/write", operation_id = "write", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = WriteBody,
+#[utoipa::path(post, path = "/v1/stores/{store}/write", operation_id = "write", tag = "data", params(("store" = String, Path, description = "id or alias"), ("Idempotency-Key" = Option<String>, Header, description = "for 24 hours the same request with this key is made once and answered the same")), request_body = WriteBody,
     responses((status = 200, body = WriteReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn write(
     services: web::Data<Services>,
     access: WriteStore,
-    body: Body<WriteBody>,
+    once: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body.0;
+    let body: WriteBody = parse(&raw.0)?;
     let write = DataWrite {
         preconditions: preconditions(body.preconditions)?,
         tuples: body.tuples.parse()?,
@@ -239,7 +246,5 @@ pub async fn write(
         upsert: body.entities.upsert,
         patch: body.entities.patch.into_iter().map(EntityPatch::from).collect(),
     };
-    let committed = services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
-    let (tuples_written, tuples_deleted) = (committed.tuples_written, committed.tuples_deleted);
-    Ok(HttpResponse::Ok().json(WriteReply { commit: committed.into(), tuples_written, tuples_deleted }))
+    once.write(&services, &access.0, &raw.0, write, |committed| WriteReply::from(committed)).await
 }

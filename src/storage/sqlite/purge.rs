@@ -63,10 +63,11 @@ const SOME_CHANGES: &str = concat!(
 );
 
 /// What refers to another table stands before it.
-pub(super) const OF_A_STORE: [&str; 13] = [
+pub(super) const OF_A_STORE: [&str; 14] = [
     SOME_TUPLES,
     SOME_CHANGES,
     some_of!("store_numbers", "tenant, store"),
+    some_of!("answers", "tenant, store, key"),
     some_of!("assertions", "tenant, store, model"),
     some_of!("relation_models", "tenant, store, id"),
     some_of!("links", "tenant, store, id"),
@@ -87,7 +88,22 @@ impl PurgeRepository for Sqlite {
         transaction.commit().await?;
         Ok(deleted)
     }
+
+    async fn forget_answers(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
+        let deleted = sqlx::query(OLD_ANSWERS)
+            .bind(by.as_millis())
+            .bind(limit)
+            .execute(transaction.connection())
+            .await?
+            .rows_affected();
+        transaction.commit().await?;
+        Ok(deleted)
+    }
 }
+
+pub(super) const OLD_ANSWERS: &str = "DELETE FROM answers WHERE (tenant, store, key) IN \
+     (SELECT tenant, store, key FROM answers WHERE at <= ? ORDER BY at LIMIT ?)";
 
 async fn step(connection: &mut SqliteConnection, by: Timestamp, limit: u64) -> Result<u64, sqlx::Error> {
     let store = "SELECT tenant, id FROM stores WHERE deleted_at <= ? ORDER BY deleted_at LIMIT 1";
