@@ -3,6 +3,7 @@
 pub mod error;
 pub mod extract;
 pub mod followers;
+pub mod lines;
 pub mod middleware;
 pub mod once;
 pub mod openapi;
@@ -44,6 +45,8 @@ pub struct Services {
     pub followers: Arc<Followers>,
     /// Of batches of checks.
     pub batches: Arc<Places>,
+    /// Of imports and exports.
+    pub transfers: Arc<Places>,
     pub clock: Clock,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

@@ -115,6 +115,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         storage: storage.clone(),
         followers: Arc::new(Followers::new(config.limits.followers)),
         batches: Arc::new(Places::new(config.limits.batches)),
+        transfers: Arc::new(Places::new(config.limits.transfers)),
         clock,
         metrics,
     });

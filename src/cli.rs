@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod client;
 mod decisions;
+mod export;
 mod files;
 mod grant;
 mod import;
@@ -82,8 +83,10 @@ enum Command {
     Grant(grant::GrantArgs),
     /// Take a subject's relation to an object away
     Revoke(grant::RevokeArgs),
-    /// Write the tuples of files, however many
+    /// Write the tuples of files, or the whole data of a store, however much
     Import(import::Args),
+    /// Write a store's entities, tuples and links into a file
+    Export(export::Args),
     /// Validate, lay out and show relation models
     Model(model::Args),
     /// Test models and tuples by what must follow from them
@@ -177,6 +180,7 @@ async fn run(command: Command) -> Exit {
         Command::Grant(args) => grant::grant(args).await,
         Command::Revoke(args) => grant::revoke(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::Export(args) => export::run(args).await,
         Command::Model(args) => model::run(args).await,
         Command::Test(args) => test::run(args).await,
         Command::Decisions(args) => decisions::run(args).await,

@@ -57,6 +57,7 @@ pub struct LimitsConfig {
     pub freshness_deadline_ms: u64,
     pub followers: usize,
     pub batches: usize,
+    pub transfers: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -151,6 +152,7 @@ impl Config {
             ("limits.relation_steps", self.limits.relation_steps),
             ("limits.compilers", self.limits.compilers as u64),
             ("limits.batches", self.limits.batches as u64),
+            ("limits.transfers", self.limits.transfers as u64),
         ];
         let zero: Vec<&str> = positive.into_iter().filter(|(_, value)| *value == 0).map(|(key, _)| key).collect();
         if zero.is_empty() { Ok(self) } else { Err(invalid(path, &format!("{} must be at least 1", zero.join(", ")))) }

@@ -60,6 +60,8 @@ mod restart;
 mod store_files;
 #[path = "api/tenants.rs"]
 mod tenants;
+#[path = "api/transfer.rs"]
+mod transfer;
 #[path = "api/tuples.rs"]
 mod tuples;
 #[path = "api/write.rs"]

@@ -192,6 +192,38 @@ fn a_repeated_request_is_made_once_whatever_was_killed() {
 }
 
 #[test]
+fn an_import_that_was_killed_is_gone_on_with() {
+    const LINES: usize = 40_000;
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::dev().start_in(dir.path());
+    let (whole, cut) = (new_store(&server.anyone()), new_store(&server.anyone()));
+    let row = |n: usize| json!({"entity": {"uid": format!("Item:i{n:06}"), "attrs": {"n": n}, "parents": [format!("Item:p{}", n % 9)]}});
+    let text: Vec<String> = (0..LINES).map(|n| row(n).to_string()).collect();
+    let text = text.join("\n");
+    let end = server.anyone().send("POST", &format!("{whole}/import"), &[], text.as_bytes());
+    assert!(end.status == 200 && end.text().contains(r#""end""#), "{}", end.text());
+    let mut kills = 0;
+    for round in 0.. {
+        let (client, path, text) = (server.anyone(), format!("{cut}/import?id=one"), text.clone());
+        let sending = std::thread::spawn(move || client.try_send("POST", &path, &[], text.as_bytes()));
+        std::thread::sleep(Duration::from_millis(60 + any_below(120, round)));
+        let ended = sending.is_finished();
+        server.kill();
+        let reply = sending.join().unwrap();
+        server = Launch::dev().start_in(dir.path());
+        if ended && reply.is_some_and(|reply| reply.text().contains(r#""end""#)) {
+            break;
+        }
+        kills += 1;
+        let progress = server.anyone().get(&format!("{cut}/import?id=one"));
+        println!("kill {kills}: {}", progress.text().trim());
+    }
+    let export = |store: &str| server.anyone().get(&format!("{store}/export")).text();
+    assert!(export(&whole) == export(&cut), "as if it had not been killed");
+    println!("{LINES} lines, {kills} kills");
+}
+
+#[test]
 fn a_stop_under_load_finishes_what_it_took() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = Launch::dev().start_in(dir.path());

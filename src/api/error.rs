@@ -50,6 +50,7 @@ pub enum Code {
     TooManyWrites,
     TooManyFollowers,
     TooManyBatches,
+    TooManyTransfers,
     Internal,
     StorageUnavailable,
     ConsistencyTimeout,
@@ -57,7 +58,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -90,6 +91,7 @@ impl Code {
         Self::TooManyWrites,
         Self::TooManyFollowers,
         Self::TooManyBatches,
+        Self::TooManyTransfers,
         Self::Internal,
         Self::StorageUnavailable,
         Self::ConsistencyTimeout,
@@ -261,6 +263,12 @@ impl Code {
                 "Too many batches of the tenant are in work",
                 "`limits.batches` bounds them. Wait as long as `Retry-After` says, or send fewer and larger ones.",
             ),
+            Self::TooManyTransfers => (
+                429,
+                "too_many_transfers",
+                "Too many imports and exports of the tenant are in work",
+                "`limits.transfers` bounds them. Wait until one has ended.",
+            ),
             Self::Internal => {
                 (500, "internal", "The server failed", "It is logged under the request's id. There is no decision.")
             }
@@ -427,6 +435,7 @@ impl ResponseError for ApiError {
             Code::TooManyWrites,
             Code::TooManyFollowers,
             Code::TooManyBatches,
+            Code::TooManyTransfers,
             Code::StorageUnavailable,
             Code::ConsistencyTimeout,
             Code::DecisionNotRecorded,

@@ -11,5 +11,4 @@ pub mod stores;
 pub mod tuples;
 
 mod ask;
-mod stream;
 mod wire;

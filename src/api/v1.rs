@@ -5,6 +5,8 @@ pub mod changes;
 pub mod check;
 pub mod decisions;
 pub mod entities;
+pub mod export;
+pub mod import;
 pub mod keys;
 pub mod links;
 pub mod models;

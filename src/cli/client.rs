@@ -121,8 +121,27 @@ impl Client {
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await.map_err(unreachable)?;
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
+        // Of an answer of many lines the last says how it ended.
+        let last = bytes.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let body = serde_json::from_slice(&bytes).or_else(|_| serde_json::from_slice(last)).unwrap_or(Value::Null);
         Ok(Reply { status, body })
+    }
+
+    /// Asks for an answer that is read as it comes; a refusal is read whole.
+    pub(crate) async fn stream(&self, path: &str) -> Result<Result<reqwest::Response, Reply>, String> {
+        const A_DAY: Duration = Duration::from_hours(24);
+        let mut request = self.http.get(format!("{}{path}", self.base)).timeout(A_DAY);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        let unreachable = |error: reqwest::Error| format!("{} does not answer: {}", self.base, root(&error));
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        if status == 200 {
+            return Ok(Ok(response));
+        }
+        let bytes = response.bytes().await.map_err(unreachable)?;
+        Ok(Err(Reply { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }))
     }
 
     /// Tells a person why the server refused.

@@ -2,6 +2,7 @@
 //!
 //! A chunk is all or nothing. What was written stays when the import ends early, and it is told where to go on.
 
+mod all;
 mod chunks;
 mod progress;
 mod send;
@@ -41,6 +42,12 @@ pub(crate) struct Args {
     /// Begin at this row of the first file
     #[arg(long, value_name = "N", default_value_t = 1)]
     from_row: u64,
+    /// The file has entities, tuples and links, as `authx export` writes them; each takes the place of what is there
+    #[arg(long, conflicts_with_all = ["format", "on_existing", "skip_invalid", "from_row"])]
+    all: bool,
+    /// With --all: go on with the import of this name
+    #[arg(long, value_name = "ID", requires = "all")]
+    id: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
     #[arg(short, long, value_enum, default_value_t)]
@@ -63,6 +70,9 @@ pub(crate) async fn run(args: Args) -> Exit {
         Ok(path) => path,
         Err(exit) => return exit,
     };
+    if args.all {
+        return all::run(&client, &path, &args).await;
+    }
     let sender = Arc::new(Sender { client, path, args });
     let mut import = Import::new(&sender.args);
     let stopped = import.run(&sender).await;
@@ -121,7 +131,7 @@ impl Import {
                     Ok((number, Ok(written))) => {
                         self.open.remove(&number);
                         self.written.add(&written);
-                        self.progress.show(self.written.tuples());
+                        self.progress.show(&progress::count(self.written.tuples(), "tuple"), self.written.tuples());
                     }
                     Ok((_, Err(Refusal::Rows(rows)))) => stopped = Some(Stopped::Rows(rows)),
                     Ok((_, Err(Refusal::Failed(exit, message)))) => stopped = Some(Stopped::Failed(exit, message)),

@@ -161,32 +161,38 @@ pub struct LinkWrite {
 impl Write for LinkWrite {
     fn plan(&self, before: &Tentative, _now: Timestamp) -> Result<Planned, PapError> {
         let mut record = blank("link");
-        let id = PolicyId::new(&self.id);
         let change = if let Some(link) = &self.link {
-            let strict = before.snapshot.settings().validation == Validation::Strict;
-            let release: &Release = before.snapshot.release().ok_or_else(|| PapError::InvalidLink {
-                problem: Problem::error("unknown_template", format!("there is no template `{}`", link.template)),
-            })?;
-            check_link(release, &self.id, link, strict).map_err(|problem| PapError::InvalidLink { problem })?;
             record.summary = json!({"op": "put_link", "link": self.id}).to_string();
-            record.links_put.push(NewLink {
-                id: self.id.clone(),
-                template: link.template.clone(),
-                principal: link.principal.as_ref().map(key_of),
-                resource: link.resource.as_ref().map(key_of),
-            });
-            Change::PutLink(id, Arc::new(link.clone()))
+            let (row, change) = plan_link(&before.snapshot, &self.id, link)?;
+            record.links_put.push(row);
+            change
         } else {
             if before.snapshot.data().link(&self.id).is_none() {
                 return Err(PapError::NotFound { what: "link", name: self.id.clone() });
             }
             record.summary = json!({"op": "delete_link", "link": self.id}).to_string();
             record.links_delete.push(self.id.clone());
-            Change::DeleteLink(id)
+            Change::DeleteLink(PolicyId::new(&self.id))
         };
         let snapshot = before.snapshot.with_changes(&[change]);
         Ok(Planned { record, after: Tentative { snapshot, newest: before.newest.clone() }, warnings: Vec::new() })
     }
+}
+
+/// Checks a link that is to be put, and works out its row.
+pub(super) fn plan_link(snapshot: &Snapshot, id: &str, link: &LinkInput) -> Result<(NewLink, Change), PapError> {
+    let strict = snapshot.settings().validation == Validation::Strict;
+    let release: &Release = snapshot.release().ok_or_else(|| PapError::InvalidLink {
+        problem: Problem::error("unknown_template", format!("there is no template `{}`", link.template)),
+    })?;
+    check_link(release, id, link, strict).map_err(|problem| PapError::InvalidLink { problem })?;
+    let row = NewLink {
+        id: id.to_owned(),
+        template: link.template.clone(),
+        principal: link.principal.as_ref().map(key_of),
+        resource: link.resource.as_ref().map(key_of),
+    };
+    Ok((row, Change::PutLink(PolicyId::new(id), Arc::new(link.clone()))))
 }
 
 /// A record whose revision, actor and time the writer fills in.

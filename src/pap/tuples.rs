@@ -23,6 +23,8 @@ pub enum Otherwise {
     Refuse,
     /// The tuple is left out.
     Ignore,
+    /// The tuple takes the place of what is there; one that is there as it is is left out.
+    Replace,
 }
 
 /// Tuples to delete, then tuples to put.
@@ -108,7 +110,7 @@ impl TupleChanges {
         for key in &self.delete {
             match (before.tuples().get(key), self.on_missing) {
                 (Some(_), _) => drop(deleted.insert(key)),
-                (None, Otherwise::Ignore) => {}
+                (None, Otherwise::Ignore | Otherwise::Replace) => {}
                 (None, Otherwise::Refuse) => return Err(PapError::TupleMissing { key: key.clone() }),
             }
         }
@@ -122,8 +124,8 @@ impl TupleChanges {
         for (index, tuple) in self.put.iter().enumerate() {
             let stored = if deleted.contains(&tuple.key) { None } else { before.tuples().get(&tuple.key) };
             match (stored, self.on_existing) {
-                (None, _) => put.push(tuple.clone()),
-                (Some(stored), Otherwise::Ignore) if stored == *tuple => {}
+                (Some(stored), Otherwise::Ignore | Otherwise::Replace) if stored == *tuple => {}
+                (None, _) | (Some(_), Otherwise::Replace) => put.push(tuple.clone()),
                 // It is only not deleted yet: nobody has to revoke it first.
                 (Some(stored), _) if stored.expired(now.as_millis()) => put.push(tuple.clone()),
                 (Some(_), Otherwise::Refuse | Otherwise::Ignore) => conflicts.push((index, &tuple.key)),
@@ -133,7 +135,7 @@ impl TupleChanges {
         let at = conflicts.iter().map(|(index, _)| *index).take(MAX_PROBLEMS).collect();
         Err(match self.on_existing {
             Otherwise::Refuse => PapError::TupleExists { key, at },
-            Otherwise::Ignore => PapError::TupleDiffers { key, at },
+            Otherwise::Ignore | Otherwise::Replace => PapError::TupleDiffers { key, at },
         })
     }
 }

@@ -326,11 +326,10 @@ impl Writers {
         for (job, planned) in accepted {
             planned.record.actor.clone_from(&job.actor);
             planned.record.at = at;
-            planned.record.answer = job.once.as_ref().map(|once| NewAnswer {
-                key: once.key,
-                request: once.request,
-                answer: (once.answer)(&self.committed(store, planned)),
-            });
+            if let Some(Once { key, request, answer }) = &job.once {
+                let answer = answer(&self.committed(store, planned));
+                planned.record.answer = Some(NewAnswer { key: *key, request: *request, answer });
+            }
             let revision = transaction.write(&planned.record).await?;
             if revision.0 != planned.after.snapshot.revision() {
                 return Err(PapError::Interrupted);
@@ -345,7 +344,7 @@ impl Writers {
             store.set_record(StoreRecord { updated_at: at, ..StoreRecord::clone(&store.record()) });
         }
         for (job, mut planned) in accepted {
-            let outcome = match planned.record.answer.take() {
+            let outcome = match planned.record.answer.take().filter(|_| job.once.is_some()) {
                 Some(answer) => Outcome::Answered(Answer { body: answer.answer, repeated: false }),
                 None => Outcome::Committed(self.committed(store, &planned)),
             };

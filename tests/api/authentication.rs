@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 52] = [
+const OPERATIONS: [Operation; 56] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -55,6 +55,7 @@ const OPERATIONS: [Operation; 52] = [
     ("readSchema", "GET", "/v1/stores/target/schema", "", Scope("read")),
     ("readModel", "GET", "/v1/stores/target/model", "", Scope("read")),
     ("readTuples", "POST", "/v1/stores/target/tuples/read", "{}", Scope("read")),
+    ("export", "GET", "/v1/stores/target/export", "", Scope("read")),
     ("listChanges", "GET", "/v1/stores/target/changes", "", Scope("read")),
     (
         "expandRelation",
@@ -75,6 +76,9 @@ const OPERATIONS: [Operation; 52] = [
     ("listLinks", "GET", "/v1/stores/target/links", "", Scope("read")),
     ("listStores", "GET", "/v1/stores", "", Scope("read")),
     ("readStore", "GET", "/v1/stores/target", "", Scope("read")),
+    ("import", "POST", "/v1/stores/target/import?id=one", r#"{"entity":{"uid":"User:b"}}"#, Scope("write")),
+    ("readImport", "GET", "/v1/stores/target/import?id=one", "", Scope("read")),
+    ("deleteTuples", "POST", "/v1/stores/target/tuples/delete-by-filter", r#"{"object":"doc:none"}"#, Scope("write")),
     ("write", "POST", "/v1/stores/target/write", r#"{"entities":{"upsert":[{"uid":"User:a"}]}}"#, Scope("write")),
     (
         "putLink",

@@ -170,6 +170,7 @@ fn of_data() -> Vec<Way> {
         (json!({"uid": "User:u", "parents": ["Group:g"]}), linked_parent),
     ] {
         ways.push(way("write", "/write", upsert(entity.clone()), answer));
+        ways.push(way("import", "/import", json!({"entity": entity}), answer));
         ways.push(way("check", "/check", asked("entities", json!([entity])), answer));
     }
     ways.extend(of_patches());
@@ -194,6 +195,7 @@ fn of_data() -> Vec<Way> {
     ] {
         let status = if code == "invalid_tuple" { 422 } else { 400 };
         ways.push(way("write", "/write", json!({"tuples": {"write": [tuple]}}), (status, code)));
+        ways.push(way("import", "/import", json!({"tuple": tuple}), (status, code)));
         ways.push(way("check", "/check", asked("tuples", json!([tuple])), (400, code)));
         let question = json!({"object": "doc:d", "relation": "viewer", "subject": "user:eve", "tuples": [tuple]});
         ways.push(way("checkRelation", "/relations/check", question, (400, code)));
@@ -235,7 +237,14 @@ fn of_data() -> Vec<Way> {
             json!({"object": "doc:d", "relation": "rel"}),
             (400, "unknown_relation"),
         ),
+        way(
+            "import",
+            "/import",
+            json!({"link": {"id": "l", "template": "shared", "principal": USERSET, "resource": "Doc:d"}}),
+            RESERVED,
+        ),
         // A filter finds what is stored, and nothing of that name is.
+        way("deleteTuples", "/tuples/delete-by-filter", json!({"object": USERSET}), (200, "")),
         way("readTuples", "/tuples/read", json!({"object": USERSET}), (200, "")),
     ]);
     // A check of a batch, and the defaults of one.

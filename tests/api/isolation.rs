@@ -6,7 +6,7 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 29] = [
+const UNDER_A_STORE: [(&str, &str, &str); 33] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
@@ -31,6 +31,10 @@ const UNDER_A_STORE: [(&str, &str, &str); 29] = [
     ("GET", "/model", ""),
     ("PUT", "/model", r#"{"dsl":"model\n  schema 1.1\ntype user\n"}"#),
     ("POST", "/tuples/read", "{}"),
+    ("POST", "/tuples/delete-by-filter", r#"{"object":"doc:b"}"#),
+    ("POST", "/import?id=one", r#"{"entity":{"uid":"User:intruder"}}"#),
+    ("GET", "/import?id=one", ""),
+    ("GET", "/export", ""),
     ("GET", "/changes", ""),
     ("POST", "/relations/check", r#"{"subject":"user:a","relation":"r","object":"doc:b"}"#),
     ("POST", "/relations/expand", r#"{"object":"doc:b","relation":"r"}"#),

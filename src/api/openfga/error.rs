@@ -141,7 +141,9 @@ impl From<ApiError> for FgaError {
             Code::Forbidden => FgaCode::Forbidden,
             Code::NotFound => FgaCode::StoreNotFound,
             Code::InvalidPageToken | Code::PageTokenExpired => FgaCode::InvalidContinuationToken,
-            Code::TooManyWrites | Code::TooManyFollowers | Code::TooManyBatches => FgaCode::Throttled,
+            Code::TooManyWrites | Code::TooManyFollowers | Code::TooManyBatches | Code::TooManyTransfers => {
+                FgaCode::Throttled
+            }
             Code::StorageUnavailable | Code::ConsistencyTimeout | Code::DecisionNotRecorded | Code::RequestTimeout => {
                 FgaCode::Unavailable
             }

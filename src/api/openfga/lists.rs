@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use super::ask::Asked;
 use super::error::{Fga, FgaCode, FgaError};
-use super::stream::{Lines, line};
 use super::wire::{TupleKeyBody, TupleKeys, object, user};
 use crate::api::Services;
 use crate::api::extract::{Body, ReadStore};
+use crate::api::lines::{Lines, line};
 
 /// Results of one list that is not streamed.
 const MAX_RESULTS: usize = 1_000;

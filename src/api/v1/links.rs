@@ -81,6 +81,27 @@ pub async fn list(
     }))
 }
 
+/// A link with its id, as it is imported.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkLine {
+    id: String,
+    template: String,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    principal: Option<EntityUid>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    resource: Option<EntityUid>,
+}
+
+impl From<LinkLine> for (String, LinkInput) {
+    fn from(line: LinkLine) -> Self {
+        let LinkLine { id, template, principal, resource } = line;
+        (id, LinkInput { template, principal, resource })
+    }
+}
+
 /// Links a template, or changes a link.
 #[utoipa::path(put, path = "/v1/stores/{store}/links/{link}", operation_id = "putLink", tag = "links",
     params(("store" = String, Path, description = "id or alias"), ("link" = String, Path),

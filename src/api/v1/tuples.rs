@@ -1,5 +1,6 @@
 //! Stored tuples, read by filter.
 
+pub mod delete;
 mod wire;
 
 use actix_web::{HttpResponse, web};

@@ -20,12 +20,13 @@ impl Progress {
         Self { begun: Instant::now(), shown: None, terminal: std::io::stderr().is_terminal() }
     }
 
-    pub(super) fn show(&mut self, tuples: u64) {
+    /// Shows what is in, in words and as a number.
+    pub(super) fn show(&mut self, what: &str, number: u64) {
         if !self.terminal || self.shown.is_some_and(|last| last.elapsed() < STEP) {
             return;
         }
         self.shown = Some(Instant::now());
-        let line = format!("{} · {}", count(tuples, "tuple"), rate(tuples, self.seconds()));
+        let line = format!("{what} · {}", rate(number, self.seconds()));
         let _ = write!(std::io::stderr().lock(), "\r{line}\u{1b}[K");
     }
 

@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 use tokio::sync::mpsc::Receiver;
 
 /// Sends what a channel brings until it is closed.
-pub(super) struct Lines(pub(super) Receiver<Bytes>);
+pub struct Lines(pub Receiver<Bytes>);
 
 impl MessageBody for Lines {
     type Error = std::convert::Infallible;
@@ -23,6 +23,7 @@ impl MessageBody for Lines {
 }
 
 /// A value as a line.
-pub(super) fn line(value: &serde_json::Value) -> Bytes {
+#[must_use]
+pub fn line(value: &serde_json::Value) -> Bytes {
     Bytes::from(format!("{value}\n"))
 }

@@ -1,0 +1,104 @@
+//! `POST /v1/stores/{store}/tuples/delete-by-filter`: as many as one write takes; who asks again goes on.
+
+use actix_web::{HttpResponse, web};
+use authx_engine::relation::{ObjectRef, SubjectRef, TupleKey};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::filter;
+use crate::api::Services;
+use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
+use crate::api::extract::{Body, WriteStore};
+use crate::pap::{DataWrite, Otherwise, PapError, TupleChanges};
+use crate::storage::records;
+
+const DEFAULT_STEP: u32 = 1_000;
+/// What a write takes at most.
+const MAX_STEP: u32 = 10_000;
+
+/// Which tuples to delete: those that have everything that is given; something must be. An unknown field is refused.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteTuplesBody {
+    /// `document:roadmap`, or `document:` for every object of the type.
+    #[serde(default)]
+    #[schema(example = "document:roadmap")]
+    object: Option<String>,
+    #[serde(default)]
+    #[schema(example = "viewer")]
+    relation: Option<String>,
+    /// `user:ann`, `group:eng#member`, or `user:` for every subject of the type.
+    #[serde(default)]
+    #[schema(example = "user:ann")]
+    subject: Option<String>,
+    /// The most to delete now, 1 to 10,000; 1,000 when absent.
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+/// One step of deleting, which is one commit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeleteTuplesReply {
+    deleted: usize,
+    /// Nothing that fits is left. Else ask again.
+    complete: bool,
+    revision: u64,
+    release: Option<String>,
+    consistency_token: String,
+}
+
+/// Deletes tuples by object, relation and subject, in steps that are each all or nothing.
+#[utoipa::path(post, path = "/v1/stores/{store}/tuples/delete-by-filter", operation_id = "deleteTuples", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = DeleteTuplesBody,
+    responses((status = 200, body = DeleteTuplesReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn delete(
+    services: web::Data<Services>,
+    access: WriteStore,
+    body: Body<DeleteTuplesBody>,
+) -> Result<HttpResponse, ApiError> {
+    let DeleteTuplesBody { object, relation, subject, limit } = body.0;
+    if object.is_none() && relation.is_none() && subject.is_none() {
+        let detail = "name an `object`, a `relation` or a `subject`: without any, every tuple of the store would go";
+        return Err(ApiError::new(Code::MalformedRequest, detail));
+    }
+    let limit = limit.unwrap_or(DEFAULT_STEP);
+    if !(1..=MAX_STEP).contains(&limit) {
+        return Err(ApiError::new(Code::MalformedRequest, format!("`limit` is 1 to {MAX_STEP}, not {limit}")));
+    }
+    let filter = filter(object.as_deref(), relation.as_deref(), subject.as_deref())
+        .map_err(|problems| invalid_input(&problems))?;
+    let store = &access.0.store;
+    let rows = services.storage.data.tuples(store.scope(), &filter, None, limit + 1).await;
+    let rows = rows.map_err(PapError::from)?;
+    let complete = rows.len() <= limit as usize;
+    if rows.is_empty() {
+        let current = store.current();
+        return Ok(HttpResponse::Ok().json(DeleteTuplesReply {
+            deleted: 0,
+            complete,
+            revision: current.revision().0,
+            release: current.release_id().map(str::to_owned),
+            consistency_token: current.token.clone(),
+        }));
+    }
+    let keys = rows.iter().take(limit as usize).map(|row| key(&row.key));
+    // What somebody else deleted meanwhile is gone as it should be.
+    let tuples = TupleChanges { delete: keys.collect(), on_missing: Otherwise::Ignore, ..TupleChanges::default() };
+    let write = DataWrite { tuples, ..DataWrite::default() };
+    let committed = services.writers.write(store, access.0.caller.actor(), write).await?;
+    Ok(HttpResponse::Ok().json(DeleteTuplesReply {
+        deleted: committed.tuples_deleted,
+        complete,
+        revision: committed.revision.0,
+        release: committed.release,
+        consistency_token: committed.token,
+    }))
+}
+
+fn key(key: &records::TupleKey) -> TupleKey {
+    let relation = key.subject_relation.as_deref().map(Into::into);
+    TupleKey {
+        object: ObjectRef::new(&key.object_type, &key.object_id),
+        relation: key.relation.as_str().into(),
+        subject: SubjectRef { object: ObjectRef::new(&key.subject_type, &key.subject_id), relation },
+    }
+}
