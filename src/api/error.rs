@@ -49,6 +49,8 @@ pub enum Code {
     TooManyWrites,
     TooManyFollowers,
     TooManyBatches,
+    RateLimited,
+    TooManyRequests,
     Internal,
     StorageUnavailable,
     ConsistencyTimeout,
@@ -56,7 +58,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -88,6 +90,8 @@ impl Code {
         Self::TooManyWrites,
         Self::TooManyFollowers,
         Self::TooManyBatches,
+        Self::RateLimited,
+        Self::TooManyRequests,
         Self::Internal,
         Self::StorageUnavailable,
         Self::ConsistencyTimeout,
@@ -224,7 +228,12 @@ impl Code {
                 "The store has no relation model",
                 "Only a release with a model answers about relations. Put one with `PUT /model`, or apply one.",
             ),
-            Self::LimitExceeded => (422, "limit_exceeded", "A limit is exceeded", "`detail` names the limit."),
+            Self::LimitExceeded => (
+                422,
+                "limit_exceeded",
+                "A limit is exceeded",
+                "Nothing was written. `detail` names the limit; of a tenant's limits also what there is and what would be.",
+            ),
             Self::EvaluationLimitExceeded => (
                 422,
                 "evaluation_limit_exceeded",
@@ -252,6 +261,18 @@ impl Code {
                 "too_many_batches",
                 "Too many batches of the tenant are in work",
                 "`limits.batches` bounds them. Wait as long as `Retry-After` says, or send fewer and larger ones.",
+            ),
+            Self::RateLimited => (
+                429,
+                "rate_limited",
+                "The tenant asks too often",
+                "Its limit `requests_per_second` is used up. Wait as long as `Retry-After` says; `RateLimit` tells what is left.",
+            ),
+            Self::TooManyRequests => (
+                429,
+                "too_many_requests",
+                "Too many requests of the tenant are in work",
+                "Its limit `concurrency` bounds them. Wait for the answers to some, at least as long as `Retry-After` says.",
             ),
             Self::Internal => {
                 (500, "internal", "The server failed", "It is logged under the request's id. There is no decision.")
