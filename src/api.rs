@@ -1,5 +1,6 @@
 //! The HTTP API. Handlers parse, call one use case and answer; nothing is decided here.
 
+pub mod admission;
 pub mod error;
 pub mod extract;
 pub mod followers;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::decisions::DecisionLog;
 use crate::identity::Identity;
+use crate::limits::LimitTable;
 use crate::pap::{Administration, Releases, Stores, Writers};
 use crate::pdp::Pdp;
 use crate::replica::Replica;
@@ -47,6 +49,7 @@ pub struct Services {
     pub batches: Arc<Places>,
     /// Of imports and exports.
     pub transfers: Arc<Places>,
+    pub limits: Arc<LimitTable>,
     pub clock: Clock,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

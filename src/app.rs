@@ -20,7 +20,8 @@ use crate::config::Config;
 use crate::decisions::DecisionLog;
 use crate::identity::Identity;
 use crate::keys::KeyTable;
-use crate::pap::{Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers};
+use crate::limits::LimitTable;
+use crate::pap::{Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers, read_limits};
 use crate::pdp::Pdp;
 use crate::replica::{LoadError, Replica, load_store};
 use crate::scope::StoreScope;
@@ -86,10 +87,22 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let loopback = config.server.bind.ip().is_loopback();
     let first = start::prepare(&storage, clock, data_dir, dev).await?;
     let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
-    let keys = Arc::new(KeyTable::new(&storage.keys.all_usable().await?, start::tenants(&storage).await?));
+    let tenants = start::tenants(&storage).await?;
+    let limited = tenants.iter().map(|tenant| Ok((tenant.id, read_limits(&tenant.limits)?)));
+    let limited = limited.collect::<Result<Vec<_>, PapError>>()?;
+    let tenant_limits = Arc::new(LimitTable::new(config.tenants.limits(), limited));
+    let tenants = tenants.into_iter().map(|tenant| tenant.id).collect();
+    let keys = Arc::new(KeyTable::new(&storage.keys.all_usable().await?, tenants));
     let identity = Arc::new(Identity::new(Arc::clone(&keys), open_tenant, clock));
     let runtime = tokio::runtime::Handle::current();
-    let writers = Writers::new(storage.clone(), Arc::clone(&replica), clock, tasks.clone(), runtime.clone());
+    let writers = Writers::new(
+        storage.clone(),
+        Arc::clone(&replica),
+        Arc::clone(&tenant_limits),
+        clock,
+        tasks.clone(),
+        runtime.clone(),
+    );
     let limits = Limits {
         ancestors: config.limits.ancestors,
         request_entities: config.limits.request_entities,
@@ -116,6 +129,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         followers: Arc::new(Followers::new(config.limits.followers)),
         batches: Arc::new(Places::new(config.limits.batches)),
         transfers: Arc::new(Places::new(config.limits.transfers)),
+        limits: tenant_limits,
         clock,
         metrics,
     });

@@ -1,6 +1,7 @@
 //! Configuration: one checked struct for each concern, from `default.toml`, a file, the environment and flags.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::decisions::{LogOptions, Mask, Mode, Retention, WhenFull};
+use crate::limits::TenantLimits;
 
 /// Documents every key; it is the lowest layer.
 pub const DEFAULTS: &str = include_str!("config/default.toml");
@@ -19,6 +21,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub storage: StorageConfig,
     pub limits: LimitsConfig,
+    pub tenants: TenantsConfig,
     pub decisions: DecisionsConfig,
     pub log: LogConfig,
 }
@@ -58,6 +61,35 @@ pub struct LimitsConfig {
     pub followers: usize,
     pub batches: usize,
     pub transfers: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantsConfig {
+    pub stores: u32,
+    pub requests_per_second: u32,
+    pub burst: u32,
+    pub concurrency: u32,
+    pub entities: u32,
+    pub tuples: u32,
+    pub policies: u32,
+}
+
+impl TenantsConfig {
+    /// What a tenant may have that was given nothing else.
+    #[must_use]
+    pub fn limits(&self) -> TenantLimits {
+        let some = |count: u32| Some(count).filter(|count| *count > 0);
+        TenantLimits {
+            stores: some(self.stores),
+            requests_per_second: NonZeroU32::new(self.requests_per_second),
+            burst: NonZeroU32::new(self.burst),
+            concurrency: NonZeroU32::new(self.concurrency),
+            entities: some(self.entities),
+            tuples: some(self.tuples),
+            policies: some(self.policies),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -12,6 +12,7 @@ pub mod storage;
 
 // What is kept in memory.
 pub mod keys;
+pub mod limits;
 pub mod replica;
 
 // What was decided.

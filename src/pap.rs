@@ -20,7 +20,7 @@ pub use data::{DataWrite, LinkWrite};
 pub use error::PapError;
 pub use expiry::Expiry;
 pub use import::{ImportPart, Imported, import_key};
-pub use limits::TenantLimits;
+pub(crate) use limits::read as read_limits;
 pub use patches::EntityPatch;
 pub use preconditions::{PatternEnd, Precondition, TuplePattern, Wanted, entity_tag};
 pub use purge::{Kept, Purge};

@@ -40,6 +40,8 @@ mod import;
 mod isolation;
 #[path = "api/keys.rs"]
 mod keys;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/model_change.rs"]
 mod model_change;
 #[path = "api/openfga.rs"]

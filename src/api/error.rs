@@ -51,6 +51,8 @@ pub enum Code {
     TooManyFollowers,
     TooManyBatches,
     TooManyTransfers,
+    RateLimited,
+    TooManyRequests,
     Internal,
     StorageUnavailable,
     ConsistencyTimeout,
@@ -58,7 +60,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -92,6 +94,8 @@ impl Code {
         Self::TooManyFollowers,
         Self::TooManyBatches,
         Self::TooManyTransfers,
+        Self::RateLimited,
+        Self::TooManyRequests,
         Self::Internal,
         Self::StorageUnavailable,
         Self::ConsistencyTimeout,
@@ -234,7 +238,12 @@ impl Code {
                 "The store has no relation model",
                 "Only a release with a model answers about relations. Put one with `PUT /model`, or apply one.",
             ),
-            Self::LimitExceeded => (422, "limit_exceeded", "A limit is exceeded", "`detail` names the limit."),
+            Self::LimitExceeded => (
+                422,
+                "limit_exceeded",
+                "A limit is exceeded",
+                "Nothing was written. `detail` names the limit; of a tenant's limits also what there is and what would be.",
+            ),
             Self::EvaluationLimitExceeded => (
                 422,
                 "evaluation_limit_exceeded",
@@ -268,6 +277,18 @@ impl Code {
                 "too_many_transfers",
                 "Too many imports and exports of the tenant are in work",
                 "`limits.transfers` bounds them. Wait until one has ended.",
+            ),
+            Self::RateLimited => (
+                429,
+                "rate_limited",
+                "The tenant asks too often",
+                "Its limit `requests_per_second` is used up. Wait as long as `Retry-After` says; `RateLimit` tells what is left.",
+            ),
+            Self::TooManyRequests => (
+                429,
+                "too_many_requests",
+                "Too many requests of the tenant are in work",
+                "Its limit `concurrency` bounds them. Wait for the answers to some, at least as long as `Retry-After` says.",
             ),
             Self::Internal => {
                 (500, "internal", "The server failed", "It is logged under the request's id. There is no decision.")

@@ -9,8 +9,8 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
-use crate::api::Services;
 use crate::api::error::{ApiError, Code};
+use crate::api::{Services, admission};
 use crate::identity::Caller;
 use crate::keys::Permission;
 use crate::replica::OpenStore;
@@ -40,7 +40,9 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
         refuse_web_pages(request)?;
     }
     let tenant = text("AuthX-Tenant").and_then(Result::ok);
-    Ok(services.identity.authenticate(authorization, tenant)?)
+    let caller = services.identity.authenticate(authorization, tenant)?;
+    admission::admit(request, &caller, &services.limits)?;
+    Ok(caller)
 }
 
 /// Without a credential (in `--dev`) the only thing between a store and a page in the developer's browser is what the

@@ -12,6 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError as _, web};
 use metrics::Histogram;
 
+use crate::api::admission;
 use crate::api::error::{ApiError, Code};
 use crate::api::openfga::error::{FgaError, is_path};
 use crate::clock::Clock;
@@ -43,6 +44,7 @@ pub async fn track(
         response = response.map_body(|_, _| BoxBody::new(body));
     }
     response.headers_mut().insert(REQUEST_ID.clone(), id);
+    admission::tell(&mut response);
     count(&response, started);
     Ok(response)
 }

@@ -9,7 +9,7 @@ use crate::app::AppError;
 use crate::clock::{Clock, fill_random};
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, Permission, make_key};
-use crate::pap::TenantLimits;
+use crate::limits::TenantLimits;
 use crate::storage::Storage;
 use crate::storage::records::TenantRecord;
 
@@ -84,15 +84,15 @@ pub(super) async fn prepare(storage: &Storage, clock: Clock, data_dir: &Path, de
     Ok(Prepared { dev_tenant: None, keys_file: Some(path) })
 }
 
-/// Every tenant's id.
-pub(super) async fn tenants(storage: &Storage) -> Result<Vec<TenantId>, AppError> {
-    let mut ids: Vec<TenantId> = Vec::new();
+/// Every tenant.
+pub(super) async fn tenants(storage: &Storage) -> Result<Vec<TenantRecord>, AppError> {
+    let mut tenants: Vec<TenantRecord> = Vec::new();
     loop {
-        let page = storage.tenants.list(ids.last(), 1_000).await?;
+        let page = storage.tenants.list(tenants.last().map(|tenant| &tenant.id), 1_000).await?;
         if page.is_empty() {
-            return Ok(ids);
+            return Ok(tenants);
         }
-        ids.extend(page.into_iter().map(|tenant| tenant.id));
+        tenants.extend(page);
     }
 }
 

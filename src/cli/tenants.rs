@@ -1,5 +1,7 @@
 //! `authx tenants`: the operator's, with a platform key.
 
+use std::num::NonZeroU32;
+
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -65,8 +67,46 @@ struct UpdateArgs {
     /// Stores that it may have
     #[arg(long, value_name = "COUNT")]
     max_stores: Option<u32>,
+    /// Requests that it may send in a second
+    #[arg(long, value_name = "COUNT")]
+    requests_per_second: Option<NonZeroU32>,
+    /// Requests that may come at once after a pause
+    #[arg(long, value_name = "COUNT")]
+    burst: Option<NonZeroU32>,
+    /// Requests that may be in work at once
+    #[arg(long, value_name = "COUNT")]
+    concurrency: Option<NonZeroU32>,
+    /// Entities that each store may have
+    #[arg(long, value_name = "COUNT")]
+    max_entities: Option<u32>,
+    /// Tuples that each store may have
+    #[arg(long, value_name = "COUNT")]
+    max_tuples: Option<u32>,
+    /// Policies that each store may have
+    #[arg(long, value_name = "COUNT")]
+    max_policies: Option<u32>,
+    /// Give a limit its default again, by its name in the API, such as burst
+    #[arg(long, value_name = "LIMIT")]
+    unset: Vec<String>,
     #[command(flatten)]
     account: AccountArgs,
+}
+
+impl UpdateArgs {
+    /// The limits to change, as the API names them.
+    fn limits(&self) -> Map<String, Value> {
+        let given = [
+            ("stores", self.max_stores),
+            ("requests_per_second", self.requests_per_second.map(NonZeroU32::get)),
+            ("burst", self.burst.map(NonZeroU32::get)),
+            ("concurrency", self.concurrency.map(NonZeroU32::get)),
+            ("entities", self.max_entities),
+            ("tuples", self.max_tuples),
+            ("policies", self.max_policies),
+        ];
+        let given = given.into_iter().filter_map(|(name, count)| Some((name.to_owned(), json!(count?))));
+        self.unset.iter().map(|name| (name.clone(), Value::Null)).chain(given).collect()
+    }
 }
 
 pub(crate) async fn run(args: Args) -> Exit {
@@ -118,11 +158,12 @@ async fn create(args: CreateArgs) -> Result<Exit, Exit> {
 
 async fn update(args: UpdateArgs) -> Result<Exit, Exit> {
     let mut body = Map::new();
+    let limits = args.limits();
     if let Some(name) = args.name {
         body.insert("name".to_owned(), Value::from(name));
     }
-    if let Some(stores) = args.max_stores {
-        body.insert("limits".to_owned(), json!({"stores": stores}));
+    if !limits.is_empty() {
+        body.insert("limits".to_owned(), Value::Object(limits));
     }
     args.account.open()?.tell(Method::PATCH, &path(&args.id), Some(&Value::Object(body)), shown).await
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, KeyTable, NewKey, Permission};
+use crate::limits::{LimitsChange, TenantLimits};
 use crate::pap::error::PapError;
-use crate::pap::limits::TenantLimits;
+use crate::pap::limits;
 use crate::pap::purge::Kept;
 use crate::pap::writer::Writers;
 use crate::replica::load_store;
 use crate::scope::{StoreScope, TenantScope};
-use crate::storage::records::{Change, TenantChange, TenantRecord};
+use crate::storage::records::{TenantChange, TenantRecord};
 
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
@@ -48,6 +49,7 @@ impl Administration {
             let tenant =
                 TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
             this.writers.storage.tenants.insert(&tenant).await?;
+            this.writers.limits.set(tenant.id, TenantLimits::default());
             this.keys.admit_tenant(tenant.id);
             let spec = KeySpec {
                 tenant: Some(tenant.id),
@@ -94,15 +96,25 @@ impl Administration {
         &self,
         id: TenantId,
         name: Option<String>,
-        stores: Change<u32>,
+        limits: LimitsChange,
     ) -> Result<TenantRecord, PapError> {
         let this = self.clone();
         let work = async move {
-            let limits = TenantLimits::read(&this.tenant(&id).await?.limits)?;
-            let change = TenantChange { name, limits: Some(limits.with_stores(stores).text()) };
-            this.writers.storage.tenants.update(&id, &change).await?.ok_or_else(|| absent(&id))
+            let limits = limits::read(&this.tenant(&id).await?.limits)?.with(limits);
+            let change = TenantChange { name, limits: Some(limits.text()) };
+            let tenant = this.writers.storage.tenants.update(&id, &change).await?.ok_or_else(|| absent(&id))?;
+            this.writers.limits.set(id, limits);
+            Ok(tenant)
         };
         self.writers.in_turn(work).await
+    }
+
+    /// What a tenant may have, defaults included.
+    ///
+    /// # Errors
+    /// When what is stored does not read.
+    pub fn limits_of(&self, tenant: &TenantRecord) -> Result<TenantLimits, PapError> {
+        Ok(self.writers.limits.effective(limits::read(&tenant.limits)?))
     }
 
     /// Closes a tenant: its keys open nothing any more, and its stores leave the memory. Its rows stay for a while.
@@ -123,6 +135,7 @@ impl Administration {
 
     fn close(&self, id: &TenantId) {
         self.keys.expel_tenant(id);
+        self.writers.limits.forget(id);
         for store in self.writers.replica.list(id, None, usize::MAX, &|_| true) {
             self.writers.replica.close(store.scope());
             self.writers.forget(store.scope().store());
@@ -139,7 +152,7 @@ impl Administration {
             let (id, now) = (*scope.tenant(), this.writers.clock.now());
             let restored = this.writers.storage.tenants.restore(&id, this.kept.since(now)).await?;
             let tenant = restored.ok_or_else(|| absent(&id))?;
-            if let Err(error) = this.open(&scope).await {
+            if let Err(error) = this.open(&scope, &tenant).await {
                 // Half a tenant is none: it stays deleted, in storage as in memory.
                 this.close(&id);
                 this.writers.storage.tenants.soft_delete(&id, now).await?;
@@ -150,7 +163,7 @@ impl Administration {
         self.writers.in_turn(work).await
     }
 
-    async fn open(&self, scope: &TenantScope) -> Result<(), PapError> {
+    async fn open(&self, scope: &TenantScope, tenant: &TenantRecord) -> Result<(), PapError> {
         let (storage, replica) = (&self.writers.storage, &self.writers.replica);
         let mut last = None;
         loop {
@@ -164,6 +177,7 @@ impl Administration {
                 }
             }
         }
+        self.writers.limits.set(tenant.id, limits::read(&tenant.limits)?);
         // The keys come last: nobody sees a part.
         let mut last = None;
         loop {

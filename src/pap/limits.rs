@@ -1,49 +1,51 @@
-//! What a tenant may have. What is not said has its default.
+//! Whether a change leaves a store within its tenant's limits, and limits as they are read from storage.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+use authx_engine::Release;
+
+use crate::ids::Timestamp;
+use crate::limits::TenantLimits;
 use crate::pap::error::PapError;
+use crate::pap::writer::{Planned, Tentative, Write};
 use crate::storage::StorageError;
-use crate::storage::records::Change;
 
-/// Open stores that a tenant may have, when nothing is said.
-const STORES: u32 = 100_000;
-
-/// The limits of one tenant, as they are stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TenantLimits {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stores: Option<u32>,
+/// Plans a write. One that adds to what is over a limit already, or leads over one, is refused; one that takes away is not.
+pub(super) fn plan(
+    write: &dyn Write,
+    before: &Tentative,
+    now: Timestamp,
+    limits: &TenantLimits,
+) -> Result<Planned, PapError> {
+    let planned = write.plan(before, now)?;
+    let (old, new) = (&before.snapshot, &planned.after.snapshot);
+    let entities = (old.data().entity_count(), new.data().entity_count());
+    check("entities", limits.entities, entities)?;
+    check("tuples", limits.tuples, (old.tuples().len(), new.tuples().len()))?;
+    let active = old.release().map_or(0, |release| release.policy_count());
+    let made = planned.after.newest.as_ref().filter(|made| !is(before.newest.as_ref(), made));
+    for release in [new.release(), made].into_iter().flatten() {
+        check("policies", limits.policies, (active, release.policy_count()))?;
+    }
+    Ok(planned)
 }
 
-impl TenantLimits {
-    /// Open stores, deleted ones not counted.
-    #[must_use]
-    pub fn stores(self) -> u32 {
-        self.stores.unwrap_or(STORES)
-    }
+fn is(old: Option<&Arc<Release>>, new: &Arc<Release>) -> bool {
+    old.is_some_and(|old| Arc::ptr_eq(old, new))
+}
 
-    /// Cleared, a limit has its default.
-    #[must_use]
-    pub fn with_stores(self, stores: Change<u32>) -> Self {
-        match stores {
-            Change::Keep => self,
-            Change::Clear => Self { stores: None },
-            Change::Set(stores) => Self { stores: Some(stores) },
-        }
+fn check(what: &str, limit: Option<u32>, (before, after): (usize, usize)) -> Result<(), PapError> {
+    let Some(limit) = limit else { return Ok(()) };
+    if after <= before || u64::try_from(after).is_ok_and(|after| after <= u64::from(limit)) {
+        return Ok(());
     }
+    let message =
+        format!("the store has {before} {what} and would have {after}; the tenant's limit `{what}` is {limit}");
+    Err(PapError::LimitExceeded { message })
+}
 
-    /// # Errors
-    /// When the text is none that this version wrote.
-    pub fn read(text: &str) -> Result<Self, PapError> {
-        serde_json::from_str(text).map_err(|_| {
-            PapError::Storage(StorageError::Corrupt { what: "the limits of a tenant do not read".to_owned() })
-        })
-    }
-
-    #[must_use]
-    pub fn text(self) -> String {
-        serde_json::json!(self).to_string()
-    }
+/// Limits as they were stored.
+pub(crate) fn read(text: &str) -> Result<TenantLimits, PapError> {
+    serde_json::from_str(text)
+        .map_err(|_| PapError::Storage(StorageError::Corrupt { what: "the limits of a tenant do not read".to_owned() }))
 }

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::ids::{ModelId, ReleaseId, Timestamp};
 use crate::pap::PapError;
 use crate::pap::data::blank;
+use crate::pap::limits;
 use crate::pap::writer::{Committed, Planned, Tentative, Write, Writers};
 use crate::replica::{OpenStore, load_release};
 use crate::storage::records::{ModelRecord, NewRelease, PolicyRecord, SchemaRecord};
@@ -120,7 +121,8 @@ impl Releases {
                 let release = if unchanged { base.unwrap_or(release) } else { release };
                 if !unchanged {
                     let now = self.writers.clock.now();
-                    blocking(move || write.plan(&before, now).map(|_| ())).await?;
+                    let limits = self.writers.limits.of(store.scope().tenant());
+                    blocking(move || limits::plan(&write, &before, now, &limits).map(|_| ())).await?;
                 }
                 return Ok(Applied {
                     committed: None,

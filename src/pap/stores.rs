@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::ids::{Revision, StoreAlias, StoreId, Timestamp};
 use crate::pap::data::blank;
 use crate::pap::error::PapError;
-use crate::pap::limits::TenantLimits;
+use crate::pap::limits;
 use crate::pap::purge::Kept;
 use crate::pap::writer::{Planned, Tentative, Write, Writers};
 use crate::replica::{OpenStore, load_store};
@@ -83,7 +83,8 @@ impl Stores {
     async fn room_for_one(&self, scope: &TenantScope) -> Result<(), PapError> {
         let gone = || PapError::NotFound { what: "tenant", name: scope.tenant().to_string() };
         let tenant = self.writers.storage.tenants.get(scope.tenant()).await?.ok_or_else(gone)?;
-        let most = TenantLimits::read(&tenant.limits)?.stores();
+        let limits = self.writers.limits.effective(limits::read(&tenant.limits)?);
+        let Some(most) = limits.stores else { return Ok(()) };
         let count = self.writers.storage.stores.count(scope).await?;
         if count < u64::from(most) {
             return Ok(());

@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::ids::{Revision, StoreId, Timestamp};
-use crate::pap::PapError;
+use crate::limits::{LimitTable, TenantLimits};
+use crate::pap::{PapError, limits};
 use crate::replica::{OpenStore, Replica, load_store};
 use crate::storage::Storage;
 use crate::storage::records::{NewAnswer, StoreRecord, WriteRecord};
@@ -109,6 +110,7 @@ pub struct Writers {
     queues: Arc<Mutex<HashMap<StoreId, Arc<Mutex<Queue>>>>>,
     pub(crate) storage: Storage,
     pub(crate) replica: Arc<Replica>,
+    pub(crate) limits: Arc<LimitTable>,
     pub(crate) clock: Clock,
     tasks: TaskTracker,
     runtime: Handle,
@@ -118,8 +120,15 @@ pub struct Writers {
 
 impl Writers {
     #[must_use]
-    pub fn new(storage: Storage, replica: Arc<Replica>, clock: Clock, tasks: TaskTracker, runtime: Handle) -> Self {
-        Self { queues: Arc::default(), storage, replica, clock, tasks, runtime, turn: Arc::default() }
+    pub fn new(
+        storage: Storage,
+        replica: Arc<Replica>,
+        limits: Arc<LimitTable>,
+        clock: Clock,
+        tasks: TaskTracker,
+        runtime: Handle,
+    ) -> Self {
+        Self { queues: Arc::default(), storage, replica, limits, clock, tasks, runtime, turn: Arc::default() }
     }
 
     /// Drops the queue of a store that was deleted.
@@ -282,7 +291,8 @@ impl Writers {
     async fn commit_group(&self, store: &Arc<OpenStore>, group: Vec<Job>) {
         let before = Tentative { snapshot: store.current().snapshot.clone(), newest: store.newest_release() };
         let now = self.clock.now();
-        let planned = tokio::task::spawn_blocking(move || plan_group(before, group, now)).await;
+        let limits = self.limits.of(store.scope().tenant());
+        let planned = tokio::task::spawn_blocking(move || plan_group(before, group, now, &limits)).await;
         // A plan that panics takes its group with it; the senders are dropped and every asker is told.
         let Ok(planned) = planned else { return };
         let mut accepted = Vec::with_capacity(planned.len());
@@ -379,10 +389,15 @@ impl Writers {
 }
 
 /// Plans each write on what the accepted ones before it leave.
-fn plan_group(mut tentative: Tentative, group: Vec<Job>, now: Timestamp) -> Vec<(Job, Result<Planned, PapError>)> {
+fn plan_group(
+    mut tentative: Tentative,
+    group: Vec<Job>,
+    now: Timestamp,
+    limits: &TenantLimits,
+) -> Vec<(Job, Result<Planned, PapError>)> {
     let mut planned = Vec::with_capacity(group.len());
     for job in group {
-        let outcome = job.write.plan(&tentative, now).map(|mut plan| {
+        let outcome = limits::plan(&*job.write, &tentative, now, limits).map(|mut plan| {
             let expected = Revision(tentative.snapshot.revision());
             plan.record.expected_revision = expected;
             plan.after.snapshot = plan.after.snapshot.at_revision(expected.next().0);

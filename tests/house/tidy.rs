@@ -9,7 +9,7 @@ use crate::support::root;
 const LAYERS: [&[&str]; 8] = [
     &["ids", "pace", "scope", "clock", "tokens"],
     &["storage"],
-    &["replica", "keys", "decisions"],
+    &["replica", "keys", "limits", "decisions"],
     &["pdp", "pap"],
     &["identity", "api"],
     &["config", "telemetry"],

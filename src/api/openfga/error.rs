@@ -34,6 +34,7 @@ pub enum FgaCode {
     InvalidAuthorizationModel,
     InvalidStartTime,
     Throttled,
+    RateLimitExceeded,
     Internal,
     Unavailable,
     UndefinedEndpoint,
@@ -65,6 +66,7 @@ impl FgaCode {
             Self::InvalidAuthorizationModel => (2056, "invalid_authorization_model"),
             Self::InvalidStartTime => (2059, "invalid_start_time"),
             Self::Throttled => (3500, "throttled_timeout_error"),
+            Self::RateLimitExceeded => (8, "rate_limit_exceeded"),
             Self::Internal => (4000, "internal_error"),
             Self::Unavailable => (4004, "deadline_exceeded"),
             Self::UndefinedEndpoint => (5000, "undefined_endpoint"),
@@ -77,6 +79,7 @@ impl FgaCode {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self.row().0 {
+            8 => StatusCode::TOO_MANY_REQUESTS,
             10 => StatusCode::CONFLICT,
             1000..=1999 => StatusCode::UNAUTHORIZED,
             2000..=3499 => StatusCode::BAD_REQUEST,
@@ -144,6 +147,7 @@ impl From<ApiError> for FgaError {
             Code::TooManyWrites | Code::TooManyFollowers | Code::TooManyBatches | Code::TooManyTransfers => {
                 FgaCode::Throttled
             }
+            Code::RateLimited | Code::TooManyRequests => FgaCode::RateLimitExceeded,
             Code::StorageUnavailable | Code::ConsistencyTimeout | Code::DecisionNotRecorded | Code::RequestTimeout => {
                 FgaCode::Unavailable
             }

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Query, ReadStore};
 use crate::api::middleware::TimeLimit;
 use crate::api::v1::tuples::TupleReply;
+use crate::api::{Services, admission};
 use crate::storage::records::TupleChange;
 use feed::Feed;
 
@@ -107,6 +107,7 @@ pub async fn list(
     let mut rows = feed.read().await?;
     if rows.is_empty() && !wait.is_zero() {
         let _follower = services.followers.enter(*access.0.tenant.tenant())?;
+        admission::wait(&request);
         let until = Instant::now() + wait;
         let mut more = true;
         while rows.is_empty() && more {

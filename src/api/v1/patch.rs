@@ -19,6 +19,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
     }
 }
 
+impl<T> From<Patch<T>> for Change<T> {
+    fn from(patch: Patch<T>) -> Self {
+        match patch {
+            Patch::Keep => Self::Keep,
+            Patch::Clear => Self::Clear,
+            Patch::Set(value) => Self::Set(value),
+        }
+    }
+}
+
 impl<T> Patch<T> {
     /// What is to change; the value is read on the way.
     pub fn read<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {

@@ -1,5 +1,7 @@
 //! Tenants: the operator's.
 
+use std::num::NonZeroU32;
+
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +14,7 @@ use crate::api::v1::keys::{CreatedKey, created};
 use crate::api::v1::patch::Patch;
 use crate::api::v1::stores::name;
 use crate::ids::TenantId;
-use crate::pap::TenantLimits;
+use crate::limits::{LimitsChange, TenantLimits};
 use crate::storage::records::TenantRecord;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -29,20 +31,85 @@ pub struct UpdateTenantBody {
     limits: LimitsBody,
 }
 
-/// Limits to change; an unknown one is refused, because a limit that is misspelt must not be lost.
+/// Limits to change, `null` to the default; an unknown one is refused, because a limit that is misspelt must not be lost.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsBody {
-    /// Stores of the tenant, deleted ones not counted; `null` is the default, 100,000.
+    /// Stores of the tenant, deleted ones not counted.
     #[serde(default)]
     #[schema(value_type = Option<u32>)]
     stores: Patch<u32>,
+    /// 1 at least.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    requests_per_second: Patch<NonZeroU32>,
+    /// Requests that may come at once after a pause, 1 at least; as many as in a second when nothing is said.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    burst: Patch<NonZeroU32>,
+    /// Requests in work at once, 1 at least.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    concurrency: Patch<NonZeroU32>,
+    /// Of one store.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    entities: Patch<u32>,
+    /// Of one store.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    tuples: Patch<u32>,
+    /// Of one store.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    policies: Patch<u32>,
 }
 
-/// What a tenant may have.
+impl From<LimitsBody> for LimitsChange {
+    fn from(body: LimitsBody) -> Self {
+        Self {
+            stores: body.stores.into(),
+            requests_per_second: body.requests_per_second.into(),
+            burst: body.burst.into(),
+            concurrency: body.concurrency.into(),
+            entities: body.entities.into(),
+            tuples: body.tuples.into(),
+            policies: body.policies.into(),
+        }
+    }
+}
+
+/// What a tenant may have and ask for; what is absent is without a limit.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LimitsReply {
-    stores: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stores: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_second: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entities: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuples: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<u32>,
+}
+
+impl From<TenantLimits> for LimitsReply {
+    fn from(limits: TenantLimits) -> Self {
+        Self {
+            stores: limits.stores,
+            requests_per_second: limits.requests_per_second.map(NonZeroU32::get),
+            burst: limits.burst.map(NonZeroU32::get),
+            concurrency: limits.concurrency.map(NonZeroU32::get),
+            entities: limits.entities,
+            tuples: limits.tuples,
+            policies: limits.policies,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -86,11 +153,11 @@ pub struct ListTenantsQuery {
     page_token: Option<String>,
 }
 
-fn shown(tenant: &TenantRecord) -> Result<TenantReply, ApiError> {
+fn shown(services: &Services, tenant: &TenantRecord) -> Result<TenantReply, ApiError> {
     Ok(TenantReply {
         id: tenant.id.to_string(),
         name: tenant.name.clone(),
-        limits: LimitsReply { stores: TenantLimits::read(&tenant.limits)?.stores() },
+        limits: services.administration.limits_of(tenant)?.into(),
         created_at: tenant.created_at.to_string(),
         deleted_at: tenant.deleted_at.map(|at| at.to_string()),
     })
@@ -110,7 +177,7 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let new = services.administration.create_tenant(name(body.0.name)?).await?;
-    let TenantReply { id, name, limits, created_at, .. } = shown(&new.tenant)?;
+    let TenantReply { id, name, limits, created_at, .. } = shown(&services, &new.tenant)?;
     Ok(HttpResponse::Created().json(CreatedTenant { id, name, limits, created_at, admin_key: created(new.admin_key) }))
 }
 
@@ -133,7 +200,7 @@ pub async fn list(
         services.administration.tenants(after.as_ref(), page.limit()).await?
     };
     let next_page_token = page.close(&services, &mut rows, |tenant| tenant.id.to_string());
-    let tenants = rows.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+    let tenants = rows.iter().map(|tenant| shown(&services, tenant)).collect::<Result<Vec<_>, _>>()?;
     Ok(HttpResponse::Ok().json(TenantList { tenants, next_page_token }))
 }
 
@@ -146,7 +213,7 @@ pub async fn read(
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    Ok(HttpResponse::Ok().json(shown(&services.administration.tenant(&id(&path)?).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&services, &services.administration.tenant(&id(&path)?).await?)?))
 }
 
 /// Renames a tenant, or changes what it may have. Needs a platform key.
@@ -160,9 +227,8 @@ pub async fn update(
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let new_name = body.0.name.map(name).transpose()?;
-    let stores = body.0.limits.stores.read(Ok::<_, ApiError>)?;
-    let tenant = services.administration.update_tenant(id(&path)?, new_name, stores).await?;
-    Ok(HttpResponse::Ok().json(shown(&tenant)?))
+    let tenant = services.administration.update_tenant(id(&path)?, new_name, body.0.limits.into()).await?;
+    Ok(HttpResponse::Ok().json(shown(&services, &tenant)?))
 }
 
 /// Deletes a tenant: at once no key of it works and none of its stores answers. Needs a platform key.
@@ -188,5 +254,5 @@ pub async fn restore(
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let scope = caller.0.over(id(&path)?)?;
-    Ok(HttpResponse::Ok().json(shown(&services.administration.restore_tenant(scope).await?)?))
+    Ok(HttpResponse::Ok().json(shown(&services, &services.administration.restore_tenant(scope).await?)?))
 }
