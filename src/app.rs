@@ -22,7 +22,7 @@ use crate::identity::Identity;
 use crate::keys::KeyTable;
 use crate::limits::LimitTable;
 use crate::pap::{Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers, read_limits};
-use crate::pdp::Pdp;
+use crate::pdp::{Bounds, HistoryLimits, Pdp};
 use crate::replica::{LoadError, Replica, load_store};
 use crate::scope::StoreScope;
 use crate::storage::{Storage, StorageError, sqlite};
@@ -56,6 +56,27 @@ pub fn installation_tokens(data_dir: &std::path::Path) -> Result<Tokens, AppErro
 pub struct Options {
     pub config: Config,
     pub dev: bool,
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days.saturating_mul(86_400))
+}
+
+/// How much one question may take.
+fn bounds(config: &Config) -> Bounds {
+    let limits = &config.limits;
+    let graph = GraphLimits { depth: limits.relation_depth, steps: limits.relation_steps, ..GraphLimits::default() };
+    Bounds {
+        limits: Limits {
+            ancestors: limits.ancestors,
+            request_entities: limits.request_entities,
+            reached_entities: limits.reached_entities,
+            graph,
+            ..Limits::default()
+        },
+        freshness_deadline: Duration::from_millis(limits.freshness_deadline_ms),
+        history: HistoryLimits { kept: days(config.storage.history_days), rows: limits.history_rows },
+    }
 }
 
 /// Runs the server until SIGTERM or Ctrl-C.
@@ -103,21 +124,9 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         tasks.clone(),
         runtime.clone(),
     );
-    let limits = Limits {
-        ancestors: config.limits.ancestors,
-        request_entities: config.limits.request_entities,
-        reached_entities: config.limits.reached_entities,
-        graph: GraphLimits {
-            depth: config.limits.relation_depth,
-            steps: config.limits.relation_steps,
-            ..GraphLimits::default()
-        },
-        ..Limits::default()
-    };
-    let deadline = Duration::from_millis(config.limits.freshness_deadline_ms);
-    let kept = Kept(Duration::from_secs(config.storage.deleted_kept_days.saturating_mul(86_400)));
+    let (kept, bounds) = (Kept(days(config.storage.deleted_kept_days)), bounds(&config));
     let services = web::Data::new(Services {
-        pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), limits, clock, deadline, runtime),
+        pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), bounds, clock, runtime),
         stores: Stores::new(writers.clone(), kept),
         releases: Releases::new(writers.clone(), config.limits.compilers),
         administration: Administration::new(writers.clone(), keys, kept),
@@ -140,7 +149,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     );
     let expiry = tokio::spawn(expiry.run());
     let pause = Duration::from_secs(config.storage.deleted_pause_seconds);
-    let purge = tokio::spawn(Purge::new(services.writers.clone(), kept, pause).run());
+    let purge = tokio::spawn(Purge::new(services.writers.clone(), kept, bounds.history.kept, pause).run());
     let administration = services.administration.clone();
     let uses = tokio::spawn(administration.clone().note_uses_for_ever());
     let mut notes = Vec::new();

@@ -46,6 +46,7 @@ pub struct StorageConfig {
     pub expired_tuples_pause_seconds: u64,
     pub deleted_kept_days: u64,
     pub deleted_pause_seconds: u64,
+    pub history_days: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -61,6 +62,7 @@ pub struct LimitsConfig {
     pub followers: usize,
     pub batches: usize,
     pub transfers: usize,
+    pub history_rows: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -241,6 +241,14 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The time this long before.
+    #[must_use]
+    pub fn before(self, time: std::time::Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 has the years 0000 to 9999; a year outside is written as it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

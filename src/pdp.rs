@@ -1,6 +1,7 @@
 //! Use cases that answer. They take a store and a parsed request and know nothing of HTTP.
 
 mod batch;
+mod history;
 mod relations;
 
 use std::sync::Arc;
@@ -11,12 +12,15 @@ use authx_engine::{AccessRequest, DecideError, Evaluation, Limits, Release, deci
 
 use crate::clock::Clock;
 use crate::decisions::{Asked, DecisionLog, LogError, Prepared, Record, Told};
-use crate::ids::ReleaseId;
+use crate::ids::{ReleaseId, Revision, Timestamp};
 use crate::keys::Grant;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
+use history::History;
+
 pub use batch::{Interrupted, Moment, Turns};
+pub use history::HistoryLimits;
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
 
@@ -28,6 +32,8 @@ pub enum Consistency {
     MinimizeLatency,
     /// At least the revision that the token tells of.
     AtLeastAsFresh(String),
+    /// As it was at a revision, asked at the time of its commit.
+    AtRevision(Revision),
     /// The head of the log. One process holds the data directory, so what it published is the head.
     FullyConsistent,
 }
@@ -49,6 +55,12 @@ pub enum CheckError {
     ForeignToken,
     #[error("revision {wanted} did not arrive in time")]
     NotFreshEnough { wanted: u64 },
+    #[error("there is no revision {wanted}: the store is at {head}")]
+    UnknownRevision { wanted: u64, head: u64 },
+    #[error("revision {wanted} is older than what is kept of the past")]
+    RevisionExpired { wanted: u64 },
+    #[error("the store had more than {limit} entities, links and tuples: it is too large to be asked about its past")]
+    HistoryTooLarge { limit: usize },
     #[error("there is no release `{0}`")]
     UnknownRelease(String),
     #[error("a batch names at most {limit} releases besides the active one")]
@@ -58,6 +70,15 @@ pub enum CheckError {
     /// What cannot be recorded is not answered.
     #[error(transparent)]
     NotRecorded(#[from] LogError),
+}
+
+/// How much one question may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub limits: Limits,
+    /// What a question waits for the revision that it wants.
+    pub freshness_deadline: Duration,
+    pub history: HistoryLimits,
 }
 
 /// The decision point.
@@ -70,6 +91,7 @@ pub struct Pdp {
     clock: Clock,
     freshness_deadline: Duration,
     turns: Turns,
+    history: Arc<History>,
 }
 
 impl Pdp {
@@ -78,13 +100,13 @@ impl Pdp {
         replica: Arc<Replica>,
         storage: Storage,
         decisions: Arc<DecisionLog>,
-        limits: Limits,
+        bounds: Bounds,
         clock: Clock,
-        freshness_deadline: Duration,
         runtime: tokio::runtime::Handle,
     ) -> Self {
-        let turns = Turns::new(runtime);
-        Self { replica, storage, decisions, limits, clock, freshness_deadline, turns }
+        let Bounds { limits, freshness_deadline, history } = bounds;
+        let (turns, history) = (Turns::new(runtime), Arc::new(History::new(history)));
+        Self { replica, storage, decisions, limits, clock, freshness_deadline, turns, history }
     }
 
     /// How far one question to the relation graph may go.
@@ -162,7 +184,7 @@ impl Pdp {
     ) -> Result<Decided, CheckError> {
         let (current, warning) = self.current(store, consistency).await?;
         let begun = Instant::now();
-        request.now = self.clock.now().as_millis();
+        request.now = self.time_of(&current).as_millis();
         let mut evaluation = match release.filter(|id| current.release_id() != Some(id)) {
             None => decide(&current.snapshot, &request, &self.limits)?,
             Some(id) => {
@@ -177,12 +199,21 @@ impl Pdp {
         Ok(decided)
     }
 
+    /// When a question to a snapshot is asked.
+    fn time_of(&self, current: &Current) -> Timestamp {
+        current.as_of.unwrap_or_else(|| self.clock.now())
+    }
+
     async fn current(
         &self,
         store: &OpenStore,
         consistency: &Consistency,
     ) -> Result<(Arc<Current>, Option<String>), CheckError> {
-        let Consistency::AtLeastAsFresh(token) = consistency else { return Ok((store.current(), None)) };
+        let token = match consistency {
+            Consistency::AtLeastAsFresh(token) => token,
+            Consistency::AtRevision(revision) => return Ok((self.at_revision(store, *revision).await?, None)),
+            Consistency::MinimizeLatency | Consistency::FullyConsistent => return Ok((store.current(), None)),
+        };
         let current = store.current();
         let fresh = self.replica.tokens().read_consistency(store.scope(), &current.epoch, token);
         let fresh = fresh.ok_or(CheckError::ForeignToken)?;

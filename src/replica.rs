@@ -13,12 +13,12 @@ use authx_engine::relation::RelationModel;
 use authx_engine::{Release, Snapshot};
 use tokio::sync::watch;
 
-use crate::ids::{Revision, StoreId, TenantId};
+use crate::ids::{Revision, StoreId, TenantId, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::records::StoreRecord;
 use crate::tokens::Tokens;
 
-pub use load::{LoadError, load_model, load_release, load_store};
+pub use load::{LoadError, Past, load_at, load_model, load_release, load_store};
 
 /// A snapshot as it was published, with its consistency token.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Current {
     pub snapshot: Snapshot,
     pub epoch: String,
     pub token: String,
+    /// The time at which questions to an earlier revision are asked: that of its commit.
+    pub as_of: Option<Timestamp>,
 }
 
 impl Current {
@@ -170,7 +172,7 @@ impl OpenStore {
 
 fn published(scope: &StoreScope, epoch: &str, snapshot: Snapshot, tokens: &Tokens) -> Current {
     let token = tokens.consistency(scope, epoch, Revision(snapshot.revision()));
-    Current { snapshot, epoch: epoch.to_owned(), token }
+    Current { snapshot, epoch: epoch.to_owned(), token, as_of: None }
 }
 
 /// The stores of one tenant, by id and by alias.

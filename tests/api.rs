@@ -32,6 +32,8 @@ mod entities;
 mod expiry;
 #[path = "api/forgery.rs"]
 mod forgery;
+#[path = "api/history.rs"]
+mod history;
 #[path = "api/idempotency.rs"]
 mod idempotency;
 #[path = "api/import.rs"]

@@ -35,6 +35,7 @@ pub enum Code {
     KeyEnded,
     LastPlatformKey,
     PageTokenExpired,
+    RevisionExpired,
     PreconditionFailed,
     BodyTooLarge,
     IdempotencyKeyReused,
@@ -60,7 +61,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -78,6 +79,7 @@ impl Code {
         Self::KeyEnded,
         Self::LastPlatformKey,
         Self::PageTokenExpired,
+        Self::RevisionExpired,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::IdempotencyKeyReused,
@@ -190,6 +192,12 @@ impl Code {
             Self::PageTokenExpired => {
                 (410, "page_token_expired", "The page token is too old", "Ask for the first page again.")
             }
+            Self::RevisionExpired => (
+                410,
+                "revision_expired",
+                "The revision is too old",
+                "What is needed to answer it is kept for `storage.history_days` after the next revision.",
+            ),
             Self::PreconditionFailed => (
                 412,
                 "precondition_failed",
@@ -535,8 +543,12 @@ impl From<CheckError> for ApiError {
                 Self::new(Code::InvalidConsistencyToken, "the consistency token is not one of this store")
             }
             CheckError::NotFreshEnough { .. } => Self::new(Code::ConsistencyTimeout, error.to_string()),
+            CheckError::UnknownRevision { .. } => Self::new(Code::NotFound, error.to_string()),
+            CheckError::RevisionExpired { .. } => Self::new(Code::RevisionExpired, error.to_string()),
             CheckError::UnknownRelease(id) => Self::not_found("release", &id),
-            CheckError::TooManyReleases { .. } => Self::new(Code::LimitExceeded, error.to_string()),
+            CheckError::TooManyReleases { .. } | CheckError::HistoryTooLarge { .. } => {
+                Self::new(Code::LimitExceeded, error.to_string())
+            }
             CheckError::Load(error) => internal(&error),
             CheckError::NotRecorded(error) => Self::new(Code::DecisionNotRecorded, error.to_string()),
         }

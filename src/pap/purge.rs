@@ -20,8 +20,7 @@ impl Kept {
     /// What was deleted at this time or before cannot be restored.
     #[must_use]
     pub fn since(self, now: Timestamp) -> Timestamp {
-        let kept = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(now.as_millis().saturating_sub(kept))
+        now.before(self.0)
     }
 }
 
@@ -29,14 +28,16 @@ impl Kept {
 pub struct Purge {
     writers: Writers,
     kept: Kept,
+    /// For how long earlier revisions can be asked.
+    history: Duration,
     /// The pause between two looks.
     pause: Duration,
 }
 
 impl Purge {
     #[must_use]
-    pub fn new(writers: Writers, kept: Kept, pause: Duration) -> Self {
-        Self { writers, kept, pause }
+    pub fn new(writers: Writers, kept: Kept, history: Duration, pause: Duration) -> Self {
+        Self { writers, kept, history, pause }
     }
 
     /// Works until it is dropped.
@@ -56,6 +57,10 @@ impl Purge {
         let mut rows = 0;
         let answers = Timestamp::from_millis(self.writers.clock.now().as_millis().saturating_sub(ANSWERS_KEPT_MILLIS));
         while self.writers.storage.purge.forget_answers(answers, STEP).await? > 0 {}
+        for store in self.writers.replica.all() {
+            let by = self.writers.clock.now().before(self.history);
+            while self.writers.storage.purge.forget_history(store.scope(), by, STEP).await? > 0 {}
+        }
         loop {
             let by = self.kept.since(self.writers.clock.now());
             let deleted = self.writers.storage.purge.purge(by, STEP).await?;

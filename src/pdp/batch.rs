@@ -55,6 +55,14 @@ impl Turns {
         self.runtime.spawn_blocking(work).await.map_err(|_| Interrupted)
     }
 
+    /// Does asynchronous work on the process's runtime.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.runtime.spawn(work)
+    }
+
     /// Repeats `step` until it has a result, in turns with the steps of others. Whoever drops this stops it.
     ///
     /// # Errors
@@ -130,7 +138,7 @@ impl Pdp {
         consistency: &Consistency,
     ) -> Result<Moment, CheckError> {
         let (current, warning) = self.current(store, consistency).await?;
-        let (store, caller, now) = (Arc::clone(store), Arc::clone(caller), self.clock.now());
+        let (store, caller, now) = (Arc::clone(store), Arc::clone(caller), self.time_of(&current));
         Ok(Moment { store, current, now, warning, under: HashMap::new(), caller, records: Vec::new() })
     }
 

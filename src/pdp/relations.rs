@@ -68,7 +68,7 @@ impl Pdp {
         let mut problems = question_problems(model, Some((&key.object, &key.relation)), Some(&key.subject));
         problems.extend(tuple_problems(Some(model), &question.tuples, self.limits.request_tuples));
         refuse(problems)?;
-        let now = self.clock.now().as_millis();
+        let now = self.time_of(&current).as_millis();
         let asking = Asking { context: &question.context, now, limits: self.limits.graph };
         let relations = relations.with(&question.tuples).map_err(GraphError::from)?;
         let checked = relations.check(key, &asking, question.explain)?;
@@ -115,7 +115,8 @@ impl Pdp {
         let (current, warning) = self.current(store, consistency).await?;
         let (model, relations) = active(&current)?;
         refuse(question_problems(model, Some((object, relation)), None))?;
-        let asking = Asking { context: &Map::new(), now: self.clock.now().as_millis(), limits: self.limits.graph };
+        let asking =
+            Asking { context: &Map::new(), now: self.time_of(&current).as_millis(), limits: self.limits.graph };
         let expansion = relations.expand(object, relation, &asking)?;
         Ok(told(&current, expansion, warning))
     }

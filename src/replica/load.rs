@@ -10,11 +10,11 @@ use authx_engine::{
     PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, read_entity,
 };
 
-use crate::ids::{ModelId, ReleaseId, Timestamp};
-use crate::replica::OpenStore;
+use crate::ids::{ModelId, ReleaseId, Revision, Timestamp};
+use crate::replica::{Current, OpenStore, published};
 use crate::scope::StoreScope;
 use crate::storage::records::{
-    EntityKey, EntityRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, TupleRecord,
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, StateRecord, TupleRecord,
 };
 use crate::storage::{Storage, StorageError};
 use crate::tokens::Tokens;
@@ -53,8 +53,7 @@ pub async fn load_store(storage: &Storage, scope: StoreScope, tokens: &Tokens) -
         return Err(error);
     }
     let Some(record) = record else { return Ok(None) };
-    let settings: Settings = serde_json::from_str(&record.settings)
-        .map_err(|error| LoadError::Row { what: "the store's settings".to_owned(), detail: error.to_string() })?;
+    let settings = settings(&record.settings)?;
     let active = match &record.active_release {
         Some(id) => load_release(storage, &scope, id).await?,
         None => None,
@@ -64,10 +63,87 @@ pub async fn load_store(storage: &Storage, scope: StoreScope, tokens: &Tokens) -
         Some(id) => load_release(storage, &scope, id).await?,
         None => None,
     };
-    let too_many = |error: TooManyNames| LoadError::Row { what: "the tuples".to_owned(), detail: error.to_string() };
     let tuples = tuples.finish().map_err(too_many)?;
     let snapshot = Snapshot::new(active, Arc::new(data), settings, record.revision.0).with_tuples(tuples);
     Ok(Some(OpenStore::new(scope, record, snapshot, newest, tokens)))
+}
+
+/// Rows of history that are read at once.
+const HISTORY_PAGE: u32 = 10_000;
+
+/// A revision that is to be loaded: its release and settings, and what it has beside them.
+#[derive(Debug)]
+pub struct Past {
+    pub revision: Revision,
+    pub state: StateRecord,
+    pub epoch: String,
+    /// Entities, links and tuples, at most.
+    pub limit: usize,
+}
+
+/// Loads a store as it was at a revision; `None` when it has more rows than it may.
+///
+/// # Errors
+/// When storage fails or holds what this version cannot read.
+pub async fn load_at(
+    storage: &Storage,
+    scope: &StoreScope,
+    past: Past,
+    tokens: &Tokens,
+) -> Result<Option<Current>, LoadError> {
+    let Past { revision, state, epoch, limit } = past;
+    let (mut data, mut tuples, mut rows) = (Data::default(), TuplesBuilder::default(), 0);
+    let mut add = |chunk: LoadChunk| {
+        rows += chunk.len();
+        add_chunk(&mut data, &mut tuples, chunk).map(|()| rows <= limit)
+    };
+    let mut after = None;
+    loop {
+        let key = after.as_ref().map(|(ty, id): &EntityKey| (ty.as_str(), id.as_str()));
+        let page = storage.data.entities_at(scope, revision, key, HISTORY_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.type_name.clone(), last.id.clone()));
+        if !add(LoadChunk::Entities(page))? {
+            return Ok(None);
+        }
+    }
+    let mut after: Option<String> = None;
+    loop {
+        let page = storage.data.links_at(scope, revision, after.as_deref(), HISTORY_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        if !add(LoadChunk::Links(page))? {
+            return Ok(None);
+        }
+    }
+    let mut after = None;
+    loop {
+        let page = storage.data.tuples_at(scope, revision, after.as_ref(), HISTORY_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        if !add(LoadChunk::Tuples(page))? {
+            return Ok(None);
+        }
+    }
+    let release = match &state.release {
+        Some(id) => load_release(storage, scope, id).await?,
+        None => None,
+    };
+    let snapshot = Snapshot::new(release, Arc::new(data), settings(&state.settings)?, revision.0);
+    let snapshot = snapshot.with_tuples(tuples.finish().map_err(too_many)?);
+    Ok(Some(Current { as_of: Some(state.at), ..published(scope, &epoch, snapshot, tokens) }))
+}
+
+fn settings(text: &str) -> Result<Settings, LoadError> {
+    let unreadable = |error: serde_json::Error| LoadError::Row {
+        what: "the store's settings".to_owned(),
+        detail: error.to_string(),
+    };
+    serde_json::from_str(text).map_err(unreadable)
+}
+
+fn too_many(error: TooManyNames) -> LoadError {
+    LoadError::Row { what: "the tuples".to_owned(), detail: error.to_string() }
 }
 
 /// Loads and compiles one release of a store; it was validated when it was made.

@@ -34,7 +34,8 @@ macro_rules! suite {
             releases { intervals_equal_a_plain_model, schemas_are_kept_by_content,
                 other_releases_are_refused }
             history { every_past_revision_reads_as_it_was, ids_are_kept_byte_for_byte,
-                load_is_complete_and_chunked, pages_fit_together }
+                load_is_complete_and_chunked,
+                a_past_revision_has_its_release_and_settings, history_is_forgotten_up_to_a_time, pages_fit_together }
             tuples { tuples_are_put_replaced_and_deleted, past_tuples_equal_a_replay,
                 changes_begin_at_a_time, tuples_belong, a_failed_write_leaves_no_tuple,
                 ten_thousand_tuples_are_one_write }

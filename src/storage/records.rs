@@ -267,6 +267,18 @@ pub struct RevisionRecord {
     pub summary: String,
 }
 
+/// A store as it was at a revision, without its data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRecord {
+    pub release: Option<ReleaseId>,
+    /// JSON object.
+    pub settings: String,
+    /// When the revision was written.
+    pub at: Timestamp,
+    /// When the next one was; `None` for the head.
+    pub ended_at: Option<Timestamp>,
+}
+
 /// One change of a store. Deletes happen before puts, both before the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteRecord {
@@ -385,4 +397,20 @@ pub enum LoadChunk {
     Entities(Vec<EntityRecord>),
     Links(Vec<LinkRecord>),
     Tuples(Vec<TupleRecord>),
+}
+
+impl LoadChunk {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Entities(rows) => rows.len(),
+            Self::Links(rows) => rows.len(),
+            Self::Tuples(rows) => rows.len(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use super::error::{KeyError, StorageError, StoreError, WriteError};
 use super::records::{
     AnswerRecord, EntityRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord, PolicyRecord,
-    ReleaseRecord, RevisionRecord, StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange, TupleFilter,
-    TupleKey, TupleRecord, WriteRecord,
+    ReleaseRecord, RevisionRecord, StateRecord, StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange,
+    TupleFilter, TupleKey, TupleRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
@@ -39,6 +39,9 @@ pub trait PurgeRepository: Send + Sync {
     /// Deletes at most `limit` rows of one store or tenant that was deleted at `by` or before, in one transaction, and
     /// returns their number: 0 when nothing is left. From its first row on it cannot be restored.
     async fn purge(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
+    /// Deletes at most `limit` rows of entities and links of one store that no revision needs which was in force after
+    /// `by`, and returns their number.
+    async fn forget_history(&self, scope: &StoreScope, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
     /// Deletes at most `limit` answers that were written at `by` or before, of whatever store, and returns their number.
     async fn forget_answers(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }
@@ -231,6 +234,8 @@ pub trait DataRepository: Send + Sync {
         scope: &StoreScope,
         sink: &mut (dyn FnMut(LoadChunk) -> Result<(), StorageError> + Send),
     ) -> Result<Option<StoreRecord>, StorageError>;
+    /// The release and settings of a revision; `None` when there is no such revision.
+    async fn state_at(&self, scope: &StoreScope, revision: Revision) -> Result<Option<StateRecord>, StorageError>;
     /// What was answered to a write under a key.
     async fn answer(&self, scope: &StoreScope, key: &[u8; 32]) -> Result<Option<AnswerRecord>, StorageError>;
     /// The commits after a revision, oldest first.

@@ -50,6 +50,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "relations", include_str!("../../migrations/sqlite/0002_relations.sql")),
     (3, "administration", include_str!("../../migrations/sqlite/0003_administration.sql")),
     (4, "answers", include_str!("../../migrations/sqlite/0004_answers.sql")),
+    (5, "history", include_str!("../../migrations/sqlite/0005_history.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.

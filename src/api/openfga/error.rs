@@ -166,6 +166,7 @@ impl From<ApiError> for FgaError {
             | Code::KeyEnded
             | Code::LastPlatformKey
             | Code::PreconditionFailed
+            | Code::RevisionExpired
             | Code::IdempotencyKeyReused
             | Code::BodyTooLarge
             | Code::InvalidRelease

@@ -11,6 +11,7 @@ use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Body, CheckStore};
 use crate::api::v1::relations::contextual;
 use crate::api::v1::tuples::TupleBody;
+use crate::ids::Revision;
 use crate::pdp::{Consistency, Decided};
 
 /// May this principal do this action on this resource?
@@ -65,6 +66,9 @@ pub struct ConsistencyBody {
     /// For `at_least_as_fresh`: a `consistency_token` of this store.
     #[serde(default)]
     token: Option<String>,
+    /// For `at_revision`.
+    #[serde(default)]
+    revision: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -72,6 +76,8 @@ pub struct ConsistencyBody {
 pub enum ConsistencyMode {
     MinimizeLatency,
     AtLeastAsFresh,
+    /// As the store was at `revision`, asked at the time of its commit.
+    AtRevision,
     FullyConsistent,
 }
 
@@ -112,6 +118,10 @@ pub struct PolicyErrorBody<'a> {
 impl ConsistencyBody {
     pub(super) fn parse(self) -> Result<Consistency, ApiError> {
         match (self.mode, self.token) {
+            (ConsistencyMode::AtRevision, _) => match self.revision {
+                Some(revision) => Ok(Consistency::AtRevision(Revision(revision))),
+                None => Err(ApiError::new(Code::MalformedRequest, "`at_revision` needs a `revision`")),
+            },
             (ConsistencyMode::MinimizeLatency, _) => Ok(Consistency::MinimizeLatency),
             (ConsistencyMode::FullyConsistent, _) => Ok(Consistency::FullyConsistent),
             (ConsistencyMode::AtLeastAsFresh, Some(token)) => Ok(Consistency::AtLeastAsFresh(token)),

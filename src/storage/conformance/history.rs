@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Dice, Fixture, commit, entity, link, with_store, write};
+use super::{Dice, Fixture, commit, entity, link, store_scope, with_store, write};
 use crate::ids::Revision;
 use crate::scope::StoreScope;
 use crate::storage::Storage;
@@ -205,4 +205,69 @@ pub(crate) async fn load_is_complete_and_chunked(fixture: &impl Fixture) {
     assert_eq!(head.revision, Revision(1));
     assert_eq!(sizes, [10_000, 1, 2]);
     assert!(ids.iter().enumerate().all(|(n, id)| *id == format!("{n:06}")));
+}
+
+pub(crate) async fn a_past_revision_has_its_release_and_settings(fixture: &impl Fixture) {
+    let storage = fixture.open().await;
+    let scope = with_store(&storage).await;
+    // Settings by revision, from the first on; the store was made with `{}`.
+    let settings = [None, Some("a"), None, None, Some("b"), Some("c"), None];
+    for (before, setting) in settings.iter().enumerate() {
+        let mut change = write(before as u64);
+        change.settings = setting.map(|name| format!("{{\"{name}\":1}}"));
+        commit(&storage, &scope, change).await;
+    }
+    let mut now = "{}".to_owned();
+    for (index, setting) in settings.iter().enumerate() {
+        if let Some(name) = setting {
+            now = format!("{{\"{name}\":1}}");
+        }
+        let state = storage.data.state_at(&scope, Revision(index as u64 + 1)).await.unwrap().unwrap();
+        assert_eq!((state.settings.as_str(), state.release), (now.as_str(), None), "revision {}", index + 1);
+        assert_eq!(state.ended_at.is_none(), index + 1 == settings.len());
+    }
+    for none in [0, settings.len() as u64 + 1] {
+        assert_eq!(storage.data.state_at(&scope, Revision(none)).await.unwrap(), None);
+    }
+    assert_eq!(storage.data.state_at(&store_scope(2, 1), Revision(1)).await.unwrap(), None);
+}
+
+pub(crate) async fn history_is_forgotten_up_to_a_time(fixture: &impl Fixture) {
+    let storage = fixture.open().await;
+    let scope = with_store(&storage).await;
+    let mut times = Vec::new();
+    for n in 0..10 {
+        let mut change = write(n);
+        change.entities_put =
+            vec![entity("User", "a", &format!("{{\"n\":{n}}}")), entity("User", &n.to_string(), "{}")];
+        change.entities_delete = vec![("User".to_owned(), (n.saturating_sub(1)).to_string())];
+        change.links_put = vec![link("l", &n.to_string())];
+        commit(&storage, &scope, change).await;
+        times.push(storage.data.state_at(&scope, Revision(n + 1)).await.unwrap().unwrap().at);
+    }
+    let all = async |revision: u64| {
+        let entities = storage.data.entities_at(&scope, Revision(revision), None, 99).await.unwrap();
+        let links = storage.data.links_at(&scope, Revision(revision), None, 99).await.unwrap();
+        (entities, links)
+    };
+    let mut before = Vec::new();
+    for revision in 1..=10 {
+        before.push(all(revision).await);
+    }
+    // Up to the time of revision 6, which is then the first that can be asked.
+    let by = times[5];
+    let first = times.iter().rposition(|at| *at <= by).unwrap() as u64 + 1;
+    let mut deleted = 0;
+    loop {
+        let step = storage.purge.forget_history(&scope, by, 3).await.unwrap();
+        assert!(step <= 3);
+        if step == 0 {
+            break;
+        }
+        deleted += step;
+    }
+    assert!(deleted > 0);
+    for (revision, before) in (1..=10).zip(before).filter(|(revision, _)| *revision >= first) {
+        assert!(all(revision).await == before, "revision {revision}");
+    }
 }

@@ -16,8 +16,8 @@ use crate::ids::{Revision, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
 use crate::storage::records::{
-    AnswerRecord, EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StoreRecord, TupleChange,
-    TupleFilter, TupleKey, TupleRecord,
+    AnswerRecord, EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StateRecord, StoreRecord,
+    TupleChange, TupleFilter, TupleKey, TupleRecord,
 };
 use crate::storage::repository::DataRepository;
 
@@ -252,6 +252,24 @@ impl DataRepository for Sqlite {
         Ok(head)
     }
 
+    async fn state_at(&self, scope: &StoreScope, revision: Revision) -> Result<Option<StateRecord>, StorageError> {
+        let state = sqlx::query(STATE_AT)
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(row::bound(revision.0))
+            .try_map(|row| {
+                Ok(StateRecord {
+                    release: row::optional_id(&row, "release")?,
+                    settings: row::text(&row, "settings")?,
+                    at: row::time(&row, "at")?,
+                    ended_at: row::optional_time(&row, "ended_at")?,
+                })
+            })
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(state)
+    }
+
     async fn answer(&self, scope: &StoreScope, key: &[u8; 32]) -> Result<Option<AnswerRecord>, StorageError> {
         let found = sqlx::query("SELECT request, answer, at FROM answers WHERE tenant = ? AND store = ? AND key = ?")
             .bind(scope.tenant().as_str())
@@ -287,6 +305,14 @@ impl DataRepository for Sqlite {
         Ok(revisions)
     }
 }
+
+/// The settings of a revision are what the first change of them behind it found.
+const STATE_AT: &str = "SELECT r.release, r.at, \
+     (SELECT n.at FROM revisions n WHERE n.tenant = ?1 AND n.store = ?2 AND n.revision = ?3 + 1) AS ended_at, \
+     COALESCE((SELECT n.settings_before FROM revisions n WHERE n.tenant = ?1 AND n.store = ?2 AND n.revision > ?3 \
+     AND n.settings_before IS NOT NULL ORDER BY n.revision LIMIT 1), s.settings) AS settings \
+     FROM revisions r JOIN stores s ON s.tenant = r.tenant AND s.id = r.store \
+     WHERE r.tenant = ?1 AND r.store = ?2 AND r.revision = ?3";
 
 // By position, in the order of the macros above.
 

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::Sqlite;
 use super::transaction::OpenTransaction;
 use crate::ids::Timestamp;
+use crate::scope::StoreScope;
 use crate::storage::StorageError;
 use crate::storage::repository::PurgeRepository;
 
@@ -89,6 +90,24 @@ impl PurgeRepository for Sqlite {
         Ok(deleted)
     }
 
+    async fn forget_history(&self, scope: &StoreScope, by: Timestamp, limit: u32) -> Result<u64, StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
+        let mut deleted = 0;
+        for sql in OLD_HISTORY {
+            let left = u64::from(limit) - deleted;
+            let rows = sqlx::query(sql)
+                .bind(scope.tenant().as_str())
+                .bind(scope.store().as_str())
+                .bind(signed(left))
+                .bind(by.as_millis())
+                .execute(transaction.connection())
+                .await?;
+            deleted += rows.rows_affected().min(left);
+        }
+        transaction.commit().await?;
+        Ok(deleted)
+    }
+
     async fn forget_answers(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let deleted = sqlx::query(OLD_ANSWERS)
@@ -101,6 +120,29 @@ impl PurgeRepository for Sqlite {
         Ok(deleted)
     }
 }
+
+/// Rows that ended with the revision that was in force at ?4, or before.
+macro_rules! ended {
+    ($table:literal, $key:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE (",
+            $key,
+            ") IN (SELECT ",
+            $key,
+            " FROM ",
+            $table,
+            " WHERE tenant = ?1 AND store = ?2 AND deleted_revision <= (SELECT COALESCE(MAX(revision), 0) FROM revisions \
+             WHERE tenant = ?1 AND store = ?2 AND at <= ?4) LIMIT ?3)"
+        )
+    };
+}
+
+pub(super) const OLD_HISTORY: [&str; 2] = [
+    ended!("entities_history", "tenant, store, type_name, id, created_revision"),
+    ended!("links_history", "tenant, store, id, created_revision"),
+];
 
 pub(super) const OLD_ANSWERS: &str = "DELETE FROM answers WHERE (tenant, store, key) IN \
      (SELECT tenant, store, key FROM answers WHERE at <= ? ORDER BY at LIMIT ?)";

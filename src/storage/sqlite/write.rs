@@ -154,13 +154,11 @@ async fn apply(
         }
         store.active_release = Some(id);
     }
-    if let Some(settings) = &write.settings {
-        store.settings.clone_from(settings);
-    }
+    let settings_before = write.settings.as_ref().map(|new| std::mem::replace(&mut store.settings, new.clone()));
     if let Some(answer) = &write.answer {
         put_answer(connection, scope, write, answer).await?;
     }
-    finish(connection, scope, store, write, revision).await
+    finish(connection, scope, store, write, settings_before, revision).await
 }
 
 async fn put_answer(
@@ -187,12 +185,13 @@ async fn finish(
     scope: &StoreScope,
     store: &StoreRecord,
     write: &WriteRecord,
+    settings_before: Option<String>,
     revision: i64,
 ) -> Result<(), WriteError> {
     let active_release = store.active_release.as_ref().map(ReleaseId::as_str);
     let written = sqlx::query(
-        "INSERT INTO revisions (tenant, store, revision, epoch, release, actor, at, summary) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?); \
+        "INSERT INTO revisions (tenant, store, revision, epoch, release, actor, at, summary, settings_before) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?); \
          UPDATE stores SET revision = ?, active_release = ?, latest_release = ?, settings = ?, \
          updated_at = ? WHERE tenant = ? AND id = ? AND revision = ? AND deleted_at IS NULL",
     )
@@ -204,6 +203,7 @@ async fn finish(
     .bind(&write.actor)
     .bind(write.at.as_millis())
     .bind(&write.summary)
+    .bind(settings_before)
     .bind(revision)
     .bind(active_release)
     .bind(store.latest_release.as_ref().map(ReleaseId::as_str))
