@@ -16,6 +16,8 @@ pub mod v1;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::clock::Clock;
 use crate::decisions::DecisionLog;
 use crate::identity::Identity;
@@ -47,5 +49,7 @@ pub struct Services {
     pub batches: Arc<Places>,
     pub limits: Arc<LimitTable>,
     pub clock: Clock,
+    /// The process was told to end.
+    pub draining: CancellationToken,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

@@ -25,4 +25,4 @@ pub use purge::{Kept, Purge};
 pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases, ValidationReport, validate};
 pub use stores::{NewStore, StoreChange, Stores};
 pub use tuples::{Otherwise, TupleChanges};
-pub use writer::{Committed, Writers};
+pub use writer::{Committed, WriteQueues, Writers};
