@@ -18,6 +18,8 @@ pub mod v1;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::clock::Clock;
 use crate::decisions::DecisionLog;
 use crate::identity::Identity;
@@ -51,5 +53,7 @@ pub struct Services {
     pub transfers: Arc<Places>,
     pub limits: Arc<LimitTable>,
     pub clock: Clock,
+    /// The process was told to end.
+    pub draining: CancellationToken,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }

@@ -11,6 +11,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use authx_engine::Limits;
 use authx_engine::relation::GraphLimits;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::middleware::TimeLimit;
@@ -140,6 +141,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         transfers: Arc::new(Places::new(config.limits.transfers)),
         limits: tenant_limits,
         clock,
+        draining: CancellationToken::new(),
         metrics,
     });
     let expiry = Expiry::new(
@@ -192,7 +194,7 @@ async fn run(
 ) -> Result<(), AppError> {
     let server = &config.server;
     let time_limit = web::Data::new(TimeLimit(Duration::from_secs(server.request_timeout_seconds)));
-    let followers = Arc::clone(&services.followers);
+    let (followers, draining) = (Arc::clone(&services.followers), services.draining.clone());
     let build = move || {
         App::new().app_data(services.clone()).app_data(time_limit.clone()).wrap(from_fn(track)).configure(configure)
     };
@@ -210,10 +212,12 @@ async fn run(
         .max_connections(server.max_connections)
         // A client that closes its end has gone: nobody waits for changes, or computes an answer, on its behalf.
         .h1_allow_half_closed(false)
+        .disable_signals()
         .bind(server.bind)
         .map_err(io(format!("cannot listen on {}", server.bind)))?;
     let address = http.addrs().first().copied().unwrap_or(server.bind);
     let running = http.run();
+    let handle = running.handle();
     let mut out = std::io::stderr().lock();
     let access = if open { "no key needed on loopback" } else { "keys needed" };
     let _ =
@@ -229,19 +233,32 @@ async fn run(
     let ended = tokio::select! {
         ended = &mut running => ended,
         () = told_to_end() => {
+            draining.cancel();
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(server.drain_seconds)) => {}
+                // Whoever says it twice does not want to wait.
+                () = told_to_end() => {}
+            }
             // Who waits for changes would hold up the end, which waits for running requests.
             followers.close();
-            running.await
+            let (ended, ()) = tokio::join!(running, handle.stop(true));
+            ended
         }
     };
     ended.map_err(io("the server stopped".to_owned()))
 }
 
-/// Waits for SIGTERM, which the HTTP server handles for itself.
+/// Waits for SIGTERM or Ctrl-C.
 async fn told_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut told) => drop(told.recv().await),
-        Err(_) => std::future::pending().await,
+    let told = |kind| async move {
+        match signal(kind) {
+            Ok(mut told) => drop(told.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = told(SignalKind::terminate()) => {}
+        () = told(SignalKind::interrupt()) => {}
     }
 }

@@ -34,6 +34,7 @@ pub struct ServerConfig {
     pub request_timeout_seconds: u64,
     pub header_timeout_seconds: u64,
     pub keep_alive_seconds: u64,
+    pub drain_seconds: u64,
     pub shutdown_timeout_seconds: u64,
     pub max_connections: usize,
 }

@@ -15,7 +15,7 @@ mod worker;
 
 pub use content::{Asked, Record, Told};
 pub use journal::{Prepared, Retention};
-pub use log::{DecisionLog, LogError, LogOptions, Mode, WhenFull};
+pub use log::{Backlog, DecisionLog, LogError, LogOptions, Mode, WhenFull};
 pub use mask::{BadMask, Mask};
 pub use query::{Filter, Found, Position, find, get};
 pub use verify::{Finding, Report, TenantReport, verify};

@@ -6,6 +6,7 @@ pub mod ids;
 pub mod pace;
 pub mod scope;
 pub mod tokens;
+pub mod trace;
 
 // Durable truth.
 pub mod storage;

@@ -28,4 +28,4 @@ pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases, Valida
 pub use stores::{NewStore, StoreChange, Stores};
 pub use tuples::{Otherwise, TupleChanges};
 pub(crate) use writer::Write;
-pub use writer::{Answer, Answering, Committed, Once, Writers};
+pub use writer::{Answer, Answering, Committed, Once, WriteQueues, Writers};

@@ -70,6 +70,14 @@ impl Storage {
         self.backend.ping().await
     }
 
+    /// Has the database write something that means nothing.
+    ///
+    /// # Errors
+    /// When it is not on the disk, or not soon.
+    pub async fn try_write(&self) -> Result<(), StorageError> {
+        self.backend.try_write().await
+    }
+
     /// Waits for what runs, closes every connection and lets go of the data directory.
     ///
     /// Other clones get [`StorageError::Unavailable`] from then on. Dropping the last clone closes

@@ -16,6 +16,8 @@ mod authentication;
 mod bad_input;
 #[path = "api/batch.rs"]
 mod batch;
+#[path = "api/canaries.rs"]
+mod canaries;
 #[path = "api/changes.rs"]
 mod changes;
 #[path = "api/check_batch.rs"]
@@ -46,6 +48,8 @@ mod keys;
 mod limits;
 #[path = "api/model_change.rs"]
 mod model_change;
+#[path = "api/observability.rs"]
+mod observability;
 #[path = "api/openfga.rs"]
 mod openfga;
 #[path = "api/openfga_refusals.rs"]

@@ -27,7 +27,18 @@ pub fn admit(request: &HttpRequest, caller: &Caller, limits: &LimitTable) -> Res
     let admission = meter.admit();
     let refusal = admission.refusal;
     extensions.insert(admission);
-    refusal.map_or(Ok(()), |refusal| Err(refused(refusal)))
+    refusal.map_or(Ok(()), |refusal| {
+        metrics::counter!("authx_limited_requests_total", "limit" => name(refusal)).increment(1);
+        Err(refused(refusal))
+    })
+}
+
+/// As the fields name it, and the metric.
+fn name(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Rate { .. } => "rate",
+        Refusal::Concurrency { .. } => "concurrency",
+    }
 }
 
 fn refused(refusal: Refusal) -> ApiError {

@@ -23,7 +23,7 @@ use crate::api::v1::{
         stores::create, stores::list, stores::read, stores::update, stores::delete, stores::restore,
         tenants::create, tenants::list, tenants::read, tenants::update, tenants::delete, tenants::restore,
         keys::create, keys::list, keys::read, keys::update, keys::rotate, keys::revoke, whoami::whoami,
-        service::livez, service::healthz, service::readyz, service::metrics, service::openapi,
+        service::livez, service::healthz, service::readiness::readyz, service::gauges::metrics, service::openapi,
     ),
     security(("key" = [])),
     modifiers(&Key)

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::iter::Peekable;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -70,6 +71,15 @@ pub enum LogError {
     NotWritten,
 }
 
+/// What is not in a file yet, of all tenants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    pub records: usize,
+    pub bytes: usize,
+    /// Tenants whose records could not be written at the last try.
+    pub failing: usize,
+}
+
 /// Records decisions.
 #[derive(Debug)]
 pub struct DecisionLog {
@@ -107,6 +117,8 @@ pub(super) struct Queue {
     pub(super) counted: u64,
     pub(super) pending: Mutex<Pending>,
     pub(super) room: Notify,
+    /// The last try to write failed.
+    pub(super) failing: AtomicBool,
 }
 
 /// A record, and who waits until it and those before it are on the disk.
@@ -264,6 +276,19 @@ impl DecisionLog {
         let _ = tokio::time::timeout(self.shared.options.wait, flushed).await;
     }
 
+    /// What waits to be written.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        let mut backlog = Backlog::default();
+        for queue in self.shared.queues.load().values() {
+            let pending = queue.pending.lock();
+            backlog.records += pending.records.len();
+            backlog.bytes += pending.bytes;
+            backlog.failing += usize::from(queue.failing.load(Ordering::Acquire));
+        }
+        backlog
+    }
+
     /// Writes what waits, and ends the thread. Nothing may be recorded any more.
     pub fn close(&self) {
         self.shared.work.lock().closing = true;
@@ -295,8 +320,8 @@ impl Shared {
         let dir = self.dir.join(tenant.as_str());
         std::fs::create_dir_all(&dir)?;
         let (counter, before) = Counter::open(&dir.join("count"))?;
-        let (tenant, pending, room) = (*tenant, Mutex::default(), Notify::new());
-        let queue = Arc::new(Queue { tenant, counter, counted: before, pending, room });
+        let (tenant, pending, room, failing) = (*tenant, Mutex::default(), Notify::new(), AtomicBool::new(false));
+        let queue = Arc::new(Queue { tenant, counter, counted: before, pending, room, failing });
         let mut queues = HashMap::clone(&self.queues.load());
         queues.insert(tenant, Arc::clone(&queue));
         self.queues.store(Arc::new(queues));

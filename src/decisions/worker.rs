@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::journal::{Journal, Prepared};
@@ -80,6 +81,7 @@ impl Worker {
         };
         queue.room.notify_waiters();
         let written = self.write(queue, &mut records, shed);
+        queue.failing.store(written.is_err(), Ordering::Release);
         match written {
             Ok(()) => {
                 for done in flushed {

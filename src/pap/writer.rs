@@ -7,6 +7,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use authx_engine::{Release, Snapshot};
 use parking_lot::Mutex;
@@ -21,6 +23,7 @@ use crate::pap::{PapError, limits};
 use crate::replica::{OpenStore, Replica, load_store};
 use crate::storage::Storage;
 use crate::storage::records::{NewAnswer, StoreRecord, WriteRecord};
+use crate::trace;
 
 /// Writes that one transaction takes at most.
 const GROUP: usize = 256;
@@ -30,6 +33,8 @@ const PENDING: usize = 16_384;
 const QUEUE: usize = 4_096;
 /// How long a repeated request gets the answer of the first.
 pub(crate) const ANSWERS_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+/// How long a try to write may take before it counts as failed.
+const TRY_WRITE: Duration = Duration::from_secs(1);
 
 /// The state that a write is planned on: what the writes before it in the group would leave.
 #[derive(Debug, Clone)]
@@ -88,6 +93,7 @@ pub struct Answer {
 struct Job {
     write: Box<dyn Write>,
     actor: String,
+    since: Instant,
     once: Option<Once>,
     reply: oneshot::Sender<Result<Outcome, PapError>>,
 }
@@ -101,7 +107,19 @@ enum Outcome {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Job>,
+    /// Writes that the leader has taken and not answered, and since when the oldest of them is there.
+    in_work: Option<(usize, Instant)>,
     led: bool,
+}
+
+/// Writes that are not answered yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteQueues {
+    pub writes: usize,
+    /// Of one store.
+    pub longest: usize,
+    /// How long the oldest is there.
+    pub oldest: Duration,
 }
 
 /// The writers of all stores.
@@ -116,6 +134,8 @@ pub struct Writers {
     runtime: Handle,
     /// Held by whoever changes which tenants, keys and stores there are.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// The last write did not reach the database.
+    failing: Arc<AtomicBool>,
 }
 
 impl Writers {
@@ -128,7 +148,46 @@ impl Writers {
         tasks: TaskTracker,
         runtime: Handle,
     ) -> Self {
-        Self { queues: Arc::default(), storage, replica, limits, clock, tasks, runtime, turn: Arc::default() }
+        Self {
+            queues: Arc::default(),
+            storage,
+            replica,
+            limits,
+            clock,
+            tasks,
+            runtime,
+            turn: Arc::default(),
+            failing: Arc::default(),
+        }
+    }
+
+    /// What waits, and for how long.
+    #[must_use]
+    pub fn queues(&self) -> WriteQueues {
+        let mut all = WriteQueues::default();
+        for queue in self.queues.lock().values() {
+            let queue = queue.lock();
+            let (taken, since) = queue.in_work.map_or((0, None), |(count, since)| (count, Some(since)));
+            let writes = queue.waiting.len() + taken;
+            let oldest = since.or(queue.waiting.front().map(|job| job.since));
+            all.writes += writes;
+            all.longest = all.longest.max(writes);
+            all.oldest = all.oldest.max(oldest.map_or(Duration::ZERO, |since| since.elapsed()));
+        }
+        all
+    }
+
+    /// Whether the database takes writes: the last one was stored, or another try is.
+    pub async fn can_write(&self) -> bool {
+        if !self.failing.load(Ordering::Acquire) {
+            return true;
+        }
+        let tried = tokio::time::timeout(TRY_WRITE, self.storage.try_write()).await;
+        let can = matches!(tried, Ok(Ok(())));
+        if can {
+            self.failing.store(false, Ordering::Release);
+        }
+        can
     }
 
     /// Drops the queue of a store that was deleted.
@@ -142,7 +201,7 @@ impl Writers {
         &self,
         work: impl Future<Output = Result<T, PapError>> + Send + 'static,
     ) -> Result<T, PapError> {
-        self.tasks.spawn_on(work, &self.runtime).await.unwrap_or(Err(PapError::Interrupted))
+        self.tasks.spawn_on(trace::taken_along(work), &self.runtime).await.unwrap_or(Err(PapError::Interrupted))
     }
 
     /// As [`Self::background`], one such work after the other: memory follows storage in the order of its commits, so
@@ -194,7 +253,7 @@ impl Writers {
         once: Option<Once>,
     ) -> Result<Outcome, PapError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { write, actor: actor.to_owned(), once, reply };
+        let job = Job { write, actor: actor.to_owned(), since: Instant::now(), once, reply };
         let queue = Arc::clone(self.queues.lock().entry(*store.scope().store()).or_default());
         let lead = {
             let mut queue = queue.lock();
@@ -217,7 +276,8 @@ impl Writers {
         struct Led<'a>(&'a Mutex<Queue>);
         impl Drop for Led<'_> {
             fn drop(&mut self) {
-                self.0.lock().led = false;
+                let mut queue = self.0.lock();
+                (queue.led, queue.in_work) = (false, None);
             }
         }
         loop {
@@ -226,6 +286,7 @@ impl Writers {
                 let group: Vec<Job> = {
                     let mut queue = queue.lock();
                     let n = queue.waiting.len().min(GROUP);
+                    queue.in_work = queue.waiting.front().map(|job| (n, job.since));
                     queue.waiting.drain(..n).collect()
                 };
                 if group.is_empty() {
@@ -306,8 +367,14 @@ impl Writers {
             return;
         }
         match self.store_group(store, &mut accepted, now).await {
-            Ok(()) => self.acknowledge(store, accepted, now),
+            Ok(()) => {
+                self.failing.store(false, Ordering::Release);
+                self.acknowledge(store, accepted, now);
+            }
             Err(error) => {
+                if matches!(error, PapError::Storage(_)) {
+                    self.failing.store(true, Ordering::Release);
+                }
                 let message = error.to_string();
                 tracing::error!(store = %store.scope().store(), error = %message, "a group of writes was not stored");
                 let mut error = Some(error);

@@ -270,5 +270,7 @@ pub trait StoreWrite: Send {
 #[async_trait]
 pub trait Backend: Send + Sync {
     async fn ping(&self) -> Result<(), StorageError>;
+    /// Writes something that means nothing, to see whether it can.
+    async fn try_write(&self) -> Result<(), StorageError>;
     async fn close(&self);
 }

@@ -111,7 +111,7 @@ fn the_servers_own_pages_need_no_key() {
     let server = Launch::normal().start();
     let client = server.anyone();
     assert_eq!(client.get("/livez").expect(200)["status"], "ok");
-    assert_eq!(client.get("/readyz").expect(200)["status"], "ok");
+    assert_eq!(client.get("/readyz").expect(200)["status"], "ready");
     assert!(client.get("/docs/").text().contains("swagger"));
     assert!(client.get("/metrics").text().contains("authx_http_request_seconds"));
     assert!(client.get("/openapi.yaml").text().starts_with("openapi: 3.1"));

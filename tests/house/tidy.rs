@@ -7,7 +7,7 @@ use crate::support::root;
 /// The modules of the server from the ground up: each may use those of the rows below it, and of its own row those
 /// that stand before it.
 const LAYERS: [&[&str]; 8] = [
-    &["ids", "pace", "scope", "clock", "tokens"],
+    &["ids", "pace", "scope", "clock", "tokens", "trace"],
     &["storage"],
     &["replica", "keys", "limits", "decisions"],
     &["pdp", "pap"],
