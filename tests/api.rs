@@ -24,6 +24,8 @@ mod changes;
 mod check_batch;
 #[path = "api/command_line.rs"]
 mod command_line;
+#[path = "api/consistency.rs"]
+mod consistency;
 #[path = "api/conventions.rs"]
 mod conventions;
 #[path = "api/decisions.rs"]
@@ -66,6 +68,8 @@ mod releases;
 mod restart;
 #[path = "api/store_files.rs"]
 mod store_files;
+#[path = "api/tampering.rs"]
+mod tampering;
 #[path = "api/tenants.rs"]
 mod tenants;
 #[path = "api/transfer.rs"]

@@ -62,11 +62,15 @@ pub fn wait(request: &HttpRequest) {
     }
 }
 
-/// Tells what is left, on every answer of a tenant that has a limit.
+/// Tells what is left, on every answer of a tenant that has a limit. The request is then in work no more: who asks again
+/// with the answer in hand must not find its own place taken.
 pub fn tell<B>(response: &mut ServiceResponse<B>) {
-    let Some((policy, left, retry_after)) = response.request().extensions().get::<Admission>().map(fields) else {
-        return;
-    };
+    let told = response.request().extensions_mut().get_mut::<Admission>().map(|admission| {
+        let told = fields(admission);
+        admission.give_place_back();
+        told
+    });
+    let Some((policy, left, retry_after)) = told else { return };
     let headers = response.headers_mut();
     for (name, value) in [(&POLICY, Some(policy)), (&LEFT, Some(left)), (&RETRY_AFTER, retry_after)] {
         if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {

@@ -152,6 +152,11 @@ fn no_more_requests_are_in_work_than_may_be() {
         }
         tenant.client.get(ask).expect(200);
     }
+    // Who has its answer is not in work.
+    assert_eq!(tenant.limit(&json!({"concurrency": 1}))["concurrency"], 1);
+    for _ in 0..200 {
+        tenant.client.get("/v1/whoami").expect(200);
+    }
     // Who waits for changes is not in work: the write is let in, and is what the other waits for.
     tenant.client.put(&format!("{path}/model"), &json!({"dsl": MODEL})).expect(200);
     tenant.limit(&json!({"concurrency": 1}));
