@@ -78,14 +78,15 @@ pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize)
             break;
         }
         let end = behind.filter(|behind| behind.segment == number).map_or(usize::MAX, |behind| behind.entry);
-        for (at, entry) in segment.entries.iter().enumerate().take(end).rev() {
+        for (at, bytes) in segment.entries().iter().enumerate().take(end).rev() {
             if found.len() >= limit {
                 return Ok(found);
             }
-            if !wanted.may_be(entry) {
+            if !wanted.has_id(bytes) {
                 continue;
             }
-            let line = segment.line(entry)?;
+            let Some(entry) = Entry::from_bytes(bytes).filter(|entry| wanted.may_be(entry)) else { continue };
+            let line = segment.line(&entry)?;
             if let Some(content) = content(&line).filter(|content| wanted.is(&Summary::read(content))) {
                 found.extend(
                     read(content).map(|content| Found { position: Position { segment: number, entry: at }, content }),
@@ -124,7 +125,7 @@ fn read(content: &[u8]) -> Option<Value> {
 /// A segment with its index in memory.
 struct Segment {
     file: File,
-    entries: Vec<Entry>,
+    index: Vec<u8>,
 }
 
 impl Segment {
@@ -136,26 +137,30 @@ impl Segment {
             Err(error) if gone(&error) => return Ok(None),
             file => file?,
         };
-        let indexed = std::fs::read(segment::index_path(dir, number)).unwrap_or_default();
-        let mut entries: Vec<Entry> =
-            indexed.as_chunks::<ENTRY_BYTES>().0.iter().filter_map(Entry::from_bytes).collect();
-        let last = entries.last().map_or(0, |entry| entry.offset + u64::from(entry.length) + 1);
+        let mut index = std::fs::read(segment::index_path(dir, number)).unwrap_or_default();
+        let last = index.as_chunks::<ENTRY_BYTES>().0.iter().rev().find_map(Entry::from_bytes);
         // Lines may be a little ahead of their entries; an index that lacks more is made anew.
-        if entries.is_empty() || last + (64 << 20) < file.metadata()?.len() {
-            entries.clear();
+        let end = last.map(|entry| entry.offset + u64::from(entry.length) + 1 + (64 << 20));
+        if end.is_none_or(|end| end < file.metadata().map_or(u64::MAX, |metadata| metadata.len())) {
+            index.clear();
             segment::walk(&path, None, &mut |at, step, _| {
                 if let Step::Good(line) = step {
                     let summary = line.content().map(Summary::read).unwrap_or_default();
-                    entries.push(summary.entry(at.offset, at.length - 1));
+                    index.extend_from_slice(&summary.entry(at.offset, at.length - 1).to_bytes());
                 }
             })?;
         }
-        Ok(Some(Self { file, entries }))
+        Ok(Some(Self { file, index }))
+    }
+
+    fn entries(&self) -> &[[u8; ENTRY_BYTES]] {
+        self.index.as_chunks().0
     }
 
     /// Whether everything in it, and so in those before it, is older than a time.
     fn ended_before(&self, from: Option<u64>) -> bool {
-        let newest = self.entries.iter().rev().find(|entry| entry.id != 0).map(|entry| Ulid(entry.id).timestamp_ms());
+        let entries = self.entries().iter().rev().filter_map(Entry::from_bytes);
+        let newest = entries.map(|entry| entry.id).find(|id| *id != 0).map(|id| Ulid(id).timestamp_ms());
         newest.zip(from).is_some_and(|(newest, from)| newest + SLACK < from)
     }
 
@@ -169,6 +174,7 @@ impl Segment {
 /// A filter with its hashes.
 struct Wanted<'a> {
     filter: &'a Filter,
+    id: Option<[u8; 16]>,
     principal: Option<Vec<u64>>,
     action: Option<Vec<u64>>,
     resource: Option<Vec<u64>>,
@@ -182,11 +188,17 @@ impl<'a> Wanted<'a> {
         };
         Self {
             filter,
+            id: filter.id.map(|id| id.0.to_be_bytes()),
             principal: hashed(&filter.principal),
             action: hashed(&filter.action),
             resource: hashed(&filter.resource),
             stores: hashed(&filter.stores),
         }
+    }
+
+    /// Whether an entry is of the id that is asked for, if one is: it stands first.
+    fn has_id(&self, entry: &[u8; ENTRY_BYTES]) -> bool {
+        self.id.is_none_or(|id| entry.starts_with(&id))
     }
 
     /// Whether an entry may be of a decision that is asked for.
@@ -198,8 +210,7 @@ impl<'a> Wanted<'a> {
             Outcome::Allow => true,
             Outcome::Deny => false,
         };
-        self.filter.id.is_none_or(|id| id.0 == entry.id)
-            && self.filter.from.is_none_or(|from| at >= from)
+        self.filter.from.is_none_or(|from| at >= from)
             && self.filter.to.is_none_or(|to| at < to)
             && self.filter.allowed.is_none_or(|allowed| allowed == outcome)
             && fits(&self.principal, entry.keys.principal)
