@@ -16,6 +16,9 @@ use crate::storage::repository::PurgeRepository;
 /// At most ?3 rows of a table, of the store ?2 of the tenant ?1; by the primary key, which `WITHOUT ROWID` has alone.
 macro_rules! some_of {
     ($table:literal, $key:literal) => {
+        some_of!($table, $key, "")
+    };
+    ($table:literal, $key:literal, $and:expr) => {
         concat!(
             "DELETE FROM ",
             $table,
@@ -25,7 +28,9 @@ macro_rules! some_of {
             $key,
             " FROM ",
             $table,
-            " WHERE tenant = ?1 AND store = ?2 LIMIT ?3)"
+            " WHERE tenant = ?1 AND store = ?2 ",
+            $and,
+            "LIMIT ?3)"
         )
     };
 }
@@ -121,27 +126,17 @@ impl PurgeRepository for Sqlite {
     }
 }
 
-/// Rows that ended with the revision that was in force at ?4, or before.
+/// They ended with the revision that was in force at ?4, or before.
 macro_rules! ended {
-    ($table:literal, $key:literal) => {
-        concat!(
-            "DELETE FROM ",
-            $table,
-            " WHERE (",
-            $key,
-            ") IN (SELECT ",
-            $key,
-            " FROM ",
-            $table,
-            " WHERE tenant = ?1 AND store = ?2 AND deleted_revision <= (SELECT COALESCE(MAX(revision), 0) FROM revisions \
-             WHERE tenant = ?1 AND store = ?2 AND at <= ?4) LIMIT ?3)"
-        )
+    () => {
+        "AND deleted_revision <= (SELECT COALESCE(MAX(revision), 0) FROM revisions \
+         WHERE tenant = ?1 AND store = ?2 AND at <= ?4) "
     };
 }
 
 pub(super) const OLD_HISTORY: [&str; 2] = [
-    ended!("entities_history", "tenant, store, type_name, id, created_revision"),
-    ended!("links_history", "tenant, store, id, created_revision"),
+    some_of!("entities_history", "tenant, store, type_name, id, created_revision", ended!()),
+    some_of!("links_history", "tenant, store, id, created_revision", ended!()),
 ];
 
 pub(super) const OLD_ANSWERS: &str = "DELETE FROM answers WHERE (tenant, store, key) IN \

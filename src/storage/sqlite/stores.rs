@@ -1,7 +1,7 @@
 //! Rows of `stores`. Open are those that are not deleted, of a tenant that is not.
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::Sqlite;
 use super::row;
@@ -96,14 +96,8 @@ impl StoreRepository for Sqlite {
         after: Option<&StoreId>,
         limit: u32,
     ) -> Result<Vec<StoreRecord>, StorageError> {
-        let stores = sqlx::query(select_open!("AND tenant = ? AND id > ? ORDER BY id LIMIT ?"))
-            .bind(scope.tenant().as_str())
-            .bind(after.map_or("", StoreId::as_str))
-            .bind(limit)
-            .try_map(|row| record(&row))
-            .fetch_all(&self.readers)
-            .await?;
-        Ok(stores)
+        let sql = select_open!("AND tenant = ? AND id > ? ORDER BY id LIMIT ?");
+        page(&self.readers, sql, scope, after, limit).await
     }
 
     async fn update(&self, scope: &TenantScope, id: &StoreId, update: &StoreUpdate) -> Result<bool, StoreError> {
@@ -155,14 +149,8 @@ impl StoreRepository for Sqlite {
         after: Option<&StoreId>,
         limit: u32,
     ) -> Result<Vec<StoreRecord>, StorageError> {
-        let stores = sqlx::query(select!("WHERE tenant = ? AND id > ? AND deleted_at IS NOT NULL ORDER BY id LIMIT ?"))
-            .bind(scope.tenant().as_str())
-            .bind(after.map_or("", StoreId::as_str))
-            .bind(limit)
-            .try_map(|row| record(&row))
-            .fetch_all(&self.readers)
-            .await?;
-        Ok(stores)
+        let sql = select!("WHERE tenant = ? AND id > ? AND deleted_at IS NOT NULL ORDER BY id LIMIT ?");
+        page(&self.readers, sql, scope, after, limit).await
     }
 
     async fn restore(
@@ -229,6 +217,24 @@ pub(super) async fn head(
         .try_map(|row| record(&row))
         .fetch_optional(connection)
         .await
+}
+
+/// A page of the stores of one tenant, by id.
+async fn page(
+    readers: &SqlitePool,
+    sql: &'static str,
+    scope: &TenantScope,
+    after: Option<&StoreId>,
+    limit: u32,
+) -> Result<Vec<StoreRecord>, StorageError> {
+    let stores = sqlx::query(sql)
+        .bind(scope.tenant().as_str())
+        .bind(after.map_or("", StoreId::as_str))
+        .bind(limit)
+        .try_map(|row| record(&row))
+        .fetch_all(readers)
+        .await?;
+    Ok(stores)
 }
 
 fn record(row: &SqliteRow) -> Result<StoreRecord, sqlx::Error> {
