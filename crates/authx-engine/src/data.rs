@@ -84,16 +84,13 @@ impl Data {
         self.row(&uid.0)
     }
 
-    pub(crate) fn row(&self, uid: &EntityUID) -> Option<&Arc<EntityRow>> {
-        let name: &dyn RowName = uid;
-        self.rows.get_key_value(name).map(|(entry, ())| &entry.0)
+    pub(crate) fn row(&self, uid: &dyn RowName) -> Option<&Arc<EntityRow>> {
+        self.rows.get_key_value(uid).map(|(entry, ())| &entry.0)
     }
 
-    /// The parents of an entity as they are stored.
-    pub(crate) fn parents(&self, uid: &EntityUID) -> impl Iterator<Item = EntityUID> + use<'_> {
-        let of_children = self.children.contains_key(uid.entity_type());
-        let row = if of_children { self.row(uid) } else { None };
-        row.into_iter().flat_map(|row| row.parent_uids())
+    /// An entity that may have parents.
+    pub(crate) fn child(&self, uid: &dyn RowName) -> Option<&Arc<EntityRow>> {
+        if self.children.contains_key(uid.name().0) { self.row(uid) } else { None }
     }
 
     /// Every stored entity, in no order.

@@ -1,16 +1,9 @@
 //! The decision: a function of a snapshot, a request and limits.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use smol_str::SmolStr;
 
-use crate::cedar::{
-    Context, EntityUID, EntityUIDEntry, EvaluationError, Evaluator, Literal, Request, SlotEnv, Value, ValueKind,
-    extensions,
-};
 use crate::error::DecideError;
-use crate::facts::Facts;
+use crate::evaluate::{Evaluated, Failed, Outcome, Question, Roots, evaluate};
 use crate::hierarchy::View;
 use crate::index::Facet;
 use crate::input::{admissible, read_input};
@@ -18,7 +11,6 @@ use crate::linking::EntityGraph;
 use crate::policy::{Policy, PolicyId};
 use crate::relation::Asking;
 use crate::request::{AccessRequest, Limits};
-use crate::slice::{Roots, Slice};
 use crate::snapshot::{PolicyErrors, Snapshot};
 
 /// May it, or not.
@@ -91,77 +83,11 @@ pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> 
             &mut |policy| candidates.push(policy),
         );
     }
+    let roots = Roots { principal, action, resource, context: &input.context };
     let ancestors = [(principal, of_principal.as_slice()), (resource, of_resource.as_slice())];
-    let Evaluated { outcomes, missing_context } =
-        evaluate(&candidates, &view, request, input.context, ancestors, limits)?;
+    let question = Question { view: &view, roots, ancestors, limits };
+    let Evaluated { outcomes, missing_context } = evaluate(&candidates, &question)?;
     Ok(Evaluation { missing_context, ..combine(snapshot, candidates, outcomes, warnings) })
-}
-
-/// What one candidate came to: its condition held, did not hold, or could not be evaluated.
-pub(crate) type Outcome = Result<bool, Failed>;
-
-/// Why a condition could not be evaluated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failed {
-    pub(crate) message: String,
-    /// It reached a fact that could not be told, so nobody knows what it would have said.
-    pub(crate) of_fact: bool,
-}
-
-/// What the candidates came to, in their order.
-pub(crate) struct Evaluated {
-    pub(crate) outcomes: Vec<Outcome>,
-    pub(crate) missing_context: Vec<String>,
-}
-
-/// Evaluates the candidates' conditions; their scopes are known to match.
-pub(crate) fn evaluate<'a>(
-    candidates: &[&'a Policy],
-    view: &'a View<'a>,
-    request: &'a AccessRequest,
-    context: Arc<BTreeMap<SmolStr, Value>>,
-    ancestors: [(&'a EntityUID, &'a [EntityUID]); 2],
-    limits: &'a Limits,
-) -> Result<Evaluated, DecideError> {
-    if candidates.iter().all(|policy| policy.body.condition.is_none()) {
-        return Ok(Evaluated { outcomes: candidates.iter().map(|_| Ok(true)).collect(), missing_context: Vec::new() });
-    }
-    let (principal, action, resource) = (&request.principal.0, &request.action.0, &request.resource.0);
-    let mut facts = None;
-    let entities = {
-        let roots = Roots { principal, action, resource, context: &context };
-        let mut slice = Slice::new(view, limits, ancestors);
-        for policy in candidates {
-            slice.add(&policy.body.access, &roots)?;
-            if let Some(graph) = view.graph.filter(|_| !policy.body.facts.is_empty()) {
-                facts.get_or_insert_with(|| Facts::new(graph, view)).add(&policy.body.facts, &roots);
-            }
-        }
-        slice.build(facts.as_ref().map(Facts::entity))?
-    };
-    let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
-    let request =
-        Request::new_unchecked(known(principal), known(action), known(resource), Some(Context::Value(context)));
-    let evaluator = Evaluator::new(request, &entities, extensions());
-    let no_slots = SlotEnv::new();
-    let outcome = |policy: &&Policy| -> Result<Outcome, DecideError> {
-        let Some(condition) = &policy.body.condition else { return Ok(Ok(true)) };
-        match evaluator.interpret(condition, &no_slots) {
-            Ok(Value { value: ValueKind::Lit(Literal::Bool(holds)), .. }) => Ok(Ok(holds)),
-            Ok(value) => {
-                Ok(Err(Failed { message: format!("type error: expected bool, got `{value}`"), of_fact: false }))
-            }
-            Err(EvaluationError::RecursionLimit(error)) => Err(DecideError::limit(error.to_string())),
-            Err(error) => {
-                let message = error.to_string();
-                let failure = facts.as_ref().and_then(|facts| facts.failure(&message));
-                Ok(Err(Failed { of_fact: failure.is_some(), message: failure.unwrap_or(message) }))
-            }
-        }
-    };
-    let outcomes: Result<Vec<Outcome>, DecideError> = candidates.iter().map(outcome).collect();
-    let missing_context = facts.as_ref().map(Facts::missing_context).unwrap_or_default();
-    Ok(Evaluated { outcomes: outcomes?, missing_context })
 }
 
 /// Deny by default; a forbid that matched denies; else a permit that matched allows.

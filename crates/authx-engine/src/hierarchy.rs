@@ -1,13 +1,16 @@
 //! The entity hierarchy, walked from an entity upwards: nothing is stored, so moving a folder costs nothing here.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
 
 use crate::cedar::EntityUID;
 use crate::data::Data;
-use crate::entity::EntityRow;
+use crate::entity::{EntityRow, RowName};
 use crate::linking::EntityGraph;
-use crate::relation::{GraphError, Node};
+use crate::named::Named;
+use crate::relation::GraphError;
 use crate::schema::Schema;
 
 /// The entities that one request sees: its own laid over the stored ones.
@@ -31,21 +34,26 @@ pub enum HierarchyError {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn row(&self, uid: &EntityUID) -> Option<&'a Arc<EntityRow>> {
+    pub(crate) fn row(&self, uid: &dyn RowName) -> Option<&'a Arc<EntityRow>> {
         self.sent(uid).or_else(|| self.data.row(uid))
     }
 
-    fn sent(&self, uid: &EntityUID) -> Option<&'a Arc<EntityRow>> {
-        self.overlay.iter().find(|(sent, _)| sent == uid).map(|(_, row)| row)
+    fn sent(&self, uid: &dyn RowName) -> Option<&'a Arc<EntityRow>> {
+        let sent = self.overlay.iter().find(|(sent, _)| {
+            let sent: &dyn RowName = sent;
+            sent == uid
+        });
+        sent.map(|(_, row)| row)
     }
 
     /// Every entity that `uid` is a descendant of, itself apart.
-    pub(crate) fn ancestors(&self, uid: &EntityUID, limit: usize) -> Result<Vec<EntityUID>, HierarchyError> {
-        let mut climb = Climb { view: self, from: uid, limit, found: Vec::new(), nodes: Vec::new(), large: None };
-        climb.push_parents(uid, None)?;
+    pub(crate) fn ancestors(&self, uid: &'a EntityUID, limit: usize) -> Result<Vec<Named<'a>>, HierarchyError> {
+        let from = Named::from(uid);
+        let mut climb = Climb { view: self, from: &from, limit, found: Vec::new(), large: None };
+        climb.push_parents(&from)?;
         let mut next = 0;
-        while let Some((ancestor, node)) = climb.found.get(next).cloned().zip(climb.nodes.get(next).copied()) {
-            climb.push_parents(&ancestor, node)?;
+        while let Some(ancestor) = climb.found.get(next).cloned() {
+            climb.push_parents(&ancestor)?;
             next += 1;
         }
         Ok(climb.found)
@@ -54,75 +62,70 @@ impl<'a> View<'a> {
 
 /// From this many ancestors on a set tells which are known.
 const LARGE: usize = 32;
+/// Room for as many as most entities have.
+const FEW: usize = 8;
 
 /// One walk upwards, breadth first.
-struct Climb<'v> {
-    view: &'v View<'v>,
-    from: &'v EntityUID,
+struct Climb<'a, 'v> {
+    view: &'v View<'a>,
+    from: &'v Named<'a>,
     limit: usize,
-    found: Vec<EntityUID>,
-    /// Of each that was found through a tuple, its number there.
-    nodes: Vec<Option<Node>>,
-    large: Option<HashSet<EntityUID>>,
+    found: Vec<Named<'a>>,
+    large: Option<HashSet<Named<'a>, RandomState>>,
 }
 
-impl Climb<'_> {
-    fn push_parents(&mut self, of: &EntityUID, node: Option<Node>) -> Result<(), HierarchyError> {
+impl<'a> Climb<'a, '_> {
+    fn push_parents(&mut self, of: &Named<'a>) -> Result<(), HierarchyError> {
         let View { data, schema, graph, .. } = self.view;
-        if of.is_action() {
-            let ancestors = schema.and_then(|schema| schema.actions.get(of)).map(|action| &action.ancestors);
-            return ancestors.into_iter().flatten().try_for_each(|parent| self.push(parent.clone(), None));
+        if of.ty.is_action() {
+            let ancestors = schema.and_then(|schema| schema.actions.get(&of.to_uid())).map(|action| &action.ancestors);
+            return ancestors.into_iter().flatten().try_for_each(|parent| self.push(parent.into()));
         }
-        let sent = self.view.sent(of);
-        let stored = sent.is_none().then(|| data.parents(of));
-        let mut parents = sent.into_iter().flat_map(|row| row.parent_uids()).chain(stored.into_iter().flatten());
-        let Some((graph, linked)) = graph.and_then(|graph| Some((graph, graph.linking.linked(of.entity_type())?)))
-        else {
-            return parents.try_for_each(|parent| self.push(parent, None));
+        let row = self.view.sent(of).or_else(|| data.child(of));
+        let mut parents = row.into_iter().flat_map(|row| &row.parents).map(Named::from);
+        let Some((graph, linked)) = graph.and_then(|graph| Some((graph, graph.linked(of)?))) else {
+            return parents.try_for_each(|parent| self.push(parent));
         };
         // Between linked types only tuples count.
-        let mut unlinked = parents.filter(|parent| graph.linking.linked(parent.entity_type()).is_none());
-        unlinked.try_for_each(|parent| self.push(parent, None))?;
+        let mut unlinked = parents.filter(|parent| !graph.linking.has(parent.ty));
+        unlinked.try_for_each(|parent| self.push(parent))?;
         let mut pushed = Ok(());
-        let asked = graph.parents(linked, of, node, &mut |parent, node| {
-            pushed = self.push(parent, Some(node));
+        let asked = graph.parents(linked, of, &mut |parent| {
+            pushed = self.push(parent);
             pushed.is_ok()
         });
         pushed?;
-        asked.map_err(|reason| HierarchyError::Undetermined { uid: of.to_string(), reason })
+        asked.map_err(|reason| HierarchyError::Undetermined { uid: of.to_uid().to_string(), reason })
     }
 
-    fn push(&mut self, parent: EntityUID, node: Option<Node>) -> Result<(), HierarchyError> {
-        if same(&parent, self.from) {
+    fn push(&mut self, parent: Named<'a>) -> Result<(), HierarchyError> {
+        let uid = || self.from.to_uid().to_string();
+        if parent == *self.from {
             // What tuples say may lead back; what is stored as parents must not.
-            let cycle = || HierarchyError::Cycle { uid: self.from.to_string() };
-            return if self.view.graph.is_some() { Ok(()) } else { Err(cycle()) };
+            return if self.view.graph.is_some() { Ok(()) } else { Err(HierarchyError::Cycle { uid: uid() }) };
         }
         let known = match &self.large {
             Some(large) => large.contains(&parent),
-            None => self.found.iter().any(|found| same(found, &parent)),
+            None => self.found.contains(&parent),
         };
         if known {
             return Ok(());
         }
         if self.found.len() == self.limit {
-            return Err(HierarchyError::TooManyAncestors { uid: self.from.to_string(), limit: self.limit });
+            return Err(HierarchyError::TooManyAncestors { uid: uid(), limit: self.limit });
         }
         if let Some(large) = &mut self.large {
             large.insert(parent.clone());
         }
+        if self.found.is_empty() {
+            self.found.reserve(FEW);
+        }
         self.found.push(parent);
-        self.nodes.push(node);
         if self.found.len() == LARGE {
             self.large = Some(self.found.iter().cloned().collect());
         }
         Ok(())
     }
-}
-
-/// Whether two names are of one entity: ids differ more often than types.
-fn same(a: &EntityUID, b: &EntityUID) -> bool {
-    a.eid() == b.eid() && a.entity_type() == b.entity_type()
 }
 
 /// Checks that an entity's ancestors, as they will be stored, are no cycle and not too many.

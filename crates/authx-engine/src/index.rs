@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use crate::cedar::EntityUID;
 use crate::map::SharedMap;
+use crate::named::Named;
 use crate::policy::Policy;
 use crate::scope::{ActionSide, Scope, Side, Target};
-use names::Names;
+use names::{Names, OfType};
 use shelf::Shelf;
 
 /// One side of a policy's head. Names are numbers, so that a request hashes each of its own names once.
@@ -43,7 +44,7 @@ pub(crate) struct ScopeIndex {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facet<'a> {
     pub(crate) uid: &'a EntityUID,
-    pub(crate) ancestors: &'a [EntityUID],
+    pub(crate) ancestors: &'a [Named<'a>],
 }
 
 /// The keys of a policy's head.
@@ -113,14 +114,21 @@ impl ScopeIndex {
     fn keys_for(&self, facet: Facet<'_>) -> Vec<Key> {
         let mut keys = Vec::with_capacity(8);
         keys.push(Key::Any);
-        let ty = self.names.of_type(facet.uid.entity_type());
+        let of_type = self.names.of_type(facet.uid.entity_type());
+        let ty = of_type.and_then(OfType::number);
         keys.extend(ty.map(Key::Is));
-        let itself = self.names.of(facet.uid);
+        let itself = of_type.and_then(|of_type| of_type.entity(facet.uid.eid().as_ref()));
         keys.extend(itself.map(Key::Eq));
-        let ancestors = facet.ancestors.iter().filter_map(|uid| self.names.of(uid));
-        for number in itself.into_iter().chain(ancestors) {
+        let mut within = |number| {
             keys.push(Key::In(number));
             keys.extend(ty.map(|ty| Key::IsIn(ty, number)));
+        };
+        itself.into_iter().for_each(&mut within);
+        // What is found together is mostly of one type, which is kept once.
+        for ancestors in facet.ancestors.chunk_by(|a, b| std::ptr::eq(a.ty, b.ty)) {
+            if let Some(of_type) = ancestors.first().and_then(|first| self.names.of_type(first.ty)) {
+                ancestors.iter().filter_map(|ancestor| of_type.entity(&ancestor.id)).for_each(&mut within);
+            }
         }
         keys
     }
@@ -143,10 +151,10 @@ impl ScopeIndex {
         Some(match side {
             // A template decides nothing; only its links are filed.
             Side::Any | Side::Eq(Target::Slot) | Side::In(Target::Slot) | Side::IsIn(_, Target::Slot) => Key::Any,
-            Side::Is(ty) => Key::Is(self.names.of_type(ty)?),
+            Side::Is(ty) => Key::Is(self.names.number_of(ty)?),
             Side::Eq(Target::Literal(uid)) => Key::Eq(self.names.of(uid)?),
             Side::In(Target::Literal(uid)) => Key::In(self.names.of(uid)?),
-            Side::IsIn(ty, Target::Literal(uid)) => Key::IsIn(self.names.of_type(ty)?, self.names.of(uid)?),
+            Side::IsIn(ty, Target::Literal(uid)) => Key::IsIn(self.names.number_of(ty)?, self.names.of(uid)?),
         })
     }
 }

@@ -32,6 +32,7 @@ mod conform;
 mod data;
 mod entity;
 mod links;
+mod named;
 
 // Relations: models, tuples, and questions about them.
 pub mod relation;
@@ -50,6 +51,10 @@ mod hierarchy;
 mod slice;
 
 mod facts;
+
+mod plain;
+
+mod evaluate;
 
 mod decide;
 

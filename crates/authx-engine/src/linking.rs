@@ -20,7 +20,7 @@ use smol_str::SmolStr;
 use crate::cedar::{Eid, EntityType, EntityUID, FromNormalizedStr as _, Name};
 use crate::map::Table;
 use crate::problem::Problem;
-use crate::relation::{RelationId, RelationModel, Targets, place_in};
+use crate::relation::{Direct, RelationModel, Targets, TypeId, place_in};
 use crate::scan::TextLimits;
 use crate::schema::{Schema, SchemaSource, SchemaSyntax};
 
@@ -47,9 +47,9 @@ pub(crate) struct Linked {
 /// Linked types, by either name.
 #[derive(Debug)]
 pub(crate) struct Linking {
-    types: Table<EntityType, LinkedType>,
+    types: Table<EntityType, TypeId>,
     /// By type of the model.
-    by_model: Vec<Option<EntityType>>,
+    by_model: Vec<Option<LinkedType>>,
     /// The relations that tell members.
     members: Targets,
     /// Relations of linked types, with the types that have them.
@@ -64,9 +64,11 @@ pub(crate) struct Linking {
 /// An entity type that is a type of the model.
 #[derive(Debug)]
 pub(crate) struct LinkedType {
+    ty: EntityType,
+    type_id: TypeId,
     model_type: SmolStr,
     /// The relation whose subjects are its containers.
-    containers: Option<RelationId>,
+    containers: Option<Direct>,
     /// Whether it may be a member of anything.
     joins: bool,
 }
@@ -128,11 +130,11 @@ impl Linking {
     fn new(declared: &[DeclaredLink], model: &RelationModel) -> Result<Self, Vec<BadLink>> {
         let mut problems = Vec::new();
         let mut linked: Vec<(&DeclaredLink, EntityType, SmolStr)> = Vec::new();
-        let mut by_model: Table<SmolStr, EntityType> = Table::default();
+        let mut by_name: Table<SmolStr, EntityType> = Table::default();
         for link in declared {
             match link.resolved(model) {
                 Ok((ty, model_type)) => {
-                    if let Some(other) = by_model.insert(model_type.clone(), ty.clone()) {
+                    if let Some(other) = by_name.insert(model_type.clone(), ty.clone()) {
                         let message = format!("`{}` and `{other}` are both linked to `{model_type}`", link.name);
                         problems.push(link.bad("rebac", message));
                     }
@@ -141,7 +143,7 @@ impl Linking {
                 Err(bad) => problems.push(bad),
             }
         }
-        let mut types = Table::default();
+        let mut by_model: Vec<Option<LinkedType>> = model.types().map(|_| None).collect();
         let mut parents: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let (mut members, mut joining) = (Vec::new(), BTreeSet::new());
         let mut relations: BTreeMap<SmolStr, Vec<SmolStr>> = BTreeMap::new();
@@ -161,7 +163,7 @@ impl Linking {
                     let relation = find("members", name)?;
                     let who = member_types(model, relation)
                         .map_err(|why| bad("members", name, format!("@members(\"{name}\"): {why}")))?;
-                    for member in who.iter().filter_map(|member| by_model.get(member)) {
+                    for member in who.iter().filter_map(|member| by_name.get(member)) {
                         parents.entry(member.to_string()).or_default().insert(link.name.clone());
                     }
                     joining.extend(who);
@@ -171,10 +173,10 @@ impl Linking {
                     let relation = find("parents", name)?;
                     let what = container_types(model, relation)
                         .map_err(|why| bad("parents", name, format!("@parents(\"{name}\"): {why}")))?;
-                    for container in what.iter().filter_map(|container| by_model.get(container)) {
+                    for container in what.iter().filter_map(|container| by_name.get(container)) {
                         parents.entry(link.name.clone()).or_default().insert(container.to_string());
                     }
-                    containers = Some(relation);
+                    containers = Some(Direct::new(model, relation));
                 }
                 Ok(())
             })();
@@ -182,11 +184,16 @@ impl Linking {
             for relation in model.relations_of(model_type) {
                 relations.entry(relation.clone()).or_default().push(model_type.clone());
             }
-            types.insert(ty.clone(), LinkedType { model_type: model_type.clone(), containers, joins: false });
+            let type_id = model.type_id(model_type);
+            if let Some((type_id, place)) = type_id.and_then(|id| Some((id, by_model.get_mut(usize::from(id))?))) {
+                let (ty, model_type) = (ty.clone(), model_type.clone());
+                *place = Some(LinkedType { ty, type_id, model_type, containers, joins: false });
+            }
         }
-        for linked in types.values_mut() {
+        for linked in by_model.iter_mut().flatten() {
             linked.joins = joining.contains(&linked.model_type);
         }
+        let types = by_model.iter().flatten().map(|linked| (linked.ty.clone(), linked.type_id)).collect();
         let Ok(hidden) = Name::from_normalized_str("AuthX::Facts") else {
             let message = "the name of facts cannot be read".to_owned();
             return Err(vec![BadLink { type_name: String::new(), annotation: None, message, relation: None }]);
@@ -196,7 +203,7 @@ impl Linking {
         }
         Ok(Self {
             types,
-            by_model: model.types().map(|name| by_model.get(name).cloned()).collect(),
+            by_model,
             members: Targets::new(model, members),
             relations,
             parents,
@@ -212,12 +219,17 @@ impl Linking {
 
     /// What a linked type is to the model.
     pub(crate) fn linked(&self, ty: &EntityType) -> Option<&LinkedType> {
-        self.types.get(ty)
+        self.by_model(*self.types.get(ty)?)
+    }
+
+    /// The entity type that a type of the model is.
+    fn by_model(&self, type_id: TypeId) -> Option<&LinkedType> {
+        self.by_model.get(usize::from(type_id))?.as_ref()
     }
 
     /// The type of the model that a linked type is.
     pub(crate) fn model_type(&self, ty: &EntityType) -> Option<&SmolStr> {
-        self.types.get(ty).map(|linked| &linked.model_type)
+        self.linked(ty).map(|linked| &linked.model_type)
     }
 
     /// Whether tuples may tell that entities of one linked type are in one of another.
@@ -242,7 +254,7 @@ impl Linking {
     /// What the effective schema adds to a type; nothing to one that is not linked.
     fn additions(&self, name: &str) -> Option<Additions<'_>> {
         let ty = EntityType::from(Name::from_normalized_str(name).ok()?);
-        let linked = self.types.get(&ty)?;
+        let linked = self.linked(&ty)?;
         let has = |types: &Vec<SmolStr>| types.contains(&linked.model_type);
         let relations = self.relations.iter().filter(|(_, types)| has(types)).map(|(name, _)| name.as_str());
         let mut parents: Vec<String> = self.parents.get(name).into_iter().flatten().cloned().collect();

@@ -47,10 +47,10 @@ pub use condition::{CompiledCondition, Evaluated, MAX_COST, Outcome};
 pub(crate) use conform::no_longer_allowed;
 pub(crate) use edge::Node;
 pub use from_json::model_from_json;
-pub(crate) use graph::Targets;
 pub use graph::{
     Asking, Bound, Checked, Ended, Expansion, FoundUser, GraphError, GraphLimits, Leaf, Listed, Relations, UserFilter,
 };
+pub(crate) use graph::{Direct, Targets};
 pub use json::{model_to_http_json, model_to_json};
 pub use model::{
     ConditionDefinition, Model, ParameterType, RelationDefinition, RestrictionKind, Rewrite, Source, TypeDefinition,
@@ -60,7 +60,7 @@ pub use modules::{Module, combine};
 pub use parse::{MAX_TEXT, parse, parse_module};
 pub(crate) use place::place_in;
 pub use print::{print, print_module};
-pub(crate) use rules::{Kind, RelationId, Restriction, Rule};
+pub(crate) use rules::{Kind, RelationId, Restriction, Rule, TypeId};
 pub use rules::{ModelSource, ModelSyntax, RelationModel, TupleProblem};
 pub use tuple::{
     MAX_OBJECT_BYTES, MAX_SUBJECT_BYTES, ObjectRef, SubjectRef, Tuple, TupleCondition, TupleKey, TupleTextError,

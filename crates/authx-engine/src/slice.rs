@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use crate::access::{AccessPaths, Node, Root};
 use crate::cedar::{
-    Entities, Entity, EntityUID, Literal, NoEntitiesSchema, PartialValue, TCComputation, Value, ValueKind, extensions,
+    Entities, Entity, EntityUID, Literal, NoEntitiesSchema, PartialValue, TCComputation, ValueKind, extensions,
 };
 use crate::entity::{EntityRow, partial};
 use crate::error::DecideError;
-use crate::hierarchy::View;
-use crate::request::Limits;
+use crate::evaluate::Question;
+use crate::named::{Named, same};
 
 /// What is wanted of one entity.
 struct Wanted<'a> {
-    uid: EntityUID,
+    uid: &'a EntityUID,
     row: Option<&'a Arc<EntityRow>>,
     attributes: Vec<&'a SmolStr>,
     tags: bool,
@@ -25,32 +25,18 @@ struct Wanted<'a> {
 
 /// Collects what a set of candidate policies can reach from a request.
 pub(crate) struct Slice<'a> {
-    view: &'a View<'a>,
-    limits: &'a Limits,
+    question: &'a Question<'a>,
     wanted: Vec<Wanted<'a>>,
-    /// Ancestors that the index look-up walked already.
-    known_ancestors: [(&'a EntityUID, &'a [EntityUID]); 2],
-}
-
-/// Where the roots of access paths lie in one request.
-pub(crate) struct Roots<'a> {
-    pub(crate) principal: &'a EntityUID,
-    pub(crate) action: &'a EntityUID,
-    pub(crate) resource: &'a EntityUID,
-    pub(crate) context: &'a std::collections::BTreeMap<SmolStr, Value>,
 }
 
 impl<'a> Slice<'a> {
-    pub(crate) fn new(
-        view: &'a View<'a>,
-        limits: &'a Limits,
-        known_ancestors: [(&'a EntityUID, &'a [EntityUID]); 2],
-    ) -> Self {
-        Self { view, limits, wanted: Vec::new(), known_ancestors }
+    pub(crate) fn new(question: &'a Question<'a>) -> Self {
+        Self { question, wanted: Vec::new() }
     }
 
     /// Adds what one policy can reach.
-    pub(crate) fn add(&mut self, paths: &'a AccessPaths, roots: &Roots<'a>) -> Result<(), DecideError> {
+    pub(crate) fn add(&mut self, paths: &'a AccessPaths) -> Result<(), DecideError> {
+        let roots = &self.question.roots;
         for (root, node) in &paths.roots {
             match root {
                 Root::Principal => self.visit_entity(roots.principal, node)?,
@@ -84,25 +70,25 @@ impl<'a> Slice<'a> {
         }
     }
 
-    fn visit_entity(&mut self, uid: &EntityUID, node: &'a Node) -> Result<(), DecideError> {
+    fn visit_entity(&mut self, uid: &'a EntityUID, node: &'a Node) -> Result<(), DecideError> {
         if !node.loaded && !node.ancestors {
             return Ok(());
         }
         // What was stored under the name of the facts before types were linked is not read.
-        if self.view.graph.is_some_and(|graph| graph.linking.hidden() == uid) {
+        if self.question.view.graph.is_some_and(|graph| same(graph.linking.hidden(), uid)) {
             return Ok(());
         }
-        let at = if let Some(at) = self.wanted.iter().position(|wanted| wanted.uid == *uid) {
+        let at = if let Some(at) = self.wanted.iter().position(|wanted| same(wanted.uid, uid)) {
             at
         } else {
-            if self.wanted.len() == self.limits.reached_entities {
+            if self.wanted.len() == self.question.limits.reached_entities {
                 return Err(DecideError::limit(format!(
                     "the policies reach more than {} entities",
-                    self.limits.reached_entities
+                    self.question.limits.reached_entities
                 )));
             }
-            let row = self.view.row(uid);
-            self.wanted.push(Wanted { uid: uid.clone(), row, attributes: Vec::new(), tags: false, ancestors: false });
+            let row = self.question.view.row(uid);
+            self.wanted.push(Wanted { uid, row, attributes: Vec::new(), tags: false, ancestors: false });
             self.wanted.len() - 1
         };
         let Some(wanted) = self.wanted.get_mut(at) else { return Ok(()) };
@@ -133,7 +119,7 @@ impl<'a> Slice<'a> {
         built.extend(facts);
         for wanted in &self.wanted {
             if wanted.uid.is_action() {
-                let action = self.view.schema.and_then(|schema| schema.actions.get(&wanted.uid));
+                let action = self.question.view.schema.and_then(|schema| schema.actions.get(wanted.uid));
                 built.extend(action.map(|action| action.entity.clone()));
             } else {
                 built.extend(self.entity(wanted)?);
@@ -146,15 +132,17 @@ impl<'a> Slice<'a> {
     fn entity(&self, wanted: &Wanted<'a>) -> Result<Option<Entity>, DecideError> {
         let mut ancestors = HashSet::new();
         if wanted.ancestors {
-            let known = self.known_ancestors.iter().find(|(uid, _)| **uid == wanted.uid);
-            match known {
-                Some((_, known)) => ancestors.extend(known.iter().cloned()),
-                None => ancestors.extend(self.view.ancestors(&wanted.uid, self.limits.ancestors)?),
+            let known = self.question.ancestors.iter().find(|(uid, _)| same(uid, wanted.uid));
+            if let Some((_, known)) = known {
+                ancestors.extend(known.iter().map(Named::to_uid));
+            } else {
+                let walked = self.question.view.ancestors(wanted.uid, self.question.limits.ancestors)?;
+                ancestors.extend(walked.iter().map(Named::to_uid));
             }
         }
         let Some(row) = wanted.row else {
             // Tuples alone can make an entity a member; it still has no attributes.
-            let known = self.view.graph.is_some() && !ancestors.is_empty();
+            let known = self.question.view.graph.is_some() && !ancestors.is_empty();
             let bare = Entity::new_with_attr_partial_value(wanted.uid.clone(), [], HashSet::new(), ancestors, []);
             return Ok(known.then_some(bare));
         };

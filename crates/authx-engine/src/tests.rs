@@ -11,5 +11,6 @@ mod compiling;
 mod differential;
 mod index;
 mod linking;
+mod plain;
 mod semantics;
 mod world;

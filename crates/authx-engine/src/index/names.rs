@@ -12,8 +12,9 @@ pub(super) struct Names {
     next: u32,
 }
 
+/// What scopes mention of one type.
 #[derive(Debug, Clone)]
-struct OfType {
+pub(super) struct OfType {
     itself: Named,
     entities: SharedMap<SmolStr, Named>,
 }
@@ -26,15 +27,18 @@ struct Named {
 }
 
 impl Names {
+    pub(super) fn of_type(&self, ty: &EntityType) -> Option<&OfType> {
+        self.types.get(ty)
+    }
+
     /// The number of a type that some scope mentions by itself.
-    pub(super) fn of_type(&self, ty: &EntityType) -> Option<u32> {
-        self.types.get(ty).filter(|of_type| of_type.itself.uses > 0).map(|of_type| of_type.itself.number)
+    pub(super) fn number_of(&self, ty: &EntityType) -> Option<u32> {
+        self.of_type(ty)?.number()
     }
 
     /// The number of an entity that some scope mentions.
     pub(super) fn of(&self, uid: &EntityUID) -> Option<u32> {
-        let id: &str = uid.eid().as_ref();
-        self.types.get(uid.entity_type())?.entities.get(id).map(|named| named.number)
+        self.of_type(uid.entity_type())?.entity(uid.eid().as_ref())
     }
 
     /// Counts one more scope that names a type.
@@ -86,5 +90,17 @@ impl Names {
     fn number(&mut self) -> u32 {
         self.next += 1;
         self.next
+    }
+}
+
+impl OfType {
+    /// The number of the type, if some scope mentions it by itself.
+    pub(super) fn number(&self) -> Option<u32> {
+        (self.itself.uses > 0).then_some(self.itself.number)
+    }
+
+    /// The number of an entity of the type that some scope mentions.
+    pub(super) fn entity(&self, id: &str) -> Option<u32> {
+        self.entities.get(id).map(|named| named.number)
     }
 }

@@ -21,6 +21,7 @@ use super::tuple::{ObjectRef, SubjectRef, Tuple, TupleKey};
 use super::tuples::{TooManyNames, Tuples};
 pub use bound::Bound;
 use check::{Check, Subject};
+pub(crate) use direct::Direct;
 pub use expand::{Expansion, Leaf};
 pub(crate) use list_objects::Targets;
 pub use list_users::{FoundUser, UserFilter};
@@ -147,9 +148,7 @@ impl<'a> Relations<'a> {
 
     pub(crate) fn relation(&self, type_name: &str, relation: &str) -> Result<RelationId, GraphError> {
         let unknown_type = || GraphError::UnknownType(type_name.to_owned());
-        let type_id = self.model.type_id(type_name).ok_or_else(unknown_type)?;
-        let unknown = || GraphError::UnknownRelation { type_name: type_name.to_owned(), relation: relation.to_owned() };
-        self.model.relation_of(type_id, relation).ok_or_else(unknown)
+        self.relation_of(self.model.type_id(type_name).ok_or_else(unknown_type)?, relation)
     }
 
     /// Whether a subject has a relation to an object. `explain` asks for the tuples that it follows from.
@@ -213,8 +212,35 @@ impl<'a> Relations<'a> {
     }
 
     /// An object as a subject, whether tuples name it or not.
-    pub(crate) fn subject(&self, object: ObjectRef) -> Subject {
-        Subject::new(self, &SubjectRef { object, relation: None }, None)
+    pub(crate) fn subject(&self, type_id: TypeId, id: &str) -> Subject {
+        Subject::plain(self, type_id, id)
+    }
+
+    /// An object that tuples may name.
+    pub(crate) fn node(&self, type_id: TypeId, id: &str) -> Option<Node> {
+        self.tuples.names.get(self.bound.symbol(type_id)?, id)
+    }
+
+    /// A relation of a type.
+    ///
+    /// # Errors
+    /// When the type has none of this name.
+    pub(crate) fn relation_of(&self, type_id: TypeId, relation: &str) -> Result<RelationId, GraphError> {
+        self.model.relation_of(type_id, relation).ok_or_else(|| GraphError::UnknownRelation {
+            type_name: self.model.type_name(type_id).map(ToString::to_string).unwrap_or_default(),
+            relation: relation.to_owned(),
+        })
+    }
+
+    /// Whether a subject has a relation to an object, which tuples may not name.
+    pub(crate) fn holds(
+        &self,
+        subject: Subject,
+        relation: RelationId,
+        object: Option<Node>,
+        asking: &Asking<'_>,
+    ) -> Result<bool, GraphError> {
+        Check::new(self, asking, subject, false).run_object(object, relation)
     }
 
     /// An object that tuples name as a subject.
@@ -222,9 +248,13 @@ impl<'a> Relations<'a> {
         Subject::object(self, node)
     }
 
-    /// The type, if the model has it, and the id of an object.
-    pub(crate) fn name(&self, node: Node) -> (Option<TypeId>, &str) {
-        (self.bound.type_of(self.tuples.names.type_of(node)), self.tuples.names.id(node))
+    /// The type of an object, if the model has it.
+    pub(crate) fn type_of(&self, node: Node) -> Option<TypeId> {
+        self.bound.type_of(self.tuples.names.type_of(node))
+    }
+
+    pub(crate) fn id(&self, node: Node) -> &str {
+        self.tuples.names.id(node)
     }
 
     /// The objects to which a subject has one of several relations, each once, as it is found; `found` says whether to
@@ -239,11 +269,11 @@ impl<'a> Relations<'a> {
         list_objects::list(self, targets, subject, asking, found).map(|_| ())
     }
 
-    /// The objects that tuples name as subjects of a relation that is direct or computed; `found` says whether to go on.
+    /// The objects that tuples name as subjects of such a relation; `found` says whether to go on.
     pub(crate) fn each_direct_subject(
         &self,
         object: Node,
-        relation: RelationId,
+        relation: &Direct,
         asking: &Asking<'_>,
         found: &mut dyn FnMut(Node) -> bool,
     ) -> Result<(), GraphError> {

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::world::{self, Dice};
 use crate::access::{AccessPaths, Node};
-use crate::decide::{Evaluated, Evaluation, combine, decide, evaluate};
+use crate::decide::{Evaluation, combine, decide};
 use crate::error::DecideError;
+use crate::evaluate::{Evaluated, Question, Roots, evaluate};
 use crate::hierarchy::View;
 use crate::index::Facet;
 use crate::input::read_input;
@@ -82,14 +83,10 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
     }
     let distorted: Vec<Policy> = found.iter().map(|policy| distort(bug, policy)).collect();
     let candidates: Vec<&Policy> = distorted.iter().collect();
-    let Evaluated { outcomes, .. } = evaluate(
-        &candidates,
-        &view,
-        request,
-        input.context,
-        [(principal, &of_principal), (resource, &of_resource)],
-        &limits,
-    )?;
+    let roots = Roots { principal, action, resource, context: &input.context };
+    let ancestors = [(principal, of_principal.as_slice()), (resource, of_resource.as_slice())];
+    let question = Question { view: &view, roots, ancestors, limits: &limits };
+    let Evaluated { outcomes, .. } = evaluate(&candidates, &question)?;
     let errors = if bug == Bug::ErringForbidSkipped { PolicyErrors::Cedar } else { snapshot.settings.policy_errors };
     let snapshot = snapshot.with_settings(Settings { policy_errors: errors, ..snapshot.settings });
     Ok(combine(&snapshot, candidates, outcomes, input.warnings))
@@ -123,13 +120,13 @@ fn distort(bug: Bug, policy: &Policy) -> Policy {
     policy.with_body(&Arc::new(body))
 }
 
-struct World {
-    snapshot: Snapshot,
+pub(super) struct World {
+    pub(super) snapshot: Snapshot,
     oracle: PolicySet,
     entities: Entities,
 }
 
-fn world(dice: &mut Dice) -> World {
+pub(super) fn world(dice: &mut Dice) -> World {
     let rows = world::entities(dice);
     let (mut sources, mut oracle) = (Vec::new(), PolicySet::new());
     for number in 0..=dice.below(9) {
@@ -242,7 +239,7 @@ fn cedars(world: &World, asked: &(String, String, String, serde_json::Value)) ->
     Answer { decision, determining, errors }
 }
 
-fn engine_request(asked: &(String, String, String, serde_json::Value)) -> AccessRequest {
+pub(super) fn engine_request(asked: &(String, String, String, serde_json::Value)) -> AccessRequest {
     let uid = |text: &str| EntityUid::parse(text).unwrap();
     let context: JsonObject = serde_json::from_value(asked.3.clone()).unwrap();
     AccessRequest { context, ..AccessRequest::new(uid(&asked.0), uid(&asked.1), uid(&asked.2)) }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::world::Dice;
 use crate::cedar::{EntityType, EntityUID};
 use crate::index::{Facet, ScopeIndex};
+use crate::named::Named;
 use crate::scope::{ActionSide, Scope, Side, Target};
 use crate::{CompileOptions, EntityUid, Policy, PolicyId, PolicySource, Release, Sources};
 
@@ -88,8 +89,8 @@ fn admits(scope: &Scope, [principal, action, resource]: &Sides) -> bool {
 }
 
 fn found(index: &ScopeIndex, sides: &Sides) -> Vec<PolicyId> {
-    let [principal, action, resource] =
-        sides.each_ref().map(|(uid, ancestors)| Facet { uid, ancestors: ancestors.as_slice() });
+    let named = sides.each_ref().map(|(uid, ancestors)| (uid, ancestors.iter().map(Named::from).collect::<Vec<_>>()));
+    let [principal, action, resource] = named.each_ref().map(|(uid, ancestors)| Facet { uid, ancestors });
     let mut found = Vec::new();
     index.candidates(principal, action, resource, &mut |policy| found.push(policy.id.clone()));
     found.sort();

@@ -9,6 +9,8 @@ use crate::relation::tuples::Tuples;
 pub struct Bound {
     /// By symbol: the type of that name.
     types: Vec<Option<TypeId>>,
+    /// By type: the symbol of its name, when tuples have it.
+    type_symbols: Vec<Option<Symbol>>,
     /// By relation: the symbol of its name; [`NONE`] when no tuple has it.
     relations: Vec<Symbol>,
     /// How many symbols there were.
@@ -21,9 +23,10 @@ impl Bound {
         let symbols = tuples.symbols.len();
         let last = Symbol::try_from(symbols).unwrap_or(Symbol::MAX);
         let types = (0..=last).map(|symbol| model.type_id(tuples.symbols.name(symbol))).collect();
+        let type_symbols = model.types().map(|name| tuples.symbols.get(name)).collect();
         let relation = |name: &str| tuples.symbols.get(name).unwrap_or(NONE);
         let relations = model.relations.iter().map(|rules| relation(&rules.name)).collect();
-        Self { types, relations, symbols }
+        Self { types, type_symbols, relations, symbols }
     }
 
     /// Whether it still holds for these tuples of the same store.
@@ -34,6 +37,10 @@ impl Bound {
 
     pub(super) fn type_of(&self, symbol: Symbol) -> Option<TypeId> {
         self.types.get(usize::from(symbol)).copied().flatten()
+    }
+
+    pub(super) fn symbol(&self, type_id: TypeId) -> Option<Symbol> {
+        self.type_symbols.get(usize::from(type_id)).copied().flatten()
     }
 
     pub(super) fn relation(&self, relation: RelationId) -> Symbol {

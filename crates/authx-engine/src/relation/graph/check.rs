@@ -53,6 +53,16 @@ impl Subject {
         Self { node, relation, type_id, kind, wildcard, userset }
     }
 
+    /// An object, which tuples may not name.
+    pub(super) fn plain(relations: &Relations<'_>, type_id: TypeId, id: &str) -> Self {
+        if let Some(node) = relations.node(type_id, id) {
+            return Self::object(relations, node);
+        }
+        let wildcard = relations.bound.symbol(type_id).and_then(|symbol| relations.tuples.names.wildcard(symbol));
+        let (type_id, kind) = (Some(type_id), Some(Kind::Object));
+        Self { node: UNKNOWN_SUBJECT, relation: NONE, type_id, kind, wildcard, userset: None }
+    }
+
     /// An object that tuples name.
     pub(super) fn object(relations: &Relations<'_>, node: Node) -> Self {
         let symbol = relations.tuples.names.type_of(node);
@@ -95,8 +105,12 @@ impl<'a> Check<'a> {
 
     /// Answers for one object; may be asked again for another.
     pub(super) fn run(&mut self, object: &ObjectRef, relation: RelationId) -> Result<bool, GraphError> {
-        let node = self.walk.tuples.node(object).unwrap_or(UNKNOWN_OBJECT);
-        self.run_node(node, relation)
+        self.run_object(self.walk.tuples.node(object), relation)
+    }
+
+    /// Answers for an object that tuples may not name.
+    pub(super) fn run_object(&mut self, object: Option<Node>, relation: RelationId) -> Result<bool, GraphError> {
+        self.run_node(object.unwrap_or(UNKNOWN_OBJECT), relation)
     }
 
     pub(super) fn run_node(&mut self, node: Node, relation: RelationId) -> Result<bool, GraphError> {

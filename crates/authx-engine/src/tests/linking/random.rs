@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::opinion::{Answer, Links, Policies, Told, opinion};
 use super::text::{Dice, Policy, policy, requests};
-use crate::decide::{Evaluated, Evaluation, Failed, combine, decide, evaluate};
+use crate::decide::{Evaluation, combine, decide};
+use crate::evaluate::{Evaluated, Failed, Question, Roots, evaluate};
 use crate::hierarchy::View;
 use crate::index::Facet;
 use crate::input::read_input;
@@ -243,7 +244,9 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
         &mut |policy| candidates.push(policy.as_ref()),
     );
     let ancestors = [(principal, of_principal.as_slice()), (resource, of_resource.as_slice())];
-    let Evaluated { mut outcomes, .. } = evaluate(&candidates, &whole, request, input.context, ancestors, &limits)?;
+    let roots = Roots { principal, action, resource, context: &input.context };
+    let question = Question { view: &whole, roots, ancestors, limits: &limits };
+    let Evaluated { mut outcomes, .. } = evaluate(&candidates, &question)?;
     for outcome in &mut outcomes {
         match (bug, &outcome) {
             (Bug::FailedFactIsFalse, Err(Failed { of_fact: true, .. })) => *outcome = Ok(false),
