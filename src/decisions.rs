@@ -1,12 +1,15 @@
-//! The decision log: every decision, in files that tell when they were altered (docs/decision-log.md, ADR 0011).
+//! The decision log: every decision, and every change of what is administered, in files that tell when they were altered
+//! (docs/decision-log.md, ADR 0011).
 
 mod chain;
 mod content;
 mod counter;
+mod event;
 mod index;
 mod journal;
 mod log;
 mod mask;
+mod outbox;
 mod query;
 mod segment;
 mod summary;
@@ -14,10 +17,12 @@ mod verify;
 mod worker;
 
 pub use content::{Asked, Record, Told};
+pub use event::{Change, Refusals};
 pub use journal::{Prepared, Retention};
 pub use log::{Backlog, DecisionLog, LogError, LogOptions, Mode, WhenFull};
 pub use mask::{BadMask, Mask};
-pub use query::{Filter, Found, Position, find, get};
+pub use outbox::Outbox;
+pub use query::{Filter, Found, Kind, Position, find, get};
 pub use verify::{Finding, Report, TenantReport, verify};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Use cases that change: tenants, keys, stores, releases and data. They know nothing of HTTP.
 
 mod administration;
+mod author;
 mod data;
 mod error;
 mod expiry;
@@ -16,6 +17,7 @@ mod tuples;
 mod writer;
 
 pub use administration::{Administration, NewTenant};
+pub use author::Author;
 pub use data::{DataWrite, LinkWrite};
 pub use error::PapError;
 pub use expiry::Expiry;

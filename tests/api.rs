@@ -10,6 +10,8 @@
 
 mod support;
 
+#[path = "api/audit.rs"]
+mod audit;
 #[path = "api/authentication.rs"]
 mod authentication;
 #[path = "api/bad_input.rs"]

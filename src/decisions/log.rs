@@ -24,6 +24,9 @@ use crate::clock::Clock;
 use crate::ids::TenantId;
 use crate::tokens::Tokens;
 
+/// How long what is no decision may take to the disk before its fate counts as unknown.
+const KEEP: Duration = Duration::from_secs(5);
+
 /// When an answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -136,8 +139,11 @@ pub(super) struct Pending {
     pub(super) records: VecDeque<Waiting>,
     pub(super) bytes: usize,
     pub(super) shed: u64,
-    /// Told when everything before is in the file.
+    /// Told when everything before is in the file, and, if one of them needs it, on the disk.
     pub(super) flushed: Vec<oneshot::Sender<()>>,
+    pub(super) durably: bool,
+    /// The chain is to go, with all that waits.
+    pub(super) ended: bool,
     /// It is in the list of those that have work.
     pub(super) listed: bool,
 }
@@ -264,16 +270,49 @@ impl DecisionLog {
         }
     }
 
-    /// Waits until everything that was recorded before is in the files.
+    /// Records what is no decision, whatever the mode, in its order; when this returns, the disk has it and everything
+    /// that was recorded before. There is always room: who calls this waits for one part before the next.
+    ///
+    /// # Errors
+    /// When it is not known whether the disk has it. It may still be written: call this with nothing until it returns,
+    /// and look.
+    pub async fn keep(&self, tenant: &TenantId, records: Vec<Prepared>) -> Result<(), LogError> {
+        let queue = self.shared.queue(tenant).map_err(|_| LogError::NotWritten)?;
+        self.settle(&queue, KEEP, |pending| {
+            pending.bytes += records.iter().map(Prepared::weight).sum::<usize>();
+            pending.records.extend(records.into_iter().map(|record| (record, None)));
+            pending.durably = true;
+        })
+        .await
+    }
+
+    /// Waits until everything that was recorded before is in the files, but not for ever.
     pub async fn flush(&self, tenant: &TenantId) {
         let Some(queue) = self.shared.queues.load().get(tenant).cloned() else { return };
-        let (done, flushed) = oneshot::channel();
+        let _ = self.settle(&queue, self.shared.options.wait, |_| {}).await;
+    }
+
+    /// Removes a tenant's chain from the disk. Nobody may record in it any more.
+    ///
+    /// # Errors
+    /// When it is not known whether it is gone; it may be said again.
+    pub async fn remove(&self, tenant: &TenantId) -> Result<(), LogError> {
+        let queue = self.shared.queue(tenant).map_err(|_| LogError::NotWritten)?;
+        self.settle(&queue, KEEP, |pending| pending.ended = true).await
+    }
+
+    async fn settle(&self, queue: &Arc<Queue>, wait: Duration, add: impl FnOnce(&mut Pending)) -> Result<(), LogError> {
+        let (done, settled) = oneshot::channel();
         {
             let mut pending = queue.pending.lock();
+            add(&mut pending);
             pending.flushed.push(done);
-            self.shared.list(&queue, &mut pending, true);
+            self.shared.list(queue, &mut pending, true);
         }
-        let _ = tokio::time::timeout(self.shared.options.wait, flushed).await;
+        match tokio::time::timeout(wait, settled).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(LogError::NotWritten),
+        }
     }
 
     /// What waits to be written.
@@ -326,6 +365,14 @@ impl Shared {
         queues.insert(tenant, Arc::clone(&queue));
         self.queues.store(Arc::new(queues));
         Ok(queue)
+    }
+
+    /// Forgets the queue of a chain that is gone.
+    pub(super) fn forget(&self, tenant: &TenantId) {
+        let _one = self.work.lock();
+        let mut queues = HashMap::clone(&self.queues.load());
+        queues.remove(tenant);
+        self.queues.store(Arc::new(queues));
     }
 
     /// Has the thread look at a queue.

@@ -38,9 +38,11 @@ impl Summary {
     }
 
     pub(super) fn entry(&self, offset: u64, length: u64) -> Entry {
-        let outcome = match self.decision.as_str() {
-            "allow" => Outcome::Allow,
-            "deny" => Outcome::Deny,
+        let outcome = match (self.kind.as_str(), self.decision.as_str()) {
+            ("change", _) => Outcome::Change,
+            ("security", _) => Outcome::Security,
+            (_, "allow") => Outcome::Allow,
+            (_, "deny") => Outcome::Deny,
             _ => Outcome::None,
         };
         let length = u32::try_from(length).unwrap_or(u32::MAX);

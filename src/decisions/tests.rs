@@ -11,11 +11,11 @@ use crate::clock::Clock;
 use crate::ids::{StoreId, TenantId};
 use crate::tokens::Tokens;
 
-fn tokens() -> Tokens {
+pub(super) fn tokens() -> Tokens {
     Tokens::new([7; 32]).unwrap()
 }
 
-fn options(mode: Mode) -> LogOptions {
+pub(super) fn options(mode: Mode) -> LogOptions {
     LogOptions {
         mode,
         when_full: WhenFull::Wait,
@@ -64,7 +64,7 @@ async fn record(log: &DecisionLog, n: usize) -> Result<ulid::Ulid, LogError> {
     log.record(&tenant(), prepared).await.map(|()| id.into())
 }
 
-fn start(dir: &Path, options: LogOptions) -> DecisionLog {
+pub(super) fn start(dir: &Path, options: LogOptions) -> DecisionLog {
     DecisionLog::start(dir.to_owned(), options, tokens(), Clock).unwrap()
 }
 

@@ -25,6 +25,9 @@ pub struct TenantReport {
     pub records: u64,
     /// Records of decisions.
     pub decisions: u64,
+    /// Records of changes of what is administered, and of refused credentials.
+    pub changes: u64,
+    pub security: u64,
     /// Decisions that were answered and not recorded, as gaps tell.
     pub lost: u64,
     /// Records whose content was erased.
@@ -121,13 +124,14 @@ impl<'a> Chain<'a> {
         let summary = Summary::read(content);
         match summary.kind.as_str() {
             "decision" | "relation" => self.report.decisions += 1,
+            "change" => self.report.changes += 1,
+            "security" => self.report.security += 1,
             "gap" => self.report.lost += summary.decisions(),
             "dropped" => self.dropped = self.dropped.max(summary.through),
             _ => {}
         }
         let number = begins?;
-        let opening = serde_json::from_slice::<Opening>(content).ok();
-        let begins_here = opening.is_some_and(|opening| opening.is(number, &self.tenant));
+        let begins_here = Opening::read(content).is_some_and(|opening| opening.is(number, &self.tenant));
         (!begins_here).then_some("it is not the first record of this segment")
     }
 

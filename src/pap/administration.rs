@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, KeyTable, NewKey, Permission};
 use crate::limits::{LimitsChange, TenantLimits};
+use crate::pap::author::Author;
 use crate::pap::error::PapError;
 use crate::pap::limits;
 use crate::pap::purge::Kept;
@@ -41,14 +44,15 @@ impl Administration {
     ///
     /// # Errors
     /// When storage or the operating system's randomness fails.
-    pub async fn create_tenant(&self, name: String) -> Result<NewTenant, PapError> {
-        let this = self.clone();
+    pub async fn create_tenant(&self, author: &Author, name: String) -> Result<NewTenant, PapError> {
+        let (this, author) = (self.clone(), author.clone());
         let work = async move {
             let clock = this.writers.clock;
             let limits = TenantLimits::default().text();
             let tenant =
                 TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
-            this.writers.storage.tenants.insert(&tenant).await?;
+            let events = author.of_tenant("tenant.create", &tenant.id, &json!({"name": tenant.name}));
+            this.writers.storage.tenants.insert(&tenant, &events).await?;
             this.writers.limits.set(tenant.id, TenantLimits::default());
             this.keys.admit_tenant(tenant.id);
             let spec = KeySpec {
@@ -58,7 +62,7 @@ impl Administration {
                 stores: None,
                 expires_at: None,
             };
-            let admin_key = this.create_key(spec).await?;
+            let admin_key = this.create_key(&author, spec).await?;
             Ok(NewTenant { tenant, admin_key })
         };
         self.writers.background(work).await
@@ -94,15 +98,19 @@ impl Administration {
     /// When there is none or storage fails.
     pub async fn update_tenant(
         &self,
+        author: &Author,
         id: TenantId,
         name: Option<String>,
         limits: LimitsChange,
     ) -> Result<TenantRecord, PapError> {
-        let this = self.clone();
+        let (this, author) = (self.clone(), author.clone());
         let work = async move {
             let limits = limits::read(&this.tenant(&id).await?.limits)?.with(limits);
+            let details = json!({"name": name, "limits": limits});
+            let events = author.of_tenant("tenant.update", &id, &details);
             let change = TenantChange { name, limits: Some(limits.text()) };
-            let tenant = this.writers.storage.tenants.update(&id, &change).await?.ok_or_else(|| absent(&id))?;
+            let tenant =
+                this.writers.storage.tenants.update(&id, &change, &events).await?.ok_or_else(|| absent(&id))?;
             this.writers.limits.set(id, limits);
             Ok(tenant)
         };
@@ -121,10 +129,11 @@ impl Administration {
     ///
     /// # Errors
     /// When it is gone already or storage fails.
-    pub async fn delete_tenant(&self, id: TenantId) -> Result<(), PapError> {
+    pub async fn delete_tenant(&self, author: &Author, id: TenantId) -> Result<(), PapError> {
         let this = self.clone();
+        let events = author.of_tenant("tenant.delete", &id, &Value::Null);
         let work = async move {
-            if !this.writers.storage.tenants.soft_delete(&id, this.writers.clock.now()).await? {
+            if !this.writers.storage.tenants.soft_delete(&id, this.writers.clock.now(), &events).await? {
                 return Err(absent(&id));
             }
             this.close(&id);
@@ -146,16 +155,19 @@ impl Administration {
     ///
     /// # Errors
     /// When there is none, it was deleted too long ago, or storage fails.
-    pub async fn restore_tenant(&self, scope: TenantScope) -> Result<TenantRecord, PapError> {
-        let this = self.clone();
+    pub async fn restore_tenant(&self, author: &Author, scope: TenantScope) -> Result<TenantRecord, PapError> {
+        let (this, author) = (self.clone(), author.clone());
         let work = async move {
             let (id, now) = (*scope.tenant(), this.writers.clock.now());
-            let restored = this.writers.storage.tenants.restore(&id, this.kept.since(now)).await?;
+            let tenants = &this.writers.storage.tenants;
+            let events = author.of_tenant("tenant.restore", &id, &Value::Null);
+            let restored = tenants.restore(&id, this.kept.since(now), &events).await?;
             let tenant = restored.ok_or_else(|| absent(&id))?;
             if let Err(error) = this.open(&scope, &tenant).await {
                 // Half a tenant is none: it stays deleted, in storage as in memory.
                 this.close(&id);
-                this.writers.storage.tenants.soft_delete(&id, now).await?;
+                let events = author.of_tenant("tenant.delete", &id, &Value::Null);
+                tenants.soft_delete(&id, now, &events).await?;
                 return Err(error);
             }
             Ok(tenant)
@@ -184,7 +196,7 @@ impl Administration {
             let keys = storage.keys.list(Some(scope.tenant()), last.as_ref(), PAGE).await?;
             let Some(end) = keys.last() else { break };
             last = Some(end.id);
-            for key in keys.iter().filter(|key| key.revoked_at.is_none()) {
+            for key in &keys {
                 self.keys.admit(key);
             }
         }

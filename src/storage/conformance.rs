@@ -7,6 +7,7 @@ pub(crate) mod deleted;
 pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod models;
+pub(crate) mod outbox;
 pub(crate) mod releases;
 pub(crate) mod tuple_pages;
 pub(crate) mod tuples;
@@ -40,6 +41,8 @@ macro_rules! suite {
                 changes_begin_at_a_time, tuples_belong, a_failed_write_leaves_no_tuple,
                 ten_thousand_tuples_are_one_write }
             tuple_pages { every_filter_pages, tuple_keys_are_kept_byte_for_byte }
+            outbox { an_event_is_stored_with_its_change_alone, events_wait_in_order_until_they_are_forgotten,
+                a_purge_tells_what_is_gone }
             models { models_never_change, models_belong, assertions_are_replaced }
             writes { a_failed_write_fails_alone, a_stale_write_changes_nothing,
                 a_group_is_one_transaction, dropping_undoes, a_cancelled_write_undoes,
@@ -111,8 +114,8 @@ pub(crate) fn store_scope(tenant: u128, store: u128) -> StoreScope {
 
 /// Tenant 1 with store 1, and its scope.
 pub(crate) async fn with_store(storage: &Storage) -> StoreScope {
-    storage.tenants.insert(&tenant_record(1)).await.unwrap();
-    storage.stores.insert(&tenant_scope(1), &store_record(1, 1)).await.unwrap();
+    storage.tenants.insert(&tenant_record(1), &[]).await.unwrap();
+    storage.stores.insert(&tenant_scope(1), &store_record(1, 1), &[]).await.unwrap();
     store_scope(1, 1)
 }
 

@@ -9,6 +9,7 @@ mod keys;
 mod load;
 mod lock;
 mod models;
+mod outbox;
 mod purge;
 mod releases;
 mod row;
@@ -51,6 +52,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "administration", include_str!("../../migrations/sqlite/0003_administration.sql")),
     (4, "answers", include_str!("../../migrations/sqlite/0004_answers.sql")),
     (5, "history", include_str!("../../migrations/sqlite/0005_history.sql")),
+    (6, "outbox", include_str!("../../migrations/sqlite/0006_outbox.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.

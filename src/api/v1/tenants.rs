@@ -176,7 +176,7 @@ pub async fn create(
     body: Body<CreateTenantBody>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    let new = services.administration.create_tenant(name(body.0.name)?).await?;
+    let new = services.administration.create_tenant(&caller.0.author(), name(body.0.name)?).await?;
     let TenantReply { id, name, limits, created_at, .. } = shown(&services, &new.tenant)?;
     Ok(HttpResponse::Created().json(CreatedTenant { id, name, limits, created_at, admin_key: created(new.admin_key) }))
 }
@@ -227,7 +227,8 @@ pub async fn update(
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let new_name = body.0.name.map(name).transpose()?;
-    let tenant = services.administration.update_tenant(id(&path)?, new_name, body.0.limits.into()).await?;
+    let tenant =
+        services.administration.update_tenant(&caller.0.author(), id(&path)?, new_name, body.0.limits.into()).await?;
     Ok(HttpResponse::Ok().json(shown(&services, &tenant)?))
 }
 
@@ -240,7 +241,7 @@ pub async fn delete(
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    services.administration.delete_tenant(id(&path)?).await?;
+    services.administration.delete_tenant(&caller.0.author(), id(&path)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -254,5 +255,6 @@ pub async fn restore(
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let scope = caller.0.over(id(&path)?)?;
-    Ok(HttpResponse::Ok().json(shown(&services, &services.administration.restore_tenant(scope).await?)?))
+    Ok(HttpResponse::Ok()
+        .json(shown(&services, &services.administration.restore_tenant(&caller.0.author(), scope).await?)?))
 }
