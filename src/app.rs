@@ -22,7 +22,9 @@ use crate::decisions::{DecisionLog, Outbox};
 use crate::identity::Identity;
 use crate::keys::KeyTable;
 use crate::limits::LimitTable;
-use crate::pap::{Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers, read_limits};
+use crate::pap::{
+    Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers, read_limits, read_log_settings,
+};
 use crate::pdp::{Bounds, HistoryLimits, Pdp};
 use crate::replica::{LoadError, Replica, load_store};
 use crate::scope::StoreScope;
@@ -110,6 +112,9 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let first = start::prepare(&storage, clock, data_dir, dev).await?;
     let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
     let tenants = start::tenants(&storage).await?;
+    for tenant in &tenants {
+        decisions.set(tenant.id, read_log_settings(&tenant.decisions)?);
+    }
     let limited = tenants.iter().map(|tenant| Ok((tenant.id, read_limits(&tenant.limits)?)));
     let limited = limited.collect::<Result<Vec<_>, PapError>>()?;
     let tenant_limits = Arc::new(LimitTable::new(config.tenants.limits(), limited));
@@ -131,7 +136,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), bounds, clock, runtime),
         stores: Stores::new(writers.clone(), kept),
         releases: Releases::new(writers.clone(), config.limits.compilers),
-        administration: Administration::new(writers.clone(), keys, kept),
+        administration: Administration::new(writers.clone(), keys, Arc::clone(&decisions), kept),
         identity,
         replica,
         writers,

@@ -12,6 +12,7 @@ mod mask;
 mod outbox;
 mod query;
 mod segment;
+mod settings;
 mod summary;
 mod verify;
 mod worker;
@@ -23,6 +24,7 @@ pub use log::{Backlog, DecisionLog, LogError, LogOptions, Mode, WhenFull};
 pub use mask::{BadMask, Mask};
 pub use outbox::Outbox;
 pub use query::{Filter, Found, Kind, Position, find, get};
+pub use settings::{LogSettings, LogSettingsChange, Rules};
 pub use verify::{Finding, Report, TenantReport, verify};
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ mod isolation;
 mod keys;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/log_settings.rs"]
+mod log_settings;
 #[path = "api/model_change.rs"]
 mod model_change;
 #[path = "api/observability.rs"]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
 use crate::clock::{Clock, fill_random};
+use crate::decisions::LogSettings;
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, Permission, make_key};
 use crate::limits::TenantLimits;
@@ -109,8 +110,9 @@ async fn tenant(storage: &Storage, clock: Clock, name: &str) -> Result<TenantId,
     if let Some(found) = first {
         return Ok(found.id);
     }
-    let (name, limits) = (name.to_owned(), TenantLimits::default().text());
-    let record = TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
+    let (limits, decisions) = (TenantLimits::default().text(), LogSettings::default().text());
+    let (id, name) = (clock.tenant_id(), name.to_owned());
+    let record = TenantRecord { id, name, limits, decisions, created_at: clock.now(), deleted_at: None };
     let events = author().of_tenant("tenant.create", &record.id, &serde_json::json!({"name": record.name}));
     storage.tenants.insert(&record, &events).await?;
     Ok(record.id)

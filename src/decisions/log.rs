@@ -17,8 +17,8 @@ use tokio::sync::{Notify, oneshot};
 use super::content::Record;
 use super::counter::Counter;
 use super::journal::{Prepared, Retention};
-use super::mask::Mask;
 use super::segment;
+use super::settings::{LogSettings, RuleTable, Rules};
 use super::worker::Worker;
 use crate::clock::Clock;
 use crate::ids::TenantId;
@@ -28,7 +28,7 @@ use crate::tokens::Tokens;
 const KEEP: Duration = Duration::from_secs(5);
 
 /// When an answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// At once; the record is written soon after.
@@ -52,16 +52,14 @@ pub enum WhenFull {
 /// How decisions are recorded.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
-    pub mode: Mode,
+    /// Of a tenant that has nothing of its own.
+    pub rules: Rules,
     pub when_full: WhenFull,
     /// Records and bytes that one tenant's queue holds.
     pub queue_records: usize,
     pub queue_bytes: usize,
     /// The most that a decision waits for room, or in `sync` for the disk.
     pub wait: Duration,
-    /// Of a million allows, how many are recorded.
-    pub allows_per_million: u32,
-    pub masks: Vec<Mask>,
     pub retention: Retention,
 }
 
@@ -95,6 +93,7 @@ pub struct DecisionLog {
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
     pub(super) options: LogOptions,
+    rules: RuleTable,
     pub(super) tokens: Tokens,
     pub(super) clock: Clock,
     queues: ArcSwap<HashMap<TenantId, Arc<Queue>>>,
@@ -155,7 +154,8 @@ impl DecisionLog {
     /// When the thread cannot be made.
     pub fn start(dir: PathBuf, options: LogOptions, tokens: Tokens, clock: Clock) -> std::io::Result<Self> {
         let (queues, work, wake) = (ArcSwap::default(), Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { dir, options, tokens, clock, queues, work, wake });
+        let rules = RuleTable::new(options.rules.clone());
+        let shared = Arc::new(Shared { dir, options, rules, tokens, clock, queues, work, wake });
         // What a kill lost is told at the start, not with the tenant's next decision.
         for tenant in segment::tenants(&shared.dir).unwrap_or_default() {
             if let Err(error) = shared.queue(&tenant).map(|queue| shared.list(&queue, &mut queue.pending.lock(), false))
@@ -175,13 +175,30 @@ impl DecisionLog {
         self.shared.dir.join(tenant.as_str())
     }
 
+    /// Lets a tenant's settings hold from the next decision on.
+    pub fn set(&self, tenant: TenantId, stored: LogSettings) {
+        self.shared.rules.set(tenant, stored);
+    }
+
+    /// Forgets the settings of a tenant that was deleted; its records stay.
+    pub fn forget(&self, tenant: &TenantId) {
+        self.shared.rules.forget(tenant);
+    }
+
+    /// What stored settings come to.
+    #[must_use]
+    pub fn effective(&self, stored: LogSettings) -> Rules {
+        self.shared.rules.effective(stored)
+    }
+
     /// Makes a decision ready to be recorded; `None` when it is not to be.
     #[must_use]
-    pub fn prepare(&self, record: &Record<'_>) -> Option<Prepared> {
-        let LogOptions { mode, allows_per_million, masks, .. } = &self.shared.options;
-        // Sampled by the id, so that nobody can choose.
-        let sampled = || !record.allowed() || record.id.random() % 1_000_000 < u128::from(*allows_per_million);
-        (*mode != Mode::Off && sampled()).then(|| record.prepare(masks))
+    pub fn prepare(&self, tenant: &TenantId, record: &Record<'_>) -> Option<Prepared> {
+        self.shared.rules.of(tenant, |Rules { mode, allows_per_million, masks }| {
+            // Sampled by the id, so that nobody can choose.
+            let sampled = || !record.allowed() || record.id.random() % 1_000_000 < u128::from(*allows_per_million);
+            (*mode != Mode::Off && sampled()).then(|| record.prepare(masks))
+        })
     }
 
     /// Records decisions that are answered together. When this returns they may be answered; in `sync` they have waited
@@ -198,17 +215,17 @@ impl DecisionLog {
             tracing::error!(%tenant, %error, "the decision log cannot be opened");
             LogError::NotWritten
         })?;
-        let mut unwritten = Vec::new();
-        self.enqueue(&queue, &mut records, &mut unwritten)?;
+        let (mode, mut unwritten) = (self.shared.rules.of(tenant, |rules| rules.mode), Vec::new());
+        self.enqueue(&queue, mode, &mut records, &mut unwritten)?;
         if records.peek().is_some() {
             metrics::counter!("authx_decision_log_full_total").increment(1);
-            let LogOptions { mode, when_full, wait, .. } = &self.shared.options;
-            if *when_full == WhenFull::Shed && *mode == Mode::Async {
+            let LogOptions { when_full, wait, .. } = &self.shared.options;
+            if *when_full == WhenFull::Shed && mode != Mode::Sync {
                 let shed = records.count() as u64;
                 queue.counter.add(shed).map_err(|_| LogError::NotWritten)?;
                 queue.pending.lock().shed += shed;
             } else {
-                let room = self.wait_for_room(&queue, &mut records, &mut unwritten);
+                let room = self.wait_for_room(&queue, mode, &mut records, &mut unwritten);
                 tokio::time::timeout(*wait, room).await.map_err(|_| LogError::Full)??;
             }
         }
@@ -225,11 +242,12 @@ impl DecisionLog {
     fn enqueue(
         &self,
         queue: &Arc<Queue>,
+        mode: Mode,
         records: &mut Peekable<impl Iterator<Item = Prepared>>,
         unwritten: &mut Vec<oneshot::Receiver<()>>,
     ) -> Result<(), LogError> {
         let options = &self.shared.options;
-        let sync = options.mode == Mode::Sync;
+        let sync = mode == Mode::Sync;
         let mut pending = queue.pending.lock();
         let before = pending.records.len();
         while let Some(record) = records.next_if(|record| pending.has_room(record, options)) {
@@ -255,6 +273,7 @@ impl DecisionLog {
     async fn wait_for_room(
         &self,
         queue: &Arc<Queue>,
+        mode: Mode,
         records: &mut Peekable<impl Iterator<Item = Prepared>>,
         unwritten: &mut Vec<oneshot::Receiver<()>>,
     ) -> Result<(), LogError> {
@@ -262,7 +281,7 @@ impl DecisionLog {
             let room = queue.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            self.enqueue(queue, records, unwritten)?;
+            self.enqueue(queue, mode, records, unwritten)?;
             if records.peek().is_none() {
                 return Ok(());
             }

@@ -17,13 +17,11 @@ pub(super) fn tokens() -> Tokens {
 
 pub(super) fn options(mode: Mode) -> LogOptions {
     LogOptions {
-        mode,
+        rules: Rules { mode, allows_per_million: 1_000_000, masks: vec![Mask::parse("/context/password").unwrap()] },
         when_full: WhenFull::Wait,
         queue_records: 10_000,
         queue_bytes: 64 << 20,
         wait: Duration::from_secs(5),
-        allows_per_million: 1_000_000,
-        masks: vec![Mask::parse("/context/password").unwrap()],
         retention: Retention { segment_bytes: 1 << 40, kept: Duration::from_hours(1), kept_bytes: 1 << 40 },
     }
 }
@@ -52,14 +50,17 @@ async fn record(log: &DecisionLog, n: usize) -> Result<ulid::Ulid, LogError> {
         revision: 3,
         release: None,
     };
-    let prepared = log.prepare(&Record {
-        id: Clock.ulid(),
-        store: &StoreId::from_parts(1, (n % 4) as u128),
-        asked: Asked::Access(&request),
-        told: Told::Evaluated(&evaluation),
-        latency: Duration::from_micros(12),
-        caller: "key:K",
-    });
+    let prepared = log.prepare(
+        &tenant(),
+        &Record {
+            id: Clock.ulid(),
+            store: &StoreId::from_parts(1, (n % 4) as u128),
+            asked: Asked::Access(&request),
+            told: Told::Evaluated(&evaluation),
+            latency: Duration::from_micros(12),
+            caller: "key:K",
+        },
+    );
     let id = prepared.as_ref().map_or(0, |prepared| prepared.id);
     log.record(&tenant(), prepared).await.map(|()| id.into())
 }
@@ -345,7 +346,9 @@ fn a_full_queue_sheds_and_counts_or_refuses() {
 #[test]
 fn sampling_leaves_out_allows_only() {
     let dir = tempfile::tempdir().unwrap();
-    let log = start(dir.path(), LogOptions { allows_per_million: 0, ..options(Mode::Async) });
+    let mut sampled = options(Mode::Async);
+    sampled.rules.allows_per_million = 0;
+    let log = start(dir.path(), sampled);
     fill(&log, 0, 100);
     log.close();
     let report = only(verify(dir.path(), &tokens()).unwrap());

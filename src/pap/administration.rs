@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::decisions::{DecisionLog, LogSettings, LogSettingsChange, Rules};
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, KeyTable, NewKey, Permission};
 use crate::limits::{LimitsChange, TenantLimits};
@@ -19,6 +20,14 @@ use crate::storage::records::{TenantChange, TenantRecord};
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
 
+/// A change of a tenant; what is absent stays.
+#[derive(Debug, Default)]
+pub struct TenantUpdate {
+    pub name: Option<String>,
+    pub limits: LimitsChange,
+    pub decisions: LogSettingsChange,
+}
+
 /// A tenant that was made, with its first key.
 #[derive(Debug)]
 pub struct NewTenant {
@@ -31,13 +40,14 @@ pub struct NewTenant {
 pub struct Administration {
     pub(super) writers: Writers,
     pub(super) keys: Arc<KeyTable>,
+    log: Arc<DecisionLog>,
     kept: Kept,
 }
 
 impl Administration {
     #[must_use]
-    pub fn new(writers: Writers, keys: Arc<KeyTable>, kept: Kept) -> Self {
-        Self { writers, keys, kept }
+    pub fn new(writers: Writers, keys: Arc<KeyTable>, log: Arc<DecisionLog>, kept: Kept) -> Self {
+        Self { writers, keys, log, kept }
     }
 
     /// Makes a tenant and an `admin` key of it.
@@ -48,9 +58,15 @@ impl Administration {
         let (this, author) = (self.clone(), author.clone());
         let work = async move {
             let clock = this.writers.clock;
-            let limits = TenantLimits::default().text();
-            let tenant =
-                TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
+            let (limits, decisions) = (TenantLimits::default().text(), LogSettings::default().text());
+            let tenant = TenantRecord {
+                id: clock.tenant_id(),
+                name,
+                limits,
+                decisions,
+                created_at: clock.now(),
+                deleted_at: None,
+            };
             let events = author.of_tenant("tenant.create", &tenant.id, &json!({"name": tenant.name}));
             this.writers.storage.tenants.insert(&tenant, &events).await?;
             this.writers.limits.set(tenant.id, TenantLimits::default());
@@ -92,7 +108,7 @@ impl Administration {
         Ok(self.writers.storage.tenants.list_deleted(after, limit).await?)
     }
 
-    /// Renames a tenant, or changes what it may have.
+    /// Renames a tenant, or changes what it may have or how its decisions are recorded.
     ///
     /// # Errors
     /// When there is none or storage fails.
@@ -100,18 +116,21 @@ impl Administration {
         &self,
         author: &Author,
         id: TenantId,
-        name: Option<String>,
-        limits: LimitsChange,
+        update: TenantUpdate,
     ) -> Result<TenantRecord, PapError> {
         let (this, author) = (self.clone(), author.clone());
         let work = async move {
-            let limits = limits::read(&this.tenant(&id).await?.limits)?.with(limits);
-            let details = json!({"name": name, "limits": limits});
+            let before = this.tenant(&id).await?;
+            let limits = limits::read(&before.limits)?.with(update.limits);
+            let decisions = limits::read_log_settings(&before.decisions)?.with(update.decisions);
+            let details = json!({"name": update.name, "limits": limits, "decisions": decisions});
             let events = author.of_tenant("tenant.update", &id, &details);
-            let change = TenantChange { name, limits: Some(limits.text()) };
+            let (limits_text, decisions_text) = (Some(limits.text()), Some(decisions.text()));
+            let change = TenantChange { name: update.name, limits: limits_text, decisions: decisions_text };
             let tenant =
                 this.writers.storage.tenants.update(&id, &change, &events).await?.ok_or_else(|| absent(&id))?;
             this.writers.limits.set(id, limits);
+            this.log.set(id, decisions);
             Ok(tenant)
         };
         self.writers.in_turn(work).await
@@ -123,6 +142,15 @@ impl Administration {
     /// When what is stored does not read.
     pub fn limits_of(&self, tenant: &TenantRecord) -> Result<TenantLimits, PapError> {
         Ok(self.writers.limits.effective(limits::read(&tenant.limits)?))
+    }
+
+    /// How a tenant's decisions are recorded, and what it has of its own.
+    ///
+    /// # Errors
+    /// When what is stored does not read.
+    pub fn log_settings_of(&self, tenant: &TenantRecord) -> Result<(Rules, LogSettings), PapError> {
+        let own = limits::read_log_settings(&tenant.decisions)?;
+        Ok((self.log.effective(own.clone()), own))
     }
 
     /// Closes a tenant: its keys open nothing any more, and its stores leave the memory. Its rows stay for a while.
@@ -145,6 +173,7 @@ impl Administration {
     fn close(&self, id: &TenantId) {
         self.keys.expel_tenant(id);
         self.writers.limits.forget(id);
+        self.log.forget(id);
         for store in self.writers.replica.list(id, None, usize::MAX, &|_| true) {
             self.writers.replica.close(store.scope());
             self.writers.forget(store.scope().store());
@@ -190,6 +219,7 @@ impl Administration {
             }
         }
         self.writers.limits.set(tenant.id, limits::read(&tenant.limits)?);
+        self.log.set(tenant.id, limits::read_log_settings(&tenant.decisions)?);
         // The keys come last: nobody sees a part.
         let mut last = None;
         loop {

@@ -83,8 +83,9 @@ pub(crate) fn alias(text: &str) -> StoreAlias {
 }
 
 pub(crate) fn tenant_record(n: u128) -> TenantRecord {
-    let (id, name, limits) = (tenant_id(n), format!("tenant {n}"), "{}".to_owned());
-    TenantRecord { id, name, limits, created_at: at(1), deleted_at: None }
+    let (id, name) = (tenant_id(n), format!("tenant {n}"));
+    let (limits, decisions) = ("{}".to_owned(), "{}".to_owned());
+    TenantRecord { id, name, limits, decisions, created_at: at(1), deleted_at: None }
 }
 
 pub(crate) fn store_record(tenant: u128, n: u128) -> StoreRecord {

@@ -13,6 +13,8 @@ pub struct TenantRecord {
     pub name: String,
     /// JSON, opaque here.
     pub limits: String,
+    /// How its decisions are recorded. JSON, opaque here.
+    pub decisions: String,
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
 }
@@ -22,6 +24,7 @@ pub struct TenantRecord {
 pub struct TenantChange {
     pub name: Option<String>,
     pub limits: Option<String>,
+    pub decisions: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]

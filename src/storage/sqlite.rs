@@ -53,6 +53,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "answers", include_str!("../../migrations/sqlite/0004_answers.sql")),
     (5, "history", include_str!("../../migrations/sqlite/0005_history.sql")),
     (6, "outbox", include_str!("../../migrations/sqlite/0006_outbox.sql")),
+    (7, "log settings", include_str!("../../migrations/sqlite/0007_log_settings.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.

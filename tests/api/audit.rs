@@ -93,7 +93,7 @@ fn every_change_is_recorded_with_who_made_it() {
         assert_eq!(who, if by_platform { (false, "platform") } else { (true, "admin") }, "{change}");
         assert_eq!(change["request_id"] == "req-7", by_platform, "{change}");
     }
-    assert_eq!(all[2]["details"], json!({"name": null, "limits": {"stores": 7}}));
+    assert_eq!(all[2]["details"], json!({"name": null, "limits": {"stores": 7}, "decisions": {}}));
     assert_eq!(all[4]["details"], json!({"scopes": ["check", "read"]}));
     assert_eq!((&all[10]["revision"], &all[10]["store"]), (&json!(2), &json!(store)));
 

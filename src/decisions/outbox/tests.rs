@@ -28,7 +28,8 @@ fn event(log: TenantId, action: &str) -> EventRecord {
 
 async fn store(storage: &Storage, events: &[EventRecord]) {
     let (id, created_at) = (Clock.tenant_id(), Timestamp::from_millis(1));
-    let record = TenantRecord { id, name: "t".to_owned(), limits: "{}".to_owned(), created_at, deleted_at: None };
+    let (name, limits, decisions) = ("t".to_owned(), "{}".to_owned(), "{}".to_owned());
+    let record = TenantRecord { id, name, limits, decisions, created_at, deleted_at: None };
     storage.tenants.insert(&record, events).await.unwrap();
 }
 

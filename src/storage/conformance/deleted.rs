@@ -71,8 +71,13 @@ pub(crate) async fn tenants_change_and_come_back(fixture: &impl Fixture) {
     storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
     storage.keys.insert(&key(1, 1), &[]).await.unwrap();
     let one = tenant_id(1);
-    let change = TenantChange { name: Some("named".to_owned()), limits: Some(r#"{"stores":3}"#.to_owned()) };
-    let changed = TenantRecord { name: "named".to_owned(), limits: r#"{"stores":3}"#.to_owned(), ..tenant_record(1) };
+    let (limits, decisions) = (r#"{"stores":3}"#.to_owned(), r#"{"mode":"off"}"#.to_owned());
+    let change = TenantChange {
+        name: Some("named".to_owned()),
+        limits: Some(limits.clone()),
+        decisions: Some(decisions.clone()),
+    };
+    let changed = TenantRecord { name: "named".to_owned(), limits, decisions, ..tenant_record(1) };
     assert_eq!(storage.tenants.update(&one, &change, &[]).await.unwrap(), Some(changed.clone()));
     assert_eq!(storage.tenants.update(&one, &TenantChange::default(), &[]).await.unwrap(), Some(changed.clone()));
     assert_eq!(storage.tenants.update(&tenant_id(9), &change, &[]).await.unwrap(), None);

@@ -66,7 +66,7 @@ pub(crate) async fn an_event_is_stored_with_its_change_alone(fixture: &impl Fixt
     let (tenants, keys, stores) = (&storage.tenants, &storage.keys, &storage.stores);
     let (one, scope) = (tenant_id(1), tenant_scope(1));
     let (good, bad) = ([event(1, "good")], [event(1, "bad")]);
-    let (named, gone) = (TenantChange { name: Some("n".to_owned()), limits: None }, tenant_id(9));
+    let (named, gone) = (TenantChange { name: Some("n".to_owned()), ..TenantChange::default() }, tenant_id(9));
 
     tenants.insert(&tenant_record(1), &good).await.unwrap();
     assert_eq!(taken(&storage).await, ["good"]);

@@ -14,7 +14,7 @@ use crate::storage::repository::TenantRepository;
 
 macro_rules! columns {
     () => {
-        "id, name, limits, created_at, deleted_at"
+        "id, name, limits, decisions, created_at, deleted_at"
     };
 }
 
@@ -28,14 +28,17 @@ macro_rules! select {
 impl TenantRepository for Sqlite {
     async fn insert(&self, tenant: &TenantRecord, events: &[EventRecord]) -> Result<(), StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
-        sqlx::query("INSERT INTO tenants (id, name, limits, created_at, deleted_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(tenant.id.as_str())
-            .bind(&tenant.name)
-            .bind(&tenant.limits)
-            .bind(tenant.created_at.as_millis())
-            .bind(tenant.deleted_at.map(Timestamp::as_millis))
-            .execute(transaction.connection())
-            .await?;
+        sqlx::query(
+            "INSERT INTO tenants (id, name, limits, decisions, created_at, deleted_at) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(tenant.id.as_str())
+        .bind(&tenant.name)
+        .bind(&tenant.limits)
+        .bind(&tenant.decisions)
+        .bind(tenant.created_at.as_millis())
+        .bind(tenant.deleted_at.map(Timestamp::as_millis))
+        .execute(transaction.connection())
+        .await?;
         outbox::end(transaction, true, events).await
     }
 
@@ -64,12 +67,14 @@ impl TenantRepository for Sqlite {
     ) -> Result<Option<TenantRecord>, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let updated = sqlx::query(concat!(
-            "UPDATE tenants SET name = COALESCE(?, name), limits = COALESCE(?, limits) \
+            "UPDATE tenants SET name = COALESCE(?, name), limits = COALESCE(?, limits), \
+             decisions = COALESCE(?, decisions) \
              WHERE id = ? AND deleted_at IS NULL RETURNING ",
             columns!()
         ))
         .bind(&change.name)
         .bind(&change.limits)
+        .bind(&change.decisions)
         .bind(id.as_str())
         .try_map(|row| record(&row))
         .fetch_optional(transaction.connection())
@@ -135,6 +140,7 @@ fn record(row: &SqliteRow) -> Result<TenantRecord, sqlx::Error> {
         id: row::id(row, "id")?,
         name: row::text(row, "name")?,
         limits: row::text(row, "limits")?,
+        decisions: row::text(row, "decisions")?,
         created_at: row::time(row, "created_at")?,
         deleted_at: row::optional_time(row, "deleted_at")?,
     })
