@@ -52,6 +52,8 @@ pub struct Services {
     pub batches: Arc<Places>,
     /// Of imports and exports.
     pub transfers: Arc<Places>,
+    /// Of logs that are verified.
+    pub verifications: Arc<Places>,
     pub limits: Arc<LimitTable>,
     pub clock: Clock,
     /// The process was told to end.

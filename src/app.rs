@@ -146,6 +146,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         followers: Arc::new(Followers::new(config.limits.followers)),
         batches: Arc::new(Places::new(config.limits.batches)),
         transfers: Arc::new(Places::new(config.limits.transfers)),
+        verifications: Arc::new(Places::new(1)),
         limits: tenant_limits,
         clock,
         draining: CancellationToken::new(),

@@ -4,6 +4,7 @@
 mod chain;
 mod content;
 mod counter;
+mod erase;
 mod event;
 mod index;
 mod journal;
@@ -18,14 +19,15 @@ mod verify;
 mod worker;
 
 pub use content::{Asked, Record, Told};
+pub use erase::{EraseError, Erasure, erase};
 pub use event::{Change, Refusals};
 pub use journal::{Prepared, Retention};
 pub use log::{Backlog, DecisionLog, LogError, LogOptions, Mode, WhenFull};
 pub use mask::{BadMask, Mask};
 pub use outbox::Outbox;
-pub use query::{Filter, Found, Kind, Position, find, get};
+pub use query::{Filter, Found, Kind, Position, entity_names, find, get};
 pub use settings::{LogSettings, LogSettingsChange, Rules};
-pub use verify::{Finding, Report, TenantReport, verify};
+pub use verify::{Finding, Report, TenantReport, verify, verify_live};
 
 #[cfg(test)]
 mod tests;

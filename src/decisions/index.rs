@@ -49,6 +49,11 @@ pub(super) fn key(name: &str) -> u64 {
 }
 
 impl Entry {
+    /// The same entry of a line of another length, without its end.
+    pub(super) fn of_length(self, length: u64) -> Self {
+        Self { length: u32::try_from(length).unwrap_or(u32::MAX), ..self }
+    }
+
     pub(super) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let outcome: u32 = match self.outcome {
             Outcome::None => 0,

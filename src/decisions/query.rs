@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use authx_engine::EntityUid;
 use serde_json::Value;
 use ulid::Ulid;
 
@@ -71,6 +72,14 @@ pub struct Found {
     pub position: Position,
     /// As it was recorded.
     pub content: Value,
+}
+
+/// The names under which an entity may be recorded: as it is said, and as Cedar writes it.
+#[must_use]
+pub fn entity_names(text: &str) -> Vec<String> {
+    let mut names = vec![text.to_owned()];
+    names.extend(EntityUid::parse(text).ok().map(|uid| uid.to_string()).filter(|name| name != text));
+    names
 }
 
 /// The records of a filter in a tenant's folder behind (older than) a place, the newest first, at most `limit`.
@@ -156,8 +165,7 @@ impl Segment {
             index.clear();
             segment::walk(&path, None, &mut |at, step, _| {
                 if let Step::Good(line) = step {
-                    let summary = line.content().map(Summary::read).unwrap_or_default();
-                    index.extend_from_slice(&summary.entry(at.offset, at.length - 1).to_bytes());
+                    index.extend_from_slice(&Summary::of(&line).entry(at.offset, at.length - 1).to_bytes());
                 }
             })?;
         }

@@ -26,7 +26,7 @@ pub(super) fn options(mode: Mode) -> LogOptions {
     }
 }
 
-fn tenant() -> TenantId {
+pub(super) fn tenant() -> TenantId {
     TenantId::from_parts(1, 1)
 }
 
@@ -70,7 +70,7 @@ pub(super) fn start(dir: &Path, options: LogOptions) -> DecisionLog {
 }
 
 /// Records `count` decisions and tells their ids.
-fn fill(log: &DecisionLog, from: usize, count: usize) -> Vec<ulid::Ulid> {
+pub(super) fn fill(log: &DecisionLog, from: usize, count: usize) -> Vec<ulid::Ulid> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut ids = Vec::new();
@@ -82,7 +82,7 @@ fn fill(log: &DecisionLog, from: usize, count: usize) -> Vec<ulid::Ulid> {
 }
 
 /// Writes a log of `count` decisions in segments of a size, and tells its tenant's folder.
-fn written(dir: &Path, count: usize, segment_bytes: u64) -> PathBuf {
+pub(super) fn written(dir: &Path, count: usize, segment_bytes: u64) -> PathBuf {
     let mut options = options(Mode::Async);
     options.retention.segment_bytes = segment_bytes;
     for part in 0..4 {
@@ -94,7 +94,7 @@ fn written(dir: &Path, count: usize, segment_bytes: u64) -> PathBuf {
     dir.join(tenant().as_str())
 }
 
-fn only(report: Report) -> TenantReport {
+pub(super) fn only(report: Report) -> TenantReport {
     let mut tenants = report.tenants;
     assert_eq!(tenants.len(), 1);
     tenants.remove(0)

@@ -65,6 +65,32 @@ pub fn verify(dir: &Path, tokens: &Tokens) -> std::io::Result<Report> {
     Ok(report)
 }
 
+/// Verifies one tenant's chain while it is written to.
+///
+/// # Errors
+/// When files cannot be read.
+pub fn verify_live(dir: &Path, tenant: TenantId, tokens: &Tokens) -> std::io::Result<TenantReport> {
+    let first = || match segment::list(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        numbers => numbers.map(|numbers| numbers.first().copied()),
+    };
+    loop {
+        let began = first()?;
+        if began.is_none() {
+            return Ok(TenantReport { tenant: tenant.to_string(), ..TenantReport::default() });
+        }
+        let verified = Chain::new(dir, tenant).verify(tokens);
+        // Segments that are too old may have been deleted meanwhile.
+        if first()? == began {
+            return verified.map(|mut report| {
+                // It is being written.
+                report.torn = None;
+                report
+            });
+        }
+    }
+}
+
 struct Chain<'a> {
     dir: &'a Path,
     tenant: TenantId,
@@ -89,8 +115,12 @@ impl<'a> Chain<'a> {
     }
 
     fn verify(mut self, tokens: &Tokens) -> std::io::Result<TenantReport> {
+        // The head first: what is written meanwhile is behind it.
+        let sealed = self.read_head(tokens)?;
         let numbers = segment::list(self.dir)?;
-        self.read_head(tokens, !numbers.is_empty())?;
+        if !sealed && !numbers.is_empty() {
+            self.problem(HEAD, None, "the head of the chain is missing".to_owned());
+        }
         let mut expected = None;
         for number in &numbers {
             if let Some(expected) = expected.filter(|expected| expected != number) {
@@ -168,15 +198,11 @@ impl<'a> Chain<'a> {
         Ok(())
     }
 
-    fn read_head(&mut self, tokens: &Tokens, needed: bool) -> std::io::Result<()> {
+    /// Reads what the head claims; `false` when there is none.
+    fn read_head(&mut self, tokens: &Tokens) -> std::io::Result<bool> {
         let sealed = match std::fs::read_to_string(self.dir.join(HEAD)) {
             Ok(sealed) => sealed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if needed {
-                    self.problem(HEAD, None, "the head of the chain is missing".to_owned());
-                }
-                return Ok(());
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
             Err(error) => return Err(error),
         };
@@ -189,7 +215,7 @@ impl<'a> Chain<'a> {
             self.problem(HEAD, None, "the head of the chain was altered, or is of another installation".to_owned());
         }
         self.head = link;
-        Ok(())
+        Ok(true)
     }
 
     fn judge_head(&mut self) {

@@ -73,6 +73,14 @@ pub async fn open(data_dir: &Path) -> Result<Storage, StorageError> {
     Ok(storage)
 }
 
+/// Holds a data directory until it is dropped, so that no process works in it, and does not open its database.
+///
+/// # Errors
+/// [`StorageError::Locked`] when another process has it.
+pub fn hold(data_dir: &Path) -> Result<impl Sized, StorageError> {
+    DirectoryLock::take(data_dir)
+}
+
 /// Opens with the writer's options changed; tests make its disk small.
 async fn open_with(
     data_dir: &Path,

@@ -262,3 +262,105 @@ fn the_log_of_a_tenant_goes_with_it_and_the_platforms_tells() {
     stop(server);
     assert_eq!(crate::decisions::verify(&dir.path().join("data")).0, 0);
 }
+
+#[test]
+fn a_log_is_verified_over_http_while_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::normal().start_in(dir.path());
+    let (admin, platform) = (server.admin(), server.platform());
+    let store = crate::store(&admin, "one", &json!({}));
+    let key = |scopes: &[&str], stores: Value| {
+        let body = json!({"name": "k", "scopes": scopes, "stores": stores});
+        server.with_key(text(&admin.post("/v1/keys", &body).expect(201), "secret"))
+    };
+    key(&["read", "write"], Value::Null).post("/v1/audit/verify", &json!({})).expect_problem(403, "forbidden");
+    key(&["admin"], json!(["one"])).post("/v1/audit/verify", &json!({})).expect_problem(403, "forbidden");
+    admin.post("/v1/audit/verify?platform=true", &json!({})).expect_problem(403, "forbidden");
+    platform.post("/v1/audit/verify", &json!({})).expect_problem(403, "forbidden");
+
+    let ask = json!({"principal": "User:a", "action": "read", "resource": "Doc:d"});
+    let checks = 300;
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            for _ in 0..checks {
+                admin.post(&format!("{store}/check"), &ask).expect(200);
+            }
+        });
+        while !asking.is_finished() {
+            let reply = admin.post("/v1/audit/verify", &json!({}));
+            let report = reply.expect(200);
+            assert_eq!((&report["whole"], &report["tenants"][0]["problems"]), (&json!(true), &json!([])), "{report}");
+        }
+    });
+    let report = admin.post("/v1/audit/verify", &json!({})).expect(200);
+    let tenant = server.keys()["tenant"].clone();
+    let chain = &report["tenants"][0];
+    assert_eq!((&chain["tenant"], &chain["decisions"], &chain["lost"]), (&tenant, &json!(checks), &json!(0)));
+    let of_platform = platform.post("/v1/audit/verify?platform=true", &json!({})).expect(200);
+    assert_eq!((&of_platform["whole"], &of_platform["tenants"][0]["changes"]), (&json!(true), &json!(2)));
+
+    let path = dir.path().join("decisions").join(tenant.as_str().unwrap()).join("00000001.ndjson");
+    let altered = std::fs::read_to_string(&path).unwrap().replacen("\"count\"", "\"COUNT\"", 1);
+    let altered = altered.replacen("store.create", "store.delete", 1);
+    std::fs::write(&path, altered).unwrap();
+    let report = admin.post("/v1/audit/verify", &json!({})).expect(200);
+    assert_eq!(report["whole"], false, "{report}");
+    assert_eq!(report["tenants"][0]["problems"][0]["file"], "00000001.ndjson");
+    server.kill();
+}
+
+#[test]
+fn what_is_erased_is_gone_and_the_log_says_how_much() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = || Launch::normal().start_in(dir.path());
+    let server = start();
+    let (admin, tenant) = (server.admin(), text(&server.keys(), "tenant").to_owned());
+    let store = crate::store(&admin, "one", &json!({}));
+    let check = |principal: &str| {
+        let ask = json!({"principal": principal, "action": "read", "resource": "Doc:d", "context": {"of": principal}});
+        admin.post(&format!("{store}/check"), &ask).expect(200)["decision_id"].as_str().unwrap().to_owned()
+    };
+    let (forgotten, kept): (Vec<_>, Vec<_>) = (0..5).map(|_| (check("User:canary-mallory"), check("User:bob"))).unzip();
+    let one = check("User:carol");
+    let run = |arguments: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_authx"))
+            .args(["audit", "erase", "-o", "json", "--tenant", &tenant, "--data-dir"])
+            .arg(dir.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let err = String::from_utf8(out.stderr).unwrap();
+        (out.status.code().unwrap(), serde_json::from_slice::<Value>(&out.stdout).unwrap_or_default(), err)
+    };
+    let (code, _, err) = run(&["--principal", "User:canary-mallory"]);
+    assert!(code == 1 && err.contains("stop the server first"), "{err}");
+    stop(server);
+    assert_eq!(run(&["--principal", "User:canary-mallory"]).1, json!({"erased": 5}));
+    assert_eq!(run(&["--id", &one]).1, json!({"erased": 1}));
+    assert_eq!(run(&["--id", &one]).0, 1, "it is gone already");
+    assert_eq!(run(&["--id", "x"]).0, 64);
+    assert_eq!(run(&[]).0, 64);
+    for file in crate::decisions::files(dir.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("canary-mallory"), "{}", file.display());
+    }
+
+    let server = start();
+    let admin = server.admin();
+    let report = admin.post("/v1/audit/verify", &json!({})).expect(200);
+    let chain = &report["tenants"][0];
+    let counts = ["decisions", "erased", "lost"].map(|what| chain[what].as_u64().unwrap());
+    assert_eq!((&report["whole"], counts), (&json!(true), [5, 6, 0]), "{report}");
+    for id in forgotten.iter().chain([&one]) {
+        admin.get(&format!("/v1/decisions/{id}")).expect_problem(404, "not_found");
+    }
+    for id in &kept {
+        admin.get(&format!("/v1/decisions/{id}")).expect(200);
+    }
+    assert_eq!(admin.get("/v1/decisions?principal=User:canary-mallory").expect(200)["decisions"], json!([]));
+    let told = changes(&admin, "&action=log.erase");
+    let records: Vec<&Value> = told.iter().map(|change| &change["details"]["records"]).collect();
+    assert_eq!((records, &told[0]["principal"]), (vec![&json!(5), &json!(1)], &json!("shell")));
+    stop(server);
+    assert_eq!(crate::decisions::verify(dir.path()).0, 0);
+}

@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 56] = [
+const OPERATIONS: [Operation; 57] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -72,6 +72,7 @@ const OPERATIONS: [Operation; 56] = [
         Scope("check"),
     ),
     ("listDecisions", "GET", "/v1/decisions", "", Scope("read")),
+    ("verifyLog", "POST", "/v1/audit/verify", "", Scope("admin")),
     ("readDecision", "GET", "/v1/decisions/{decision}", "", Scope("read")),
     ("listLinks", "GET", "/v1/stores/target/links", "", Scope("read")),
     ("listStores", "GET", "/v1/stores", "", Scope("read")),

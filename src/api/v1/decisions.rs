@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use actix_web::{HttpResponse, web};
-use authx_engine::{EntityUid, parse_action};
+use authx_engine::parse_action;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -13,7 +13,7 @@ use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Authenticated, Query};
 use crate::api::paging::PageQuery;
 use crate::api::v1::check::DecisionWord;
-use crate::decisions::{Filter, Found, Kind, Position, find, get};
+use crate::decisions::{Filter, Found, Kind, Position, entity_names, find, get};
 use crate::ids::{StoreId, TenantId, Timestamp};
 use crate::keys::Permission;
 use crate::scope::TenantScope;
@@ -247,8 +247,11 @@ fn filter(
     query: &DecisionsQuery,
 ) -> Result<Filter, ApiError> {
     // Recorded are Cedar's names, and those of tuples.
-    let entity = |text: &String| names(text, EntityUid::parse(text).ok());
-    let action = |text: &String| names(text, parse_action(text).ok());
+    let entity = |text: &String| entity_names(text);
+    let action = |text: &String| {
+        let parsed = parse_action(text).ok().map(|uid| uid.to_string());
+        std::iter::once(text.clone()).chain(parsed.filter(|name| name != text)).collect()
+    };
     let reached = || caller.0.stores().map(|stores| stores.iter().map(ToString::to_string).collect());
     let stores = match &query.store {
         None => reached(),
@@ -275,12 +278,6 @@ fn filter(
         from: time("from", &query.from)?,
         to: time("to", &query.to)?,
     })
-}
-
-fn names(text: &str, parsed: Option<EntityUid>) -> Vec<String> {
-    let mut names = vec![text.to_owned()];
-    names.extend(parsed.map(|uid| uid.to_string()).filter(|name| name != text));
-    names
 }
 
 /// A store by id or alias; by id also one that was deleted, whose decisions stay.
