@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::decisions::DecisionLog;
+use crate::decisions::{DecisionLog, Outbox};
 use crate::identity::Identity;
 use crate::limits::LimitTable;
 use crate::pap::{Administration, Releases, Stores, Writers};
@@ -42,6 +42,7 @@ pub struct Services {
     pub pdp: Pdp,
     pub writers: Writers,
     pub decisions: Arc<DecisionLog>,
+    pub outbox: Arc<Outbox>,
     pub stores: Stores,
     pub releases: Releases,
     pub administration: Administration,
@@ -51,6 +52,8 @@ pub struct Services {
     pub batches: Arc<Places>,
     /// Of imports and exports.
     pub transfers: Arc<Places>,
+    /// Of logs that are verified.
+    pub verifications: Arc<Places>,
     pub limits: Arc<LimitTable>,
     pub clock: Clock,
     /// The process was told to end.

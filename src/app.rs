@@ -18,11 +18,13 @@ use crate::api::middleware::TimeLimit;
 use crate::api::{Followers, Places, Services, configure, track};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::decisions::DecisionLog;
+use crate::decisions::{DecisionLog, Outbox};
 use crate::identity::Identity;
 use crate::keys::KeyTable;
 use crate::limits::LimitTable;
-use crate::pap::{Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers, read_limits};
+use crate::pap::{
+    Administration, Expiry, Kept, PapError, Purge, Releases, Stores, Writers, read_limits, read_log_settings,
+};
 use crate::pdp::{Bounds, HistoryLimits, Pdp};
 use crate::replica::{LoadError, Replica, load_store};
 use crate::scope::StoreScope;
@@ -110,11 +112,14 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let first = start::prepare(&storage, clock, data_dir, dev).await?;
     let open_tenant = first.dev_tenant.filter(|_| dev && loopback);
     let tenants = start::tenants(&storage).await?;
+    for tenant in &tenants {
+        decisions.set(tenant.id, read_log_settings(&tenant.decisions)?);
+    }
     let limited = tenants.iter().map(|tenant| Ok((tenant.id, read_limits(&tenant.limits)?)));
     let limited = limited.collect::<Result<Vec<_>, PapError>>()?;
     let tenant_limits = Arc::new(LimitTable::new(config.tenants.limits(), limited));
     let tenants = tenants.into_iter().map(|tenant| tenant.id).collect();
-    let keys = Arc::new(KeyTable::new(&storage.keys.all_usable().await?, tenants));
+    let keys = Arc::new(KeyTable::new(&storage.keys.all_known().await?, tenants));
     let identity = Arc::new(Identity::new(Arc::clone(&keys), open_tenant, clock));
     let runtime = tokio::runtime::Handle::current();
     let writers = Writers::new(
@@ -126,19 +131,22 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         runtime.clone(),
     );
     let (kept, bounds) = (Kept(days(config.storage.deleted_kept_days)), bounds(&config));
+    let outbox = Arc::new(Outbox::new(storage.clone(), Arc::clone(&decisions)));
     let services = web::Data::new(Services {
         pdp: Pdp::new(Arc::clone(&replica), storage.clone(), Arc::clone(&decisions), bounds, clock, runtime),
         stores: Stores::new(writers.clone(), kept),
         releases: Releases::new(writers.clone(), config.limits.compilers),
-        administration: Administration::new(writers.clone(), keys, kept),
+        administration: Administration::new(writers.clone(), keys, Arc::clone(&decisions), kept),
         identity,
         replica,
         writers,
         decisions: Arc::clone(&decisions),
+        outbox: Arc::clone(&outbox),
         storage: storage.clone(),
         followers: Arc::new(Followers::new(config.limits.followers)),
         batches: Arc::new(Places::new(config.limits.batches)),
         transfers: Arc::new(Places::new(config.limits.transfers)),
+        verifications: Arc::new(Places::new(1)),
         limits: tenant_limits,
         clock,
         draining: CancellationToken::new(),
@@ -152,6 +160,9 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     let expiry = tokio::spawn(expiry.run());
     let pause = Duration::from_secs(config.storage.deleted_pause_seconds);
     let purge = tokio::spawn(Purge::new(services.writers.clone(), kept, bounds.history.kept, pause).run());
+    let telling = tokio::spawn(Arc::clone(&outbox).run());
+    let refusals = Arc::clone(services.identity.refusals());
+    let refused = tokio::spawn(Arc::clone(&refusals).run(Arc::clone(&decisions)));
     let administration = services.administration.clone();
     let uses = tokio::spawn(administration.clone().note_uses_for_ever());
     let mut notes = Vec::new();
@@ -160,9 +171,13 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     }
     run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
     expiry.abort();
-    // Every request is answered: what was decided is written to its end.
-    let _ = tokio::task::spawn_blocking(move || decisions.close()).await;
     purge.abort();
+    // Every request is answered: what was changed and decided is recorded to its end.
+    telling.abort();
+    outbox.drain().await;
+    refused.abort();
+    refusals.tell(&decisions).await;
+    let _ = tokio::task::spawn_blocking(move || decisions.close()).await;
     uses.abort();
     if let Err(error) = administration.note_uses().await {
         tracing::warn!(%error, "the last uses of keys could not be written");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::decisions::{LogOptions, Mask, Mode, Retention, WhenFull};
+use crate::decisions::{LogOptions, Mask, Mode, Retention, Rules, WhenFull};
 use crate::limits::TenantLimits;
 
 /// Documents every key; it is the lowest layer.
@@ -115,13 +115,11 @@ impl DecisionsConfig {
     #[must_use]
     pub fn options(&self) -> LogOptions {
         LogOptions {
-            mode: self.mode,
+            rules: Rules { mode: self.mode, allows_per_million: self.allows_per_million, masks: self.masks.clone() },
             when_full: self.when_full,
             queue_records: self.queue_records,
             queue_bytes: self.queue_bytes,
             wait: Duration::from_millis(self.wait_ms),
-            allows_per_million: self.allows_per_million,
-            masks: self.masks.clone(),
             retention: Retention {
                 segment_bytes: self.segment_bytes,
                 kept: Duration::from_secs(self.kept_days.saturating_mul(86_400)),

@@ -2,12 +2,17 @@
 //!
 //! The tenant comes from the credential alone; a scope of a tenant is made only here and at the start.
 
+mod refusals;
+
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::ids::{StoreId, TenantId};
 use crate::keys::{Grant, KeyTable, Permission};
+use crate::pap::Author;
 use crate::scope::{StoreScope, TenantScope};
+
+pub use refusals::Refusals;
 
 /// An authenticated caller.
 #[derive(Debug, Clone)]
@@ -95,6 +100,12 @@ impl Caller {
     pub fn actor(&self) -> &str {
         &self.grant.actor
     }
+
+    /// The caller as the author of changes, for the request that this task works on.
+    #[must_use]
+    pub fn author(&self) -> Author {
+        Author::of(&self.grant)
+    }
 }
 
 /// Tells who sends a request.
@@ -103,6 +114,7 @@ pub struct Identity {
     keys: Arc<KeyTable>,
     /// Who callers without a credential are, in `--dev` on a loopback address.
     open: Option<Caller>,
+    refusals: Arc<Refusals>,
     clock: Clock,
 }
 
@@ -111,6 +123,7 @@ impl Identity {
     pub fn new(keys: Arc<KeyTable>, open_tenant: Option<TenantId>, clock: Clock) -> Self {
         let grant = || Grant {
             key: None,
+            name: None,
             permissions: vec![Permission::Admin],
             stores: None,
             platform: true,
@@ -118,7 +131,7 @@ impl Identity {
         };
         let open =
             open_tenant.map(|tenant| Caller { tenant: Some(TenantScope::new(tenant)), grant: Arc::new(grant()) });
-        Self { keys, open, clock }
+        Self { keys, open, refusals: Arc::new(Refusals::new(clock)), clock }
     }
 
     /// Finds out who sends a credential: the value of `Authorization`, with or without `Bearer`.
@@ -131,7 +144,10 @@ impl Identity {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
             _ => authorization.trim(),
         };
-        let key = self.keys.find(secret, self.clock.now()).ok_or(Refused::Unauthenticated)?;
+        let key = self.keys.find(secret, self.clock.now()).map_err(|refusal| {
+            self.refusals.note(refusal);
+            Refused::Unauthenticated
+        })?;
         let tenant = match tenant.filter(|_| key.grant.platform) {
             None => key.tenant,
             Some(named) => {
@@ -140,6 +156,12 @@ impl Identity {
             }
         };
         Ok(Caller { tenant: tenant.map(TenantScope::new), grant: key.grant })
+    }
+
+    /// The credentials that were refused.
+    #[must_use]
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
     }
 
     /// Who needs no credential, as long as the tenant is there.
@@ -178,7 +200,7 @@ mod tests {
         assert!(identity.authenticate(Some(&key.secret), None).is_ok());
         assert!(identity.authenticate(Some("Bearer axk_wrong"), None).is_err());
         assert!(identity.authenticate(None, None).is_err());
-        table.expel(&key.record.id);
+        table.revoke(&key.record.id);
         assert!(identity.authenticate(Some(&header), None).is_err());
     }
 

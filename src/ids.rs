@@ -103,6 +103,14 @@ ulid_id! {
     /// Names a tenant, the boundary of isolation.
     TenantId, "tenant"
 }
+impl TenantId {
+    /// Stands for the installation itself where something belongs to no tenant. No tenant has it: an id begins with the
+    /// time of its making.
+    #[must_use]
+    pub fn platform() -> Self {
+        Self::from_parts(0, 0)
+    }
+}
 ulid_id! {
     /// Names a store of a tenant.
     StoreId, "store"

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
@@ -61,6 +61,8 @@ impl Permission {
 pub struct Grant {
     /// `None` for who needs none, in `--dev`.
     pub key: Option<KeyId>,
+    /// The key's name.
+    pub name: Option<String>,
     pub permissions: Vec<Permission>,
     /// `None` is every store of the tenant.
     pub stores: Option<Vec<StoreId>>,
@@ -70,21 +72,22 @@ pub struct Grant {
     pub actor: String,
 }
 
-/// A key that may be used.
+/// A key that may be used, or might be until it was revoked.
 #[derive(Debug)]
-struct UsableKey {
+struct KnownKey {
     id: KeyId,
     hash: [u8; 32],
     /// `None` for a platform key.
     tenant: Option<TenantId>,
     expires_at: Option<Timestamp>,
+    revoked: AtomicBool,
     grant: Arc<Grant>,
     /// Milliseconds of the last use, 0 before the first; and what storage has of it.
     used: AtomicI64,
     saved: AtomicI64,
 }
 
-impl UsableKey {
+impl KnownKey {
     fn new(record: &KeyRecord) -> Self {
         let permissions = match record.tenant {
             Some(_) => record.scopes.iter().filter_map(|name| Permission::parse(name)).collect(),
@@ -92,13 +95,15 @@ impl UsableKey {
         };
         let actor = format!("key:{}", record.id);
         let platform = record.tenant.is_none();
-        let grant = Grant { key: Some(record.id), permissions, stores: record.stores.clone(), platform, actor };
+        let (key, name, stores) = (Some(record.id), Some(record.name.clone()), record.stores.clone());
+        let grant = Grant { key, name, permissions, stores, platform, actor };
         let used = record.last_used_at.map_or(0, Timestamp::as_millis);
         Self {
             id: record.id,
             hash: record.hash,
             tenant: record.tenant,
             expires_at: record.expires_at,
+            revoked: AtomicBool::new(record.revoked_at.is_some()),
             grant: Arc::new(grant),
             used: AtomicI64::new(used),
             saved: AtomicI64::new(used),
@@ -127,31 +132,66 @@ pub struct Holder {
     pub grant: Arc<Grant>,
 }
 
-/// The keys that may be used, and the tenants that a platform key may name.
+/// Why a secret opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// It is no key, or one of a tenant that was deleted.
+    Unknown,
+    Revoked,
+    Expired,
+}
+
+impl Reason {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// A secret that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    pub reason: Reason,
+    /// The key and whose it is, when it is one.
+    pub key: Option<(Option<TenantId>, KeyId)>,
+}
+
+/// The keys that may be used or were revoked, and the tenants that a platform key may name.
 #[derive(Debug)]
 pub struct KeyTable {
-    keys: ArcSwap<HashMap<[u8; 32], Arc<UsableKey>>>,
+    keys: ArcSwap<HashMap<[u8; 32], Arc<KnownKey>>>,
     tenants: ArcSwap<HashSet<TenantId>>,
 }
 
 impl KeyTable {
     #[must_use]
     pub fn new(keys: &[KeyRecord], tenants: Vec<TenantId>) -> Self {
-        let keys = keys.iter().map(|key| (key.hash, Arc::new(UsableKey::new(key)))).collect();
+        let keys = keys.iter().map(|key| (key.hash, Arc::new(KnownKey::new(key)))).collect();
         Self { keys: ArcSwap::from_pointee(keys), tenants: ArcSwap::from_pointee(tenants.into_iter().collect()) }
     }
 
-    /// Who has this secret, unless the key's time is over; notes that it was used.
-    #[must_use]
-    pub fn find(&self, secret: &str, now: Timestamp) -> Option<Holder> {
+    /// Who has this secret, unless the key was revoked or its time is over; notes that it was used.
+    ///
+    /// # Errors
+    /// When it opens nothing.
+    pub fn find(&self, secret: &str, now: Timestamp) -> Result<Holder, Refusal> {
         let hash = hash_secret(secret);
         let keys = self.keys.load();
-        let key = keys.get(&hash).filter(|key| bool::from(key.hash.ct_eq(&hash)))?;
+        let known = keys.get(&hash).filter(|key| bool::from(key.hash.ct_eq(&hash)));
+        let key = known.ok_or(Refusal { reason: Reason::Unknown, key: None })?;
+        let refusal = |reason| Refusal { reason, key: Some((key.tenant, key.id)) };
+        if key.revoked.load(Ordering::Acquire) {
+            return Err(refusal(Reason::Revoked));
+        }
         if key.expires_at.is_some_and(|at| at <= now) {
-            return None;
+            return Err(refusal(Reason::Expired));
         }
         key.note_use(now);
-        Some(Holder { tenant: key.tenant, grant: Arc::clone(&key.grant) })
+        Ok(Holder { tenant: key.tenant, grant: Arc::clone(&key.grant) })
     }
 
     #[must_use]
@@ -159,11 +199,11 @@ impl KeyTable {
         self.tenants.load().contains(id)
     }
 
-    /// Lets a key be used from now on, as the record says; one that was there is replaced.
+    /// Lets a key be used from now on, as the record says, or not any more; one that was there is replaced.
     pub fn admit(&self, record: &KeyRecord) {
         self.keys.rcu(|keys| {
             let mut keys = HashMap::clone(keys);
-            let key = UsableKey::new(record);
+            let key = KnownKey::new(record);
             let key = match keys.get(&record.hash) {
                 Some(before) => key.after(before),
                 None => key,
@@ -173,17 +213,11 @@ impl KeyTable {
         });
     }
 
-    /// Ends a key at once.
-    pub fn expel(&self, id: &KeyId) {
-        self.retain(|key| key.id != *id);
-    }
-
-    fn retain(&self, stays: impl Fn(&UsableKey) -> bool) {
-        self.keys.rcu(|keys| {
-            let mut keys = HashMap::clone(keys);
-            keys.retain(|_, key| stays(key));
-            keys
-        });
+    /// Revokes a key at once.
+    pub fn revoke(&self, id: &KeyId) {
+        for key in self.keys.load().values().filter(|key| key.id == *id) {
+            key.revoked.store(true, Ordering::Release);
+        }
     }
 
     /// Lets a tenant be named by a platform key.
@@ -202,7 +236,11 @@ impl KeyTable {
             tenants.remove(id);
             tenants
         });
-        self.retain(|key| key.tenant != Some(*id));
+        self.keys.rcu(|keys| {
+            let mut keys = HashMap::clone(keys);
+            keys.retain(|_, key| key.tenant != Some(*id));
+            keys
+        });
     }
 
     /// When each key was used last, of those that ever were.
@@ -216,7 +254,7 @@ impl KeyTable {
     /// The last uses that storage does not have yet.
     #[must_use]
     pub fn unsaved_uses(&self) -> Vec<(KeyId, Timestamp)> {
-        let of = |key: &Arc<UsableKey>| {
+        let of = |key: &Arc<KnownKey>| {
             let (used, saved) = (key.used.load(Ordering::Relaxed), key.saved.load(Ordering::Relaxed));
             (used > saved).then(|| (key.id, Timestamp::from_millis(used)))
         };

@@ -86,7 +86,8 @@ impl TenantLimits {
     }
 }
 
-fn changed<T>(value: Option<T>, change: Change<T>) -> Option<T> {
+/// A value after a change.
+pub(crate) fn changed<T>(value: Option<T>, change: Change<T>) -> Option<T> {
     match change {
         Change::Keep => value,
         Change::Clear => None,

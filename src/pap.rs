@@ -1,6 +1,7 @@
 //! Use cases that change: tenants, keys, stores, releases and data. They know nothing of HTTP.
 
 mod administration;
+mod author;
 mod data;
 mod error;
 mod expiry;
@@ -15,12 +16,13 @@ mod stores;
 mod tuples;
 mod writer;
 
-pub use administration::{Administration, NewTenant};
+pub use administration::{Administration, NewTenant, TenantUpdate};
+pub use author::Author;
 pub use data::{DataWrite, LinkWrite};
 pub use error::PapError;
 pub use expiry::Expiry;
 pub use import::{ImportPart, Imported, import_key};
-pub(crate) use limits::read as read_limits;
+pub(crate) use limits::{read as read_limits, read_log_settings};
 pub use patches::EntityPatch;
 pub use preconditions::{PatternEnd, Precondition, TuplePattern, Wanted, entity_tag};
 pub use purge::{Kept, Purge};

@@ -147,14 +147,17 @@ impl Pdp {
         latency: Duration,
     ) -> (Decided, Option<Prepared>) {
         let decision_id = self.clock.ulid();
-        let record = self.decisions.prepare(&Record {
-            id: decision_id,
-            store: store.scope().store(),
-            asked: Asked::Access(request),
-            told: Told::Evaluated(&evaluation),
-            latency,
-            caller: &caller.actor,
-        });
+        let record = self.decisions.prepare(
+            store.scope().tenant(),
+            &Record {
+                id: decision_id,
+                store: store.scope().store(),
+                asked: Asked::Access(request),
+                told: Told::Evaluated(&evaluation),
+                latency,
+                caller: &caller.actor,
+            },
+        );
         (Decided { evaluation, decision_id, token }, record)
     }
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 pub use error::{KeyError, StorageError, StoreError, WriteError};
 use repository::{
-    Backend, DataRepository, KeyRepository, ModelRepository, PurgeRepository, ReleaseRepository, StoreRepository,
-    TenantRepository, WriteRepository,
+    Backend, DataRepository, KeyRepository, ModelRepository, OutboxRepository, PurgeRepository, ReleaseRepository,
+    StoreRepository, TenantRepository, WriteRepository,
 };
 
 /// One open database, by concern. Clones share it.
@@ -31,6 +31,7 @@ pub struct Storage {
     pub data: Arc<dyn DataRepository>,
     pub writes: Arc<dyn WriteRepository>,
     pub purge: Arc<dyn PurgeRepository>,
+    pub outbox: Arc<dyn OutboxRepository>,
     backend: Arc<dyn Backend>,
 }
 
@@ -46,6 +47,7 @@ impl Storage {
             + DataRepository
             + WriteRepository
             + PurgeRepository
+            + OutboxRepository
             + Backend
             + 'static,
     {
@@ -58,6 +60,7 @@ impl Storage {
             data: database.clone(),
             writes: database.clone(),
             purge: database.clone(),
+            outbox: database.clone(),
             backend: database.clone(),
         }
     }

@@ -10,6 +10,8 @@
 
 mod support;
 
+#[path = "api/audit.rs"]
+mod audit;
 #[path = "api/authentication.rs"]
 mod authentication;
 #[path = "api/bad_input.rs"]
@@ -48,6 +50,8 @@ mod isolation;
 mod keys;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/log_settings.rs"]
+mod log_settings;
 #[path = "api/model_change.rs"]
 mod model_change;
 #[path = "api/observability.rs"]

@@ -223,6 +223,74 @@ fn an_import_that_was_killed_is_gone_on_with() {
     println!("{LINES} lines, {kills} kills");
 }
 
+/// Every change of a kind that the log has, by what it changed.
+fn recorded(client: &Client, action: &str) -> Vec<String> {
+    let (mut found, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = client.get(&format!("/v1/decisions?kind=change&action={action}&page_size=1000{token}")).expect(200);
+        let changes = page["decisions"].as_array().unwrap();
+        found.extend(changes.iter().map(|change| change["resource"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next_page_token"].as_str() else { return found };
+        token = format!("&page_token={next}");
+    }
+}
+
+#[test]
+fn every_change_is_recorded_once_whatever_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("authx.toml");
+    // Small segments, so that a kill may find the record of a change in the one before the last.
+    std::fs::write(&config, "[decisions]\nsegment_bytes = 4000\n").unwrap();
+    let data = dir.path().join("data");
+    let start = || Launch::dev().arg("--config").arg(&config).start_in(&data);
+    let mut server = start();
+    let mut acknowledged: Vec<String> = Vec::new();
+    for round in 0..12 {
+        let client = |_| {
+            let client = server.anyone();
+            std::thread::spawn(move || {
+                let mut made = Vec::new();
+                while let Some(reply) = client.try_send("POST", "/v1/stores", &[], br#"{"name":"s"}"#) {
+                    made.push(format!("store:{}", reply.expect(201)["id"].as_str().unwrap()));
+                }
+                made
+            })
+        };
+        let load: Vec<_> = (0..3).map(client).collect();
+        std::thread::sleep(Duration::from_micros(10_000 + any_below(400_000, round)));
+        // A look has the log told at once: some kills come into the middle of that.
+        let looking = (round % 2 == 0).then(|| {
+            let client = server.anyone();
+            std::thread::spawn(move || client.try_send("GET", "/v1/decisions?kind=change", &[], b""))
+        });
+        std::thread::sleep(Duration::from_micros(any_below(8_000, round)));
+        server.kill();
+        acknowledged.extend(load.into_iter().flat_map(|client| client.join().unwrap()));
+        drop(looking.map(JoinHandle::join));
+        server = start();
+        let client = server.anyone();
+        let mut stores = Vec::new();
+        let mut token = String::new();
+        loop {
+            let page = client.get(&format!("/v1/stores?page_size=1000{token}")).expect(200);
+            let ids = page["stores"].as_array().unwrap().iter();
+            stores.extend(ids.map(|store| format!("store:{}", store["id"].as_str().unwrap())));
+            let Some(next) = page["next_page_token"].as_str() else { break };
+            token = format!("&page_token={next}");
+        }
+        let mut told = recorded(&client, "store.create");
+        told.sort_unstable();
+        stores.sort_unstable();
+        assert_eq!(told, stores, "round {round}: what is there was recorded, once");
+        assert!(acknowledged.iter().all(|store| told.binary_search(store).is_ok()), "round {round}");
+    }
+    server.terminate(Duration::from_secs(20));
+    let verified =
+        Command::new(env!("CARGO_BIN_EXE_authx")).args(["audit", "verify", "--data-dir"]).arg(&data).status();
+    assert!(verified.unwrap().success());
+    println!("{} changes acknowledged, each recorded once", acknowledged.len());
+}
+
 #[test]
 fn a_stop_under_load_finishes_what_it_took() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,8 +7,8 @@ use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
-    batch, changes, check, decisions, entities, export, import, keys, links, models, policies, relations, releases,
-    stores, tenants, tuples, whoami, write,
+    audit, batch, changes, check, decisions, entities, export, import, keys, links, models, policies, relations,
+    releases, stores, tenants, tuples, whoami, write,
 };
 
 const SMALL: usize = 1 << 20;
@@ -49,6 +49,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(at("/v1/stores", SMALL, "GET, POST").route(get().to(stores::list)).route(post().to(stores::create)))
         .service(at("/v1/decisions", SMALL, "GET").route(get().to(decisions::list)))
         .service(at("/v1/decisions/{decision}", SMALL, "GET").route(get().to(decisions::read)))
+        .service(at("/v1/audit/verify", SMALL, "POST").route(post().to(audit::verify)))
         .service(at("/v1/tenants", SMALL, "GET, POST").route(get().to(tenants::list)).route(post().to(tenants::create)))
         .service(at("/v1/tenants/{tenant}", SMALL, "GET, PATCH, DELETE").route(get().to(tenants::read)).route(patch().to(tenants::update)).route(delete().to(tenants::delete)))
         .service(at("/v1/tenants/{tenant}/restore", SMALL, "POST").route(post().to(tenants::restore)))

@@ -1,5 +1,6 @@
 //! The native API, `/v1`.
 
+pub mod audit;
 pub mod batch;
 pub mod changes;
 pub mod check;

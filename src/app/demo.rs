@@ -8,7 +8,7 @@ use crate::api::Services;
 use crate::app::AppError;
 use crate::ids::{StoreAlias, TenantId, Timestamp};
 use crate::keys::{KeySpec, Permission};
-use crate::pap::{ApplyRequest, DataWrite, NewStore, Proposal, TupleChanges};
+use crate::pap::{ApplyRequest, Author, DataWrite, NewStore, Proposal, TupleChanges};
 use crate::scope::TenantScope;
 
 const ALIAS: &str = "documents";
@@ -31,8 +31,9 @@ pub(super) async fn seed(
     tenant: TenantId,
     loopback: bool,
 ) -> Result<Vec<String>, AppError> {
+    let author = Author::process("dev");
     if services.replica.find(&tenant, ALIAS).is_none() {
-        make(services, tenant).await?;
+        make(services, &author, tenant).await?;
     }
     let gone = || AppError::Other("the demo store is gone".to_owned());
     let current = services.replica.find(&tenant, ALIAS).ok_or_else(gone)?.current();
@@ -49,7 +50,7 @@ pub(super) async fn seed(
             // Every start makes one; none of them stays.
             expires_at: Some(Timestamp::from_millis(services.clock.now().as_millis() + 24 * 3_600_000)),
         };
-        let key = services.administration.create_key(spec).await?;
+        let key = services.administration.create_key(&author, spec).await?;
         header = format!("{header} -H 'authorization: Bearer {}'", key.secret);
     }
     let base = format!("http://{{address}}/v1/stores/{ALIAS}");
@@ -64,11 +65,11 @@ pub(super) async fn seed(
     ])
 }
 
-async fn make(services: &web::Data<Services>, tenant: TenantId) -> Result<(), AppError> {
+async fn make(services: &web::Data<Services>, author: &Author, tenant: TenantId) -> Result<(), AppError> {
     let tenant = TenantScope::new(tenant);
     let alias = StoreAlias::parse(ALIAS).map_err(|error| AppError::Other(error.to_string()))?;
     let new = NewStore { name: "Documents".to_owned(), alias: Some(alias), settings: Settings::default() };
-    let store = services.stores.create(&tenant, new).await?;
+    let store = services.stores.create(author, &tenant, new).await?;
     let policies: Vec<PolicySource> =
         POLICIES.iter().flat_map(|(file, text)| split_policies(Some(file), text)).collect();
     let (file, text) = SCHEMA;
@@ -81,12 +82,12 @@ async fn make(services: &web::Data<Services>, tenant: TenantId) -> Result<(), Ap
         dry_run: false,
         activate: true,
     };
-    services.releases.apply(&store, "dev", apply).await?;
+    services.releases.apply(&store, author, apply).await?;
     let upsert: Vec<EntityInput> =
         serde_json::from_str(ENTITIES).map_err(|error| AppError::Other(error.to_string()))?;
     let put: Result<Vec<Tuple>, _> = TUPLES.lines().filter_map(tuple_of_line).collect();
     let put = put.map_err(|error| AppError::Other(error.to_string()))?;
     let tuples = TupleChanges { put, ..TupleChanges::default() };
-    services.writers.write(&store, "dev", DataWrite { tuples, upsert, ..DataWrite::default() }).await?;
+    services.writers.write(&store, author.principal(), DataWrite { tuples, upsert, ..DataWrite::default() }).await?;
     Ok(())
 }

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
 use crate::clock::{Clock, fill_random};
+use crate::decisions::LogSettings;
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, Permission, make_key};
 use crate::limits::TenantLimits;
+use crate::pap::Author;
 use crate::storage::Storage;
 use crate::storage::records::TenantRecord;
 
@@ -79,8 +81,9 @@ pub(super) async fn prepare(storage: &Storage, clock: Clock, data_dir: &Path, de
     // The file first: keys that nobody can read are of no use, a file whose keys do not work yet is written again.
     let io = |source| AppError::Io { what: format!("`{}` cannot be written", path.display()), source };
     write_private(&path, format!("{text:#}\n").as_bytes()).map_err(io)?;
-    storage.keys.insert(&admin.record).await?;
-    storage.keys.insert(&platform.record).await?;
+    for key in [&admin.record, &platform.record] {
+        storage.keys.insert(key, &[author().of_new_key(key)]).await?;
+    }
     Ok(Prepared { dev_tenant: None, keys_file: Some(path) })
 }
 
@@ -96,14 +99,21 @@ pub(super) async fn tenants(storage: &Storage) -> Result<Vec<TenantRecord>, AppE
     }
 }
 
+/// Who makes what is made here, for the record.
+fn author() -> Author {
+    Author::process("start")
+}
+
 /// The tenant of that name that was made first, or a new one.
 async fn tenant(storage: &Storage, clock: Clock, name: &str) -> Result<TenantId, AppError> {
     let first = storage.tenants.list(None, 1_000).await?.into_iter().find(|tenant| tenant.name == name);
     if let Some(found) = first {
         return Ok(found.id);
     }
-    let (name, limits) = (name.to_owned(), TenantLimits::default().text());
-    let record = TenantRecord { id: clock.tenant_id(), name, limits, created_at: clock.now(), deleted_at: None };
-    storage.tenants.insert(&record).await?;
+    let (limits, decisions) = (TenantLimits::default().text(), LogSettings::default().text());
+    let (id, name) = (clock.tenant_id(), name.to_owned());
+    let record = TenantRecord { id, name, limits, decisions, created_at: clock.now(), deleted_at: None };
+    let events = author().of_tenant("tenant.create", &record.id, &serde_json::json!({"name": record.name}));
+    storage.tenants.insert(&record, &events).await?;
     Ok(record.id)
 }

@@ -1,4 +1,4 @@
-//! `authx decisions`: what was decided, from the server's log.
+//! `authx decisions`: what was decided and changed, from the server's log.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Decisions, the newest first
+    /// Decisions or changes, the newest first
     List {
         #[command(flatten)]
         filter: Filter,
@@ -37,9 +37,9 @@ enum What {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
-    /// One decision
+    /// One decision or change
     Get {
-        /// The `decision_id` of an answer
+        /// The `decision_id` of an answer, or the id of a change
         id: String,
         #[command(flatten)]
         server: ServerArgs,
@@ -48,10 +48,16 @@ enum What {
     },
 }
 
-/// Which decisions. `--store` leaves out those of other stores.
+/// Which records. `--store` leaves out those of other stores.
 #[derive(Debug, clap::Args)]
 struct Filter {
-    /// Of whom, such as `User:alice`
+    /// decision, change (of what is administered) or security (refused credentials)
+    #[arg(long, default_value = "decision", value_name = "KIND", value_parser = ["decision", "change", "security"])]
+    kind: String,
+    /// From the platform's own log, with a platform key
+    #[arg(long)]
+    platform: bool,
+    /// Of whom, such as `User:alice`, or of a change `key:` and an id
     #[arg(long, value_name = "ENTITY")]
     principal: Option<String>,
     /// Of which action
@@ -87,6 +93,8 @@ pub(crate) async fn run(args: Args) -> Exit {
 impl Filter {
     fn query(&self, store: Option<&str>) -> String {
         let parts = [
+            ("kind", Some(self.kind.as_str())),
+            ("platform", self.platform.then_some("true")),
             ("principal", self.principal.as_deref()),
             ("action", self.action.as_deref()),
             ("resource", self.resource.as_deref()),
@@ -186,14 +194,21 @@ fn row(value: &Value) -> String {
         .get("determining_policies")
         .and_then(Value::as_array)
         .map(|policies| policies.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "));
-    let by = policies.map(|policies| format!("   by {policies}")).unwrap_or_default();
+    let more = match text("kind") {
+        "change" => format!("   {}", text("name")),
+        "security" => {
+            format!("   {}, {} times", text("reason"), value.get("count").and_then(Value::as_u64).unwrap_or_default())
+        }
+        _ => policies.map(|policies| format!("   by {policies}")).unwrap_or_default(),
+    };
     format!(
-        "{}  {}  {:<5}  {} {} {}{by}\n",
+        "{}  {}  {:<5}  {} {} {}{}\n",
         text("at"),
         text("id"),
         text("decision"),
         text("principal"),
         text("action"),
-        text("resource")
+        text("resource"),
+        more.trim_end()
     )
 }

@@ -24,7 +24,7 @@ enum Command {
     Get(OneArgs),
     /// Make a tenant and its first key, whose secret is shown once
     Create(CreateArgs),
-    /// Rename a tenant, or change what it may have
+    /// Rename a tenant, or change what it may have or how its decisions are recorded
     Update(UpdateArgs),
     /// Delete a tenant with its stores and keys; it can be restored for a while
     Delete(OneArgs),
@@ -85,12 +85,24 @@ struct UpdateArgs {
     /// Policies that each store may have
     #[arg(long, value_name = "COUNT")]
     max_policies: Option<u32>,
-    /// Give a limit its default again, by its name in the API, such as burst
-    #[arg(long, value_name = "LIMIT")]
+    /// When its decisions are answered: async, sync or off, without a record
+    #[arg(long, value_name = "MODE", value_parser = ["async", "sync", "off"])]
+    log_mode: Option<String>,
+    /// Of a million allows, how many are recorded
+    #[arg(long, value_name = "COUNT")]
+    log_allows_per_million: Option<u32>,
+    /// A path into a request whose values are not recorded, such as /context/password; all that it is to have
+    #[arg(long, value_name = "PATH")]
+    log_mask: Vec<String>,
+    /// Give a limit or a setting its default again, by its name in the API, such as burst or masks
+    #[arg(long, value_name = "NAME")]
     unset: Vec<String>,
     #[command(flatten)]
     account: AccountArgs,
 }
+
+/// The settings of the decision log, as the API names them.
+const LOG_SETTINGS: [&str; 3] = ["mode", "allows_per_million", "masks"];
 
 impl UpdateArgs {
     /// The limits to change, as the API names them.
@@ -105,7 +117,21 @@ impl UpdateArgs {
             ("policies", self.max_policies),
         ];
         let given = given.into_iter().filter_map(|(name, count)| Some((name.to_owned(), json!(count?))));
-        self.unset.iter().map(|name| (name.clone(), Value::Null)).chain(given).collect()
+        let unset = self.unset.iter().filter(|name| !LOG_SETTINGS.contains(&name.as_str()));
+        unset.map(|name| (name.clone(), Value::Null)).chain(given).collect()
+    }
+
+    /// How decisions are recorded, as far as it is to change.
+    fn decisions(&self) -> Map<String, Value> {
+        let masks = Some(&self.log_mask).filter(|masks| !masks.is_empty());
+        let values = [
+            self.log_mode.as_ref().map(|mode| json!(mode)),
+            self.log_allows_per_million.map(|count| json!(count)),
+            masks.map(|masks| json!(masks)),
+        ];
+        let given = LOG_SETTINGS.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let unset = self.unset.iter().filter(|name| LOG_SETTINGS.contains(&name.as_str()));
+        unset.map(|name| (name.clone(), Value::Null)).chain(given).collect()
     }
 }
 
@@ -128,7 +154,7 @@ fn path(id: &str) -> String {
 }
 
 fn shown(tenant: &Value) -> String {
-    card(tenant, &["id", "name", "limits", "created_at"])
+    card(tenant, &["id", "name", "limits", "decisions", "created_at"])
 }
 
 async fn list(args: ListArgs) -> Result<Exit, Exit> {
@@ -158,12 +184,15 @@ async fn create(args: CreateArgs) -> Result<Exit, Exit> {
 
 async fn update(args: UpdateArgs) -> Result<Exit, Exit> {
     let mut body = Map::new();
-    let limits = args.limits();
+    let (limits, decisions) = (args.limits(), args.decisions());
     if let Some(name) = args.name {
         body.insert("name".to_owned(), Value::from(name));
     }
     if !limits.is_empty() {
         body.insert("limits".to_owned(), Value::Object(limits));
+    }
+    if !decisions.is_empty() {
+        body.insert("decisions".to_owned(), Value::Object(decisions));
     }
     args.account.open()?.tell(Method::PATCH, &path(&args.id), Some(&Value::Object(body)), shown).await
 }

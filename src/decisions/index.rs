@@ -9,7 +9,7 @@ pub(super) const ENTRY_BYTES: usize = 64;
 /// What one record is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Entry {
-    /// The decision's ULID; zero for records that are no decisions.
+    /// The ULID of a decision or an event; zero for records of the log about itself.
     pub(super) id: u128,
     /// Where the line begins.
     pub(super) offset: u64,
@@ -35,6 +35,10 @@ pub(super) enum Outcome {
     None,
     Allow,
     Deny,
+    /// No decision: a change of what is administered.
+    Change,
+    /// No decision: refused credentials.
+    Security,
 }
 
 /// The hash of a name, the same in every version and on every machine.
@@ -45,11 +49,18 @@ pub(super) fn key(name: &str) -> u64 {
 }
 
 impl Entry {
+    /// The same entry of a line of another length, without its end.
+    pub(super) fn of_length(self, length: u64) -> Self {
+        Self { length: u32::try_from(length).unwrap_or(u32::MAX), ..self }
+    }
+
     pub(super) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let outcome: u32 = match self.outcome {
             Outcome::None => 0,
             Outcome::Allow => 1,
             Outcome::Deny => 2,
+            Outcome::Change => 3,
+            Outcome::Security => 4,
         };
         let Keys { principal, action, resource, store } = self.keys;
         let pair = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
@@ -72,6 +83,8 @@ impl Entry {
             0 => Outcome::None,
             1 => Outcome::Allow,
             2 => Outcome::Deny,
+            3 => Outcome::Change,
+            4 => Outcome::Security,
             _ => return None,
         };
         Some(Self {
@@ -90,7 +103,7 @@ mod tests {
 
     #[test]
     fn entries_and_their_bytes() {
-        for outcome in [Outcome::None, Outcome::Allow, Outcome::Deny] {
+        for outcome in [Outcome::None, Outcome::Allow, Outcome::Deny, Outcome::Change, Outcome::Security] {
             let keys = Keys { principal: key("User::\"a\""), action: 2, resource: u64::MAX, store: key("s") };
             let entry = Entry { id: u128::MAX - 7, offset: 1 << 40, length: 700, outcome, keys };
             assert_eq!(Entry::from_bytes(&entry.to_bytes()), Some(entry));

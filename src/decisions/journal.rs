@@ -112,7 +112,7 @@ impl Journal {
         let (mut entries, mut end, mut decisions, mut bad) = (Vec::new(), 0, 0, None);
         let link = segment::walk(&path, None, &mut |at, step, _| match step {
             Step::Good(line) => {
-                let summary = line.content().map(Summary::read).unwrap_or_default();
+                let summary = Summary::of(&line);
                 decisions += summary.decisions();
                 entries.extend_from_slice(&summary.entry(at.offset, at.length - 1).to_bytes());
                 end = at.offset + at.length;
@@ -274,6 +274,6 @@ pub(super) fn head_bound(tenant: &TenantId) -> [&str; 2] {
     ["decision log head", tenant.as_str()]
 }
 
-fn sync_dir(dir: &Path) -> std::io::Result<()> {
+pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }

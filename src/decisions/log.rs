@@ -17,15 +17,18 @@ use tokio::sync::{Notify, oneshot};
 use super::content::Record;
 use super::counter::Counter;
 use super::journal::{Prepared, Retention};
-use super::mask::Mask;
 use super::segment;
+use super::settings::{LogSettings, RuleTable, Rules};
 use super::worker::Worker;
 use crate::clock::Clock;
 use crate::ids::TenantId;
 use crate::tokens::Tokens;
 
+/// How long what is no decision may take to the disk before its fate counts as unknown.
+const KEEP: Duration = Duration::from_secs(5);
+
 /// When an answer is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// At once; the record is written soon after.
@@ -49,16 +52,14 @@ pub enum WhenFull {
 /// How decisions are recorded.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
-    pub mode: Mode,
+    /// Of a tenant that has nothing of its own.
+    pub rules: Rules,
     pub when_full: WhenFull,
     /// Records and bytes that one tenant's queue holds.
     pub queue_records: usize,
     pub queue_bytes: usize,
     /// The most that a decision waits for room, or in `sync` for the disk.
     pub wait: Duration,
-    /// Of a million allows, how many are recorded.
-    pub allows_per_million: u32,
-    pub masks: Vec<Mask>,
     pub retention: Retention,
 }
 
@@ -92,6 +93,7 @@ pub struct DecisionLog {
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
     pub(super) options: LogOptions,
+    rules: RuleTable,
     pub(super) tokens: Tokens,
     pub(super) clock: Clock,
     queues: ArcSwap<HashMap<TenantId, Arc<Queue>>>,
@@ -136,8 +138,11 @@ pub(super) struct Pending {
     pub(super) records: VecDeque<Waiting>,
     pub(super) bytes: usize,
     pub(super) shed: u64,
-    /// Told when everything before is in the file.
+    /// Told when everything before is in the file, and, if one of them needs it, on the disk.
     pub(super) flushed: Vec<oneshot::Sender<()>>,
+    pub(super) durably: bool,
+    /// The chain is to go, with all that waits.
+    pub(super) ended: bool,
     /// It is in the list of those that have work.
     pub(super) listed: bool,
 }
@@ -149,7 +154,8 @@ impl DecisionLog {
     /// When the thread cannot be made.
     pub fn start(dir: PathBuf, options: LogOptions, tokens: Tokens, clock: Clock) -> std::io::Result<Self> {
         let (queues, work, wake) = (ArcSwap::default(), Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { dir, options, tokens, clock, queues, work, wake });
+        let rules = RuleTable::new(options.rules.clone());
+        let shared = Arc::new(Shared { dir, options, rules, tokens, clock, queues, work, wake });
         // What a kill lost is told at the start, not with the tenant's next decision.
         for tenant in segment::tenants(&shared.dir).unwrap_or_default() {
             if let Err(error) = shared.queue(&tenant).map(|queue| shared.list(&queue, &mut queue.pending.lock(), false))
@@ -169,13 +175,30 @@ impl DecisionLog {
         self.shared.dir.join(tenant.as_str())
     }
 
+    /// Lets a tenant's settings hold from the next decision on.
+    pub fn set(&self, tenant: TenantId, stored: LogSettings) {
+        self.shared.rules.set(tenant, stored);
+    }
+
+    /// Forgets the settings of a tenant that was deleted; its records stay.
+    pub fn forget(&self, tenant: &TenantId) {
+        self.shared.rules.forget(tenant);
+    }
+
+    /// What stored settings come to.
+    #[must_use]
+    pub fn effective(&self, stored: LogSettings) -> Rules {
+        self.shared.rules.effective(stored)
+    }
+
     /// Makes a decision ready to be recorded; `None` when it is not to be.
     #[must_use]
-    pub fn prepare(&self, record: &Record<'_>) -> Option<Prepared> {
-        let LogOptions { mode, allows_per_million, masks, .. } = &self.shared.options;
-        // Sampled by the id, so that nobody can choose.
-        let sampled = || !record.allowed() || record.id.random() % 1_000_000 < u128::from(*allows_per_million);
-        (*mode != Mode::Off && sampled()).then(|| record.prepare(masks))
+    pub fn prepare(&self, tenant: &TenantId, record: &Record<'_>) -> Option<Prepared> {
+        self.shared.rules.of(tenant, |Rules { mode, allows_per_million, masks }| {
+            // Sampled by the id, so that nobody can choose.
+            let sampled = || !record.allowed() || record.id.random() % 1_000_000 < u128::from(*allows_per_million);
+            (*mode != Mode::Off && sampled()).then(|| record.prepare(masks))
+        })
     }
 
     /// Records decisions that are answered together. When this returns they may be answered; in `sync` they have waited
@@ -192,17 +215,17 @@ impl DecisionLog {
             tracing::error!(%tenant, %error, "the decision log cannot be opened");
             LogError::NotWritten
         })?;
-        let mut unwritten = Vec::new();
-        self.enqueue(&queue, &mut records, &mut unwritten)?;
+        let (mode, mut unwritten) = (self.shared.rules.of(tenant, |rules| rules.mode), Vec::new());
+        self.enqueue(&queue, mode, &mut records, &mut unwritten)?;
         if records.peek().is_some() {
             metrics::counter!("authx_decision_log_full_total").increment(1);
-            let LogOptions { mode, when_full, wait, .. } = &self.shared.options;
-            if *when_full == WhenFull::Shed && *mode == Mode::Async {
+            let LogOptions { when_full, wait, .. } = &self.shared.options;
+            if *when_full == WhenFull::Shed && mode != Mode::Sync {
                 let shed = records.count() as u64;
                 queue.counter.add(shed).map_err(|_| LogError::NotWritten)?;
                 queue.pending.lock().shed += shed;
             } else {
-                let room = self.wait_for_room(&queue, &mut records, &mut unwritten);
+                let room = self.wait_for_room(&queue, mode, &mut records, &mut unwritten);
                 tokio::time::timeout(*wait, room).await.map_err(|_| LogError::Full)??;
             }
         }
@@ -219,11 +242,12 @@ impl DecisionLog {
     fn enqueue(
         &self,
         queue: &Arc<Queue>,
+        mode: Mode,
         records: &mut Peekable<impl Iterator<Item = Prepared>>,
         unwritten: &mut Vec<oneshot::Receiver<()>>,
     ) -> Result<(), LogError> {
         let options = &self.shared.options;
-        let sync = options.mode == Mode::Sync;
+        let sync = mode == Mode::Sync;
         let mut pending = queue.pending.lock();
         let before = pending.records.len();
         while let Some(record) = records.next_if(|record| pending.has_room(record, options)) {
@@ -249,6 +273,7 @@ impl DecisionLog {
     async fn wait_for_room(
         &self,
         queue: &Arc<Queue>,
+        mode: Mode,
         records: &mut Peekable<impl Iterator<Item = Prepared>>,
         unwritten: &mut Vec<oneshot::Receiver<()>>,
     ) -> Result<(), LogError> {
@@ -256,7 +281,7 @@ impl DecisionLog {
             let room = queue.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            self.enqueue(queue, records, unwritten)?;
+            self.enqueue(queue, mode, records, unwritten)?;
             if records.peek().is_none() {
                 return Ok(());
             }
@@ -264,16 +289,49 @@ impl DecisionLog {
         }
     }
 
-    /// Waits until everything that was recorded before is in the files.
+    /// Records what is no decision, whatever the mode, in its order; when this returns, the disk has it and everything
+    /// that was recorded before. There is always room: who calls this waits for one part before the next.
+    ///
+    /// # Errors
+    /// When it is not known whether the disk has it. It may still be written: call this with nothing until it returns,
+    /// and look.
+    pub async fn keep(&self, tenant: &TenantId, records: Vec<Prepared>) -> Result<(), LogError> {
+        let queue = self.shared.queue(tenant).map_err(|_| LogError::NotWritten)?;
+        self.settle(&queue, KEEP, |pending| {
+            pending.bytes += records.iter().map(Prepared::weight).sum::<usize>();
+            pending.records.extend(records.into_iter().map(|record| (record, None)));
+            pending.durably = true;
+        })
+        .await
+    }
+
+    /// Waits until everything that was recorded before is in the files, but not for ever.
     pub async fn flush(&self, tenant: &TenantId) {
         let Some(queue) = self.shared.queues.load().get(tenant).cloned() else { return };
-        let (done, flushed) = oneshot::channel();
+        let _ = self.settle(&queue, self.shared.options.wait, |_| {}).await;
+    }
+
+    /// Removes a tenant's chain from the disk. Nobody may record in it any more.
+    ///
+    /// # Errors
+    /// When it is not known whether it is gone; it may be said again.
+    pub async fn remove(&self, tenant: &TenantId) -> Result<(), LogError> {
+        let queue = self.shared.queue(tenant).map_err(|_| LogError::NotWritten)?;
+        self.settle(&queue, KEEP, |pending| pending.ended = true).await
+    }
+
+    async fn settle(&self, queue: &Arc<Queue>, wait: Duration, add: impl FnOnce(&mut Pending)) -> Result<(), LogError> {
+        let (done, settled) = oneshot::channel();
         {
             let mut pending = queue.pending.lock();
+            add(&mut pending);
             pending.flushed.push(done);
-            self.shared.list(&queue, &mut pending, true);
+            self.shared.list(queue, &mut pending, true);
         }
-        let _ = tokio::time::timeout(self.shared.options.wait, flushed).await;
+        match tokio::time::timeout(wait, settled).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(LogError::NotWritten),
+        }
     }
 
     /// What waits to be written.
@@ -326,6 +384,14 @@ impl Shared {
         queues.insert(tenant, Arc::clone(&queue));
         self.queues.store(Arc::new(queues));
         Ok(queue)
+    }
+
+    /// Forgets the queue of a chain that is gone.
+    pub(super) fn forget(&self, tenant: &TenantId) {
+        let _one = self.work.lock();
+        let mut queues = HashMap::clone(&self.queues.load());
+        queues.remove(tenant);
+        self.queues.store(Arc::new(queues));
     }
 
     /// Has the thread look at a queue.

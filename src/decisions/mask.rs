@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 const MASKED: &str = "***";
 
 /// One path; `*` is every key of an object, or every item of a list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Mask(Vec<String>);
 
 /// Why a text is no path.
@@ -20,6 +20,13 @@ impl TryFrom<String> for Mask {
 
     fn try_from(text: String) -> Result<Self, BadMask> {
         Self::parse(&text)
+    }
+}
+
+impl From<Mask> for String {
+    fn from(mask: Mask) -> Self {
+        let names = mask.0.iter().map(|name| name.replace('~', "~0").replace('/', "~1"));
+        std::iter::once(Self::new()).chain(names).collect::<Vec<_>>().join("/")
     }
 }
 
@@ -88,7 +95,9 @@ mod tests {
             ("/entities/0/attrs/name", "/entities/0/attrs/name"),
         ] {
             let Value::Object(mut masked) = request.clone() else { panic!("an object") };
-            Mask::parse(path).unwrap().apply(&mut masked);
+            let mask = Mask::parse(path).unwrap();
+            assert_eq!(String::from(mask.clone()), path);
+            mask.apply(&mut masked);
             let mut want = request.clone();
             *want.pointer_mut(pointer).unwrap() = json!("***");
             assert_eq!(Value::Object(masked), want, "{path}");

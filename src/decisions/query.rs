@@ -1,4 +1,4 @@
-//! Reading the log: one decision by its id, or those of a filter, the newest first.
+//! Reading the log: one record by its id, or those of a filter, the newest first.
 //!
 //! A query reads indexes from the end and opens only the lines that match. It blocks: call it where that is allowed.
 
@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use authx_engine::EntityUid;
 use serde_json::Value;
 use ulid::Ulid;
 
@@ -15,11 +16,22 @@ use super::segment::{self, Step};
 use super::summary::Summary;
 
 /// Records stand in the order of writing, ids in that of deciding: this many milliseconds apart at most.
-const SLACK: u64 = 60_000;
+pub(super) const SLACK: u64 = 60_000;
 
-/// What decisions are asked for; what is `None` is not asked for.
+/// What a record tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Decision,
+    /// Of what is administered.
+    Change,
+    /// Refused credentials.
+    Security,
+}
+
+/// What records are asked for; what is `None` is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    pub kind: Option<Kind>,
     pub id: Option<Ulid>,
     /// One of these names, as recorded: `User::"alice"`; of a relation check `user:alice`.
     pub principal: Option<Vec<String>>,
@@ -54,7 +66,7 @@ impl Position {
     }
 }
 
-/// A decision that was found.
+/// A record that was found.
 #[derive(Debug)]
 pub struct Found {
     pub position: Position,
@@ -62,7 +74,15 @@ pub struct Found {
     pub content: Value,
 }
 
-/// The decisions of a filter in a tenant's folder behind (older than) a place, the newest first, at most `limit`.
+/// The names under which an entity may be recorded: as it is said, and as Cedar writes it.
+#[must_use]
+pub fn entity_names(text: &str) -> Vec<String> {
+    let mut names = vec![text.to_owned()];
+    names.extend(EntityUid::parse(text).ok().map(|uid| uid.to_string()).filter(|name| name != text));
+    names
+}
+
+/// The records of a filter in a tenant's folder behind (older than) a place, the newest first, at most `limit`.
 ///
 /// # Errors
 /// When files cannot be read.
@@ -97,7 +117,7 @@ pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize)
     Ok(found)
 }
 
-/// One decision by its id.
+/// One record by its id.
 ///
 /// # Errors
 /// When files cannot be read.
@@ -145,8 +165,7 @@ impl Segment {
             index.clear();
             segment::walk(&path, None, &mut |at, step, _| {
                 if let Step::Good(line) = step {
-                    let summary = line.content().map(Summary::read).unwrap_or_default();
-                    index.extend_from_slice(&summary.entry(at.offset, at.length - 1).to_bytes());
+                    index.extend_from_slice(&Summary::of(&line).entry(at.offset, at.length - 1).to_bytes());
                 }
             })?;
         }
@@ -205,14 +224,17 @@ impl<'a> Wanted<'a> {
     fn may_be(&self, entry: &Entry) -> bool {
         let at = Ulid(entry.id).timestamp_ms();
         let fits = |wanted: &Option<Vec<u64>>, is: u64| wanted.as_ref().is_none_or(|wanted| wanted.contains(&is));
-        let outcome = match entry.outcome {
+        let (kind, outcome) = match entry.outcome {
             Outcome::None => return false,
-            Outcome::Allow => true,
-            Outcome::Deny => false,
+            Outcome::Allow => (Kind::Decision, Some(true)),
+            Outcome::Deny => (Kind::Decision, Some(false)),
+            Outcome::Change => (Kind::Change, None),
+            Outcome::Security => (Kind::Security, None),
         };
         self.filter.from.is_none_or(|from| at >= from)
             && self.filter.to.is_none_or(|to| at < to)
-            && self.filter.allowed.is_none_or(|allowed| allowed == outcome)
+            && self.filter.kind.is_none_or(|wanted| wanted == kind)
+            && (self.filter.allowed.is_none() || self.filter.allowed == outcome)
             && fits(&self.principal, entry.keys.principal)
             && fits(&self.action, entry.keys.action)
             && fits(&self.resource, entry.keys.resource)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Line, Link, hash_of, text};
-use crate::ids::TenantId;
+use crate::ids::{TenantId, Timestamp};
 
 /// The content of the first record of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,16 @@ impl Opening {
     /// Where the chain stood before the record that has this content.
     fn before(&self, line: &Line<'_>) -> Option<Link> {
         Some(Link { seq: line.seq.checked_sub(1)?, hash: hash_of(&self.after)? })
+    }
+
+    /// Reads the content of the first record.
+    pub(super) fn read(content: &[u8]) -> Option<Self> {
+        serde_json::from_slice(content).ok()
+    }
+
+    /// Whether it was begun before a time, in milliseconds since 1970.
+    pub(super) fn began_before(&self, millis: u64) -> bool {
+        Timestamp::parse(&self.at).is_some_and(|at| u64::try_from(at.as_millis()).unwrap_or(0) < millis)
     }
 
     /// Whether it begins this segment of this tenant.
@@ -117,7 +127,7 @@ pub(super) fn walk(
             visit(at, Step::Bad("it has not the form of a record"), link);
             continue;
         };
-        let opening = || serde_json::from_slice::<Opening>(read.content()?).ok()?.before(&read);
+        let opening = || Opening::read(read.content()?)?.before(&read);
         let verified = match link.or_else(opening) {
             None => Err("it is not the first record of a segment"),
             Some(before) => read.verify(&before),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::chain::Line;
 use super::index::{Entry, Keys, Outcome, key};
 
 /// The parts of any record's content.
@@ -24,6 +25,12 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// What is erased was a decision, and stays counted as one.
+    pub(super) fn of(line: &Line<'_>) -> Self {
+        let erased = || Self { kind: "decision".to_owned(), ..Self::default() };
+        line.content().map_or_else(erased, Self::read)
+    }
+
     pub(super) fn read(content: &[u8]) -> Self {
         serde_json::from_slice(content).unwrap_or_default()
     }
@@ -32,15 +39,20 @@ impl Summary {
         match self.kind.as_str() {
             "segment" => self.decisions,
             "gap" => self.count,
-            "decision" | "relation" => 1,
-            _ => 0,
+            _ => u64::from(self.is_decision()),
         }
     }
 
+    pub(super) fn is_decision(&self) -> bool {
+        matches!(self.kind.as_str(), "decision" | "relation")
+    }
+
     pub(super) fn entry(&self, offset: u64, length: u64) -> Entry {
-        let outcome = match self.decision.as_str() {
-            "allow" => Outcome::Allow,
-            "deny" => Outcome::Deny,
+        let outcome = match (self.kind.as_str(), self.decision.as_str()) {
+            ("change", _) => Outcome::Change,
+            ("security", _) => Outcome::Security,
+            (_, "allow") => Outcome::Allow,
+            (_, "deny") => Outcome::Deny,
             _ => Outcome::None,
         };
         let length = u32::try_from(length).unwrap_or(u32::MAX);

@@ -11,24 +11,22 @@ use crate::clock::Clock;
 use crate::ids::{StoreId, TenantId};
 use crate::tokens::Tokens;
 
-fn tokens() -> Tokens {
+pub(super) fn tokens() -> Tokens {
     Tokens::new([7; 32]).unwrap()
 }
 
-fn options(mode: Mode) -> LogOptions {
+pub(super) fn options(mode: Mode) -> LogOptions {
     LogOptions {
-        mode,
+        rules: Rules { mode, allows_per_million: 1_000_000, masks: vec![Mask::parse("/context/password").unwrap()] },
         when_full: WhenFull::Wait,
         queue_records: 10_000,
         queue_bytes: 64 << 20,
         wait: Duration::from_secs(5),
-        allows_per_million: 1_000_000,
-        masks: vec![Mask::parse("/context/password").unwrap()],
         retention: Retention { segment_bytes: 1 << 40, kept: Duration::from_hours(1), kept_bytes: 1 << 40 },
     }
 }
 
-fn tenant() -> TenantId {
+pub(super) fn tenant() -> TenantId {
     TenantId::from_parts(1, 1)
 }
 
@@ -52,24 +50,27 @@ async fn record(log: &DecisionLog, n: usize) -> Result<ulid::Ulid, LogError> {
         revision: 3,
         release: None,
     };
-    let prepared = log.prepare(&Record {
-        id: Clock.ulid(),
-        store: &StoreId::from_parts(1, (n % 4) as u128),
-        asked: Asked::Access(&request),
-        told: Told::Evaluated(&evaluation),
-        latency: Duration::from_micros(12),
-        caller: "key:K",
-    });
+    let prepared = log.prepare(
+        &tenant(),
+        &Record {
+            id: Clock.ulid(),
+            store: &StoreId::from_parts(1, (n % 4) as u128),
+            asked: Asked::Access(&request),
+            told: Told::Evaluated(&evaluation),
+            latency: Duration::from_micros(12),
+            caller: "key:K",
+        },
+    );
     let id = prepared.as_ref().map_or(0, |prepared| prepared.id);
     log.record(&tenant(), prepared).await.map(|()| id.into())
 }
 
-fn start(dir: &Path, options: LogOptions) -> DecisionLog {
+pub(super) fn start(dir: &Path, options: LogOptions) -> DecisionLog {
     DecisionLog::start(dir.to_owned(), options, tokens(), Clock).unwrap()
 }
 
 /// Records `count` decisions and tells their ids.
-fn fill(log: &DecisionLog, from: usize, count: usize) -> Vec<ulid::Ulid> {
+pub(super) fn fill(log: &DecisionLog, from: usize, count: usize) -> Vec<ulid::Ulid> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut ids = Vec::new();
@@ -81,7 +82,7 @@ fn fill(log: &DecisionLog, from: usize, count: usize) -> Vec<ulid::Ulid> {
 }
 
 /// Writes a log of `count` decisions in segments of a size, and tells its tenant's folder.
-fn written(dir: &Path, count: usize, segment_bytes: u64) -> PathBuf {
+pub(super) fn written(dir: &Path, count: usize, segment_bytes: u64) -> PathBuf {
     let mut options = options(Mode::Async);
     options.retention.segment_bytes = segment_bytes;
     for part in 0..4 {
@@ -93,7 +94,7 @@ fn written(dir: &Path, count: usize, segment_bytes: u64) -> PathBuf {
     dir.join(tenant().as_str())
 }
 
-fn only(report: Report) -> TenantReport {
+pub(super) fn only(report: Report) -> TenantReport {
     let mut tenants = report.tenants;
     assert_eq!(tenants.len(), 1);
     tenants.remove(0)
@@ -345,7 +346,9 @@ fn a_full_queue_sheds_and_counts_or_refuses() {
 #[test]
 fn sampling_leaves_out_allows_only() {
     let dir = tempfile::tempdir().unwrap();
-    let log = start(dir.path(), LogOptions { allows_per_million: 0, ..options(Mode::Async) });
+    let mut sampled = options(Mode::Async);
+    sampled.rules.allows_per_million = 0;
+    let log = start(dir.path(), sampled);
     fill(&log, 0, 100);
     log.close();
     let report = only(verify(dir.path(), &tokens()).unwrap());

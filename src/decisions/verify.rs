@@ -25,6 +25,9 @@ pub struct TenantReport {
     pub records: u64,
     /// Records of decisions.
     pub decisions: u64,
+    /// Records of changes of what is administered, and of refused credentials.
+    pub changes: u64,
+    pub security: u64,
     /// Decisions that were answered and not recorded, as gaps tell.
     pub lost: u64,
     /// Records whose content was erased.
@@ -62,6 +65,32 @@ pub fn verify(dir: &Path, tokens: &Tokens) -> std::io::Result<Report> {
     Ok(report)
 }
 
+/// Verifies one tenant's chain while it is written to.
+///
+/// # Errors
+/// When files cannot be read.
+pub fn verify_live(dir: &Path, tenant: TenantId, tokens: &Tokens) -> std::io::Result<TenantReport> {
+    let first = || match segment::list(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        numbers => numbers.map(|numbers| numbers.first().copied()),
+    };
+    loop {
+        let began = first()?;
+        if began.is_none() {
+            return Ok(TenantReport { tenant: tenant.to_string(), ..TenantReport::default() });
+        }
+        let verified = Chain::new(dir, tenant).verify(tokens);
+        // Segments that are too old may have been deleted meanwhile.
+        if first()? == began {
+            return verified.map(|mut report| {
+                // It is being written.
+                report.torn = None;
+                report
+            });
+        }
+    }
+}
+
 struct Chain<'a> {
     dir: &'a Path,
     tenant: TenantId,
@@ -86,8 +115,12 @@ impl<'a> Chain<'a> {
     }
 
     fn verify(mut self, tokens: &Tokens) -> std::io::Result<TenantReport> {
+        // The head first: what is written meanwhile is behind it.
+        let sealed = self.read_head(tokens)?;
         let numbers = segment::list(self.dir)?;
-        self.read_head(tokens, !numbers.is_empty())?;
+        if !sealed && !numbers.is_empty() {
+            self.problem(HEAD, None, "the head of the chain is missing".to_owned());
+        }
         let mut expected = None;
         for number in &numbers {
             if let Some(expected) = expected.filter(|expected| expected != number) {
@@ -121,13 +154,14 @@ impl<'a> Chain<'a> {
         let summary = Summary::read(content);
         match summary.kind.as_str() {
             "decision" | "relation" => self.report.decisions += 1,
+            "change" => self.report.changes += 1,
+            "security" => self.report.security += 1,
             "gap" => self.report.lost += summary.decisions(),
             "dropped" => self.dropped = self.dropped.max(summary.through),
             _ => {}
         }
         let number = begins?;
-        let opening = serde_json::from_slice::<Opening>(content).ok();
-        let begins_here = opening.is_some_and(|opening| opening.is(number, &self.tenant));
+        let begins_here = Opening::read(content).is_some_and(|opening| opening.is(number, &self.tenant));
         (!begins_here).then_some("it is not the first record of this segment")
     }
 
@@ -164,15 +198,11 @@ impl<'a> Chain<'a> {
         Ok(())
     }
 
-    fn read_head(&mut self, tokens: &Tokens, needed: bool) -> std::io::Result<()> {
+    /// Reads what the head claims; `false` when there is none.
+    fn read_head(&mut self, tokens: &Tokens) -> std::io::Result<bool> {
         let sealed = match std::fs::read_to_string(self.dir.join(HEAD)) {
             Ok(sealed) => sealed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if needed {
-                    self.problem(HEAD, None, "the head of the chain is missing".to_owned());
-                }
-                return Ok(());
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => String::new(),
             Err(error) => return Err(error),
         };
@@ -185,7 +215,7 @@ impl<'a> Chain<'a> {
             self.problem(HEAD, None, "the head of the chain was altered, or is of another installation".to_owned());
         }
         self.head = link;
-        Ok(())
+        Ok(true)
     }
 
     fn judge_head(&mut self) {

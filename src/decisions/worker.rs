@@ -75,12 +75,12 @@ impl Worker {
 
     /// Writes everything that a queue holds; what cannot be written stays there.
     fn write_all(&mut self, queue: &Arc<Queue>) {
-        let Pending { mut records, shed, flushed, .. } = {
+        let Pending { mut records, shed, flushed, durably, ended, .. } = {
             let mut pending = queue.pending.lock();
             std::mem::take(&mut *pending)
         };
         queue.room.notify_waiters();
-        let written = self.write(queue, &mut records, shed);
+        let written = if ended { self.remove(&queue.tenant) } else { self.write(queue, &mut records, shed, durably) };
         queue.failing.store(written.is_err(), Ordering::Release);
         match written {
             Ok(()) => {
@@ -95,6 +95,7 @@ impl Worker {
                 let mut pending = queue.pending.lock();
                 pending.bytes += records.iter().map(|(record, _)| record.weight()).sum::<usize>();
                 pending.shed += shed;
+                pending.ended |= ended;
                 records.append(&mut pending.records);
                 pending.records = records;
                 // The next round tries again, a little later.
@@ -106,7 +107,13 @@ impl Worker {
     }
 
     /// Writes records in batches and takes those that are written out of `records`.
-    fn write(&mut self, queue: &Queue, records: &mut VecDeque<Waiting>, shed: u64) -> std::io::Result<()> {
+    fn write(
+        &mut self,
+        queue: &Queue,
+        records: &mut VecDeque<Waiting>,
+        shed: u64,
+        durably: bool,
+    ) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let journal = self.journal(queue)?;
         let mut answers = Vec::new();
@@ -117,7 +124,7 @@ impl Worker {
             answers.extend(records.drain(..count).filter_map(|(_, answer)| answer));
             metrics::counter!("authx_decision_log_records_total").increment(count as u64);
         }
-        if !answers.is_empty() {
+        if durably || !answers.is_empty() {
             journal.sync()?;
         }
         for Answer { count, done } in answers {
@@ -130,6 +137,16 @@ impl Worker {
             metrics::counter!("authx_decision_log_gaps_total").increment(shed);
         }
         Ok(())
+    }
+
+    /// Removes a chain; the next record of its tenant, if there ever is one, begins another.
+    fn remove(&mut self, tenant: &TenantId) -> std::io::Result<()> {
+        self.journals.remove(tenant);
+        self.shared.forget(tenant);
+        match std::fs::remove_dir_all(self.shared.dir.join(tenant.as_str())) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// The tenant's chain, taken up when it is needed first. Decisions that were answered before and are not in it are

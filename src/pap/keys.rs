@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::ids::{KeyId, TenantId, Timestamp};
 use crate::keys::{KeySpec, NewKey, make_key, make_secret};
 use crate::pap::administration::Administration;
+use crate::pap::author::Author;
 use crate::pap::error::PapError;
 use crate::storage::StorageError;
-use crate::storage::records::{KeyChange, KeyRecord};
+use crate::storage::records::{Change, KeyChange, KeyRecord};
 
 /// The pause between two notes of when keys were used last.
 const USES_PAUSE: Duration = Duration::from_mins(1);
@@ -18,11 +21,12 @@ impl Administration {
     ///
     /// # Errors
     /// When storage or the operating system's randomness fails.
-    pub async fn create_key(&self, spec: KeySpec) -> Result<NewKey, PapError> {
+    pub async fn create_key(&self, author: &Author, spec: KeySpec) -> Result<NewKey, PapError> {
         let key = make_key(spec, self.writers.clock)?;
+        let event = author.of_new_key(&key.record);
         let (storage, keys) = (self.writers.storage.clone(), self.keys.clone());
         let work = async move {
-            storage.keys.insert(&key.record).await?;
+            storage.keys.insert(&key.record, &[event]).await?;
             keys.admit(&key.record);
             Ok(key)
         };
@@ -59,14 +63,16 @@ impl Administration {
     /// When there is no such key, it has ended, it is the last platform key and would end, or storage fails.
     pub async fn update_key(
         &self,
+        author: &Author,
         tenant: Option<TenantId>,
         id: KeyId,
         change: KeyChange,
     ) -> Result<KeyRecord, PapError> {
         let this = self.clone();
+        let event = author.of_key("key.update", tenant.as_ref(), &id, told(&change));
         let work = async move {
             let now = this.writers.clock.now();
-            let changed = this.writers.storage.keys.update(tenant.as_ref(), &id, &change, now).await;
+            let changed = this.writers.storage.keys.update(tenant.as_ref(), &id, &change, now, &[event]).await;
             let key = changed.map_err(|error| PapError::of_key(id, error))?.ok_or_else(|| absent(&id))?;
             this.keys.admit(&key);
             Ok(used(key, &this.keys.uses()))
@@ -78,21 +84,25 @@ impl Administration {
     ///
     /// # Errors
     /// When there is no such key, it has ended, or storage or the operating system's randomness fails.
-    pub async fn rotate_key(&self, tenant: Option<TenantId>, id: KeyId, overlap: Duration) -> Result<NewKey, PapError> {
-        let this = self.clone();
+    pub async fn rotate_key(
+        &self,
+        author: &Author,
+        tenant: Option<TenantId>,
+        id: KeyId,
+        overlap: Duration,
+    ) -> Result<NewKey, PapError> {
+        let (this, author) = (self.clone(), author.clone());
         let work = async move {
             let (made, secret) = make_secret(this.writers.clock)?;
             let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
             let ends_at = Timestamp::from_millis(made.created_at.as_millis().saturating_add(overlap));
-            let rotated = this.writers.storage.keys.rotate(tenant.as_ref(), &id, &made, ends_at).await;
+            let details = json!({"successor": made.id, "ends_at": ends_at});
+            let event = author.of_key("key.rotate", tenant.as_ref(), &id, details);
+            let rotated = this.writers.storage.keys.rotate(tenant.as_ref(), &id, &made, ends_at, &[event]).await;
             let rotated = rotated.map_err(|error| PapError::of_key(id, error))?;
             let (old, record) = rotated.ok_or_else(|| absent(&id))?;
             this.keys.admit(&record);
-            if old.revoked_at.is_some() {
-                this.keys.expel(&old.id);
-            } else {
-                this.keys.admit(&old);
-            }
+            this.keys.admit(&old);
             Ok(NewKey { record, secret })
         };
         self.writers.in_turn(work).await
@@ -102,15 +112,16 @@ impl Administration {
     ///
     /// # Errors
     /// When there is no such key, it is the last platform key, or storage fails.
-    pub async fn revoke_key(&self, tenant: Option<TenantId>, id: KeyId) -> Result<(), PapError> {
+    pub async fn revoke_key(&self, author: &Author, tenant: Option<TenantId>, id: KeyId) -> Result<(), PapError> {
         let this = self.clone();
+        let event = author.of_key("key.revoke", tenant.as_ref(), &id, Value::Null);
         let work = async move {
             let now = this.writers.clock.now();
-            let revoked = this.writers.storage.keys.revoke(tenant.as_ref(), &id, now).await;
+            let revoked = this.writers.storage.keys.revoke(tenant.as_ref(), &id, now, &[event]).await;
             if !revoked.map_err(|error| PapError::of_key(id, error))? {
                 return Err(absent(&id));
             }
-            this.keys.expel(&id);
+            this.keys.revoke(&id);
             Ok(())
         };
         self.writers.in_turn(work).await
@@ -142,6 +153,25 @@ impl Administration {
 /// The record with the younger use, that of memory.
 fn used(key: KeyRecord, uses: &HashMap<KeyId, Timestamp>) -> KeyRecord {
     KeyRecord { last_used_at: uses.get(&key.id).copied().max(key.last_used_at), ..key }
+}
+
+/// What is recorded of a change of a key: what it changes.
+fn told(change: &KeyChange) -> Value {
+    let mut told = serde_json::Map::new();
+    let mut tell = |name: &str, value: Option<Value>| told.extend(value.map(|value| (name.to_owned(), value)));
+    tell("name", change.name.as_ref().map(|name| json!(name)));
+    tell("scopes", change.scopes.as_ref().map(|scopes| json!(scopes)));
+    tell("stores", set(&change.stores));
+    tell("expires_at", set(&change.expires_at));
+    Value::Object(told)
+}
+
+fn set<T: serde::Serialize>(change: &Change<T>) -> Option<Value> {
+    match change {
+        Change::Keep => None,
+        Change::Clear => Some(Value::Null),
+        Change::Set(value) => Some(json!(value)),
+    }
 }
 
 fn absent(id: &KeyId) -> PapError {

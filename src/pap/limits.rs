@@ -1,9 +1,11 @@
-//! Whether a change leaves a store within its tenant's limits, and limits as they are read from storage.
+//! Whether a change leaves a store within its tenant's limits, and what a tenant has of its own as it is read from storage.
 
 use std::sync::Arc;
 
 use authx_engine::Release;
+use serde::de::DeserializeOwned;
 
+use crate::decisions::LogSettings;
 use crate::ids::Timestamp;
 use crate::limits::TenantLimits;
 use crate::pap::error::PapError;
@@ -46,6 +48,14 @@ fn check(what: &str, limit: Option<u32>, (before, after): (usize, usize)) -> Res
 
 /// Limits as they were stored.
 pub(crate) fn read(text: &str) -> Result<TenantLimits, PapError> {
-    serde_json::from_str(text)
-        .map_err(|_| PapError::Storage(StorageError::Corrupt { what: "the limits of a tenant do not read".to_owned() }))
+    stored(text, "the limits of a tenant do not read")
+}
+
+/// How decisions are recorded, as it was stored.
+pub(crate) fn read_log_settings(text: &str) -> Result<LogSettings, PapError> {
+    stored(text, "the log settings of a tenant do not read")
+}
+
+fn stored<T: DeserializeOwned>(text: &str, wrong: &str) -> Result<T, PapError> {
+    serde_json::from_str(text).map_err(|_| PapError::Storage(StorageError::Corrupt { what: wrong.to_owned() }))
 }

@@ -5,9 +5,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::ids::Timestamp;
+use crate::pap::author::Author;
 use crate::pap::writer::{ANSWERS_KEPT_MILLIS, Writers};
 use crate::storage::StorageError;
+use crate::storage::records::{EventRecord, Purged};
 
 /// Rows that one transaction deletes.
 const STEP: u32 = 1_000;
@@ -63,11 +67,20 @@ impl Purge {
         }
         loop {
             let by = self.kept.since(self.writers.clock.now());
-            let deleted = self.writers.storage.purge.purge(by, STEP).await?;
+            let deleted = self.writers.storage.purge.purge(by, STEP, &told).await?;
             if deleted == 0 {
                 return Ok(rows);
             }
             rows += deleted;
         }
+    }
+}
+
+/// What the log is told of what is gone. A tenant's own log goes with it, so the platform's has it.
+fn told(purged: Purged) -> EventRecord {
+    let author = Author::process("purge");
+    match purged {
+        Purged::Store(tenant, store) => author.of_store("store.purge", &tenant, &store, Value::Null),
+        Purged::Tenant(tenant) => author.of_purged_tenant(tenant),
     }
 }

@@ -15,10 +15,12 @@ use tokio::sync::Semaphore;
 
 use crate::ids::{ModelId, ReleaseId, Timestamp};
 use crate::pap::PapError;
+use crate::pap::author::Author;
 use crate::pap::data::blank;
 use crate::pap::limits;
 use crate::pap::writer::{Committed, Planned, Tentative, Write, Writers};
 use crate::replica::{OpenStore, load_release};
+use crate::scope::StoreScope;
 use crate::storage::records::{ModelRecord, NewRelease, PolicyRecord, SchemaRecord};
 
 /// How often a change is prepared again when the release moved on meanwhile.
@@ -91,12 +93,17 @@ impl Releases {
     ///
     /// # Errors
     /// Invalid text is reported before conflicts.
-    pub async fn apply(&self, store: &Arc<OpenStore>, actor: &str, request: ApplyRequest) -> Result<Applied, PapError> {
-        let (releases, store, actor) = (self.clone(), Arc::clone(store), actor.to_owned());
-        self.writers.background(async move { releases.make(&store, &actor, request).await }).await
+    pub async fn apply(
+        &self,
+        store: &Arc<OpenStore>,
+        author: &Author,
+        request: ApplyRequest,
+    ) -> Result<Applied, PapError> {
+        let (releases, store, author) = (self.clone(), Arc::clone(store), author.clone());
+        self.writers.background(async move { releases.make(&store, &author, request).await }).await
     }
 
-    async fn make(&self, store: &Arc<OpenStore>, actor: &str, request: ApplyRequest) -> Result<Applied, PapError> {
+    async fn make(&self, store: &Arc<OpenStore>, author: &Author, request: ApplyRequest) -> Result<Applied, PapError> {
         for _ in 0..ATTEMPTS {
             let current = store.current();
             let base = current.snapshot.release().cloned();
@@ -115,6 +122,8 @@ impl Releases {
                 activate: request.activate,
                 allow_nonconforming: request.allow_nonconforming,
                 stored: false,
+                author: author.clone(),
+                scope: store.scope().clone(),
             };
             if request.dry_run || unchanged {
                 let before = Tentative { snapshot: current.snapshot.clone(), newest: store.newest_release() };
@@ -132,7 +141,7 @@ impl Releases {
                     warnings: compiled.warnings,
                 });
             }
-            match self.writers.write(store, actor, write).await {
+            match self.writers.write(store, author.principal(), write).await {
                 Ok(committed) => {
                     let diff = told(diff);
                     return Ok(Applied {
@@ -157,7 +166,7 @@ impl Releases {
     pub async fn activate(
         &self,
         store: &Arc<OpenStore>,
-        actor: &str,
+        author: &Author,
         id: &str,
         allow_nonconforming: bool,
     ) -> Result<Committed, PapError> {
@@ -176,8 +185,10 @@ impl Releases {
                 activate: true,
                 allow_nonconforming,
                 stored: true,
+                author: author.clone(),
+                scope: store.scope().clone(),
             };
-            match self.writers.write(store, actor, write).await {
+            match self.writers.write(store, author.principal(), write).await {
                 Err(PapError::Contended) => {}
                 outcome => return outcome,
             }
@@ -306,6 +317,8 @@ struct ReleaseWrite {
     allow_nonconforming: bool,
     /// It was made before: only to activate.
     stored: bool,
+    author: Author,
+    scope: StoreScope,
 }
 
 impl Write for ReleaseWrite {
@@ -333,6 +346,13 @@ impl Write for ReleaseWrite {
         let mut record = blank(op);
         record.summary =
             json!({"op": op, "release": self.id, "allow_nonconforming": self.allow_nonconforming}).to_string();
+        record.event = Some(self.author.of_revision(
+            &format!("release.{op}"),
+            &self.scope,
+            format!("release:{}", self.id),
+            before.snapshot.revision() + 1,
+            json!({"allow_nonconforming": self.allow_nonconforming}),
+        ));
         let mut newest = before.newest.clone();
         if !self.stored {
             record.new_release = Some(self.difference(before.newest.as_deref()));

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use authx_engine::{Data, Settings, Snapshot};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ids::{Revision, StoreAlias, StoreId, Timestamp};
+use crate::pap::author::Author;
 use crate::pap::data::blank;
 use crate::pap::error::PapError;
 use crate::pap::limits;
@@ -48,12 +49,17 @@ impl Stores {
     ///
     /// # Errors
     /// When the alias is taken, the tenant has too many stores, or storage fails.
-    pub async fn create(&self, scope: &TenantScope, new: NewStore) -> Result<Arc<OpenStore>, PapError> {
-        let (this, scope) = (self.clone(), scope.clone());
-        self.writers.in_turn(async move { this.make(&scope, new).await }).await
+    pub async fn create(
+        &self,
+        author: &Author,
+        scope: &TenantScope,
+        new: NewStore,
+    ) -> Result<Arc<OpenStore>, PapError> {
+        let (this, author, scope) = (self.clone(), author.clone(), scope.clone());
+        self.writers.in_turn(async move { this.make(&author, &scope, new).await }).await
     }
 
-    async fn make(&self, scope: &TenantScope, new: NewStore) -> Result<Arc<OpenStore>, PapError> {
+    async fn make(&self, author: &Author, scope: &TenantScope, new: NewStore) -> Result<Arc<OpenStore>, PapError> {
         self.room_for_one(scope).await?;
         let clock = self.writers.clock;
         let (id, now) = (clock.store_id(), clock.now());
@@ -71,7 +77,9 @@ impl Stores {
             updated_at: now,
             deleted_at: None,
         };
-        self.writers.storage.stores.insert(scope, &record).await?;
+        let details = json!({"name": record.name, "alias": record.alias, "settings": new.settings});
+        let event = author.of_store("store.create", scope.tenant(), &id, details);
+        self.writers.storage.stores.insert(scope, &record, &[event]).await?;
         let snapshot = Snapshot::new(None, Arc::new(Data::default()), new.settings, 0);
         let scope = StoreScope::of(scope, id);
         let store = Arc::new(OpenStore::new(scope, record, snapshot, None, self.writers.replica.tokens()));
@@ -101,17 +109,22 @@ impl Stores {
         &self,
         tenant: &TenantScope,
         store: &Arc<OpenStore>,
-        actor: &str,
+        author: &Author,
         change: StoreChange,
     ) -> Result<(), PapError> {
         if let Some(settings) = change.settings.filter(|settings| *settings != store.current().snapshot.settings()) {
-            self.writers.write(store, actor, SettingsWrite { settings }).await?;
+            let write = SettingsWrite { settings, author: author.clone(), scope: store.scope().clone() };
+            self.writers.write(store, author.principal(), write).await?;
         }
-        let (this, tenant, store) = (self.clone(), tenant.clone(), Arc::clone(store));
+        if change.name.is_none() && change.alias == AliasChange::Keep {
+            return Ok(());
+        }
+        let (this, author, tenant, store) = (self.clone(), author.clone(), tenant.clone(), Arc::clone(store));
         let work = async move {
             let (writers, id) = (&this.writers, store.scope().store());
             let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: writers.clock.now() };
-            if !writers.storage.stores.update(&tenant, id, &update).await? {
+            let event = author.of_store("store.update", tenant.tenant(), id, told(&update));
+            if !writers.storage.stores.update(&tenant, id, &update, &[event]).await? {
                 return Err(absent(id));
             }
             let record = writers.storage.stores.get(&tenant, id).await?.ok_or_else(|| absent(id))?;
@@ -126,11 +139,12 @@ impl Stores {
     ///
     /// # Errors
     /// When it is gone already or storage fails.
-    pub async fn delete(&self, tenant: &TenantScope, store: &OpenStore) -> Result<(), PapError> {
+    pub async fn delete(&self, author: &Author, tenant: &TenantScope, store: &OpenStore) -> Result<(), PapError> {
         let (this, tenant, scope) = (self.clone(), tenant.clone(), store.scope().clone());
+        let event = author.of_store("store.delete", tenant.tenant(), scope.store(), Value::Null);
         let work = async move {
             let (writers, id) = (&this.writers, scope.store());
-            if !writers.storage.stores.soft_delete(&tenant, id, writers.clock.now()).await? {
+            if !writers.storage.stores.soft_delete(&tenant, id, writers.clock.now(), &[event]).await? {
                 return Err(absent(id));
             }
             writers.replica.close(&scope);
@@ -158,20 +172,27 @@ impl Stores {
     /// # Errors
     /// When there is none, it was deleted too long ago, its alias is taken, the tenant has too many stores, or storage
     /// fails.
-    pub async fn restore(&self, tenant: &TenantScope, id: StoreId) -> Result<Arc<OpenStore>, PapError> {
-        let (this, tenant) = (self.clone(), tenant.clone());
+    pub async fn restore(
+        &self,
+        author: &Author,
+        tenant: &TenantScope,
+        id: StoreId,
+    ) -> Result<Arc<OpenStore>, PapError> {
+        let (this, author, tenant) = (self.clone(), author.clone(), tenant.clone());
         let work = async move {
             this.room_for_one(&tenant).await?;
             let Writers { storage, replica, clock, .. } = &this.writers;
             let now = clock.now();
-            let restored = storage.stores.restore(&tenant, &id, this.kept.since(now), now).await?;
+            let event = author.of_store("store.restore", tenant.tenant(), &id, Value::Null);
+            let restored = storage.stores.restore(&tenant, &id, this.kept.since(now), now, &[event]).await?;
             let record = restored.ok_or_else(|| absent(&id))?;
             let loaded = load_store(storage, StoreScope::of(&tenant, record.id), replica.tokens()).await;
             let store = match loaded {
                 Ok(store) => Arc::new(store.ok_or_else(|| absent(&id))?),
                 Err(error) => {
                     // It stays deleted, in storage as in memory.
-                    storage.stores.soft_delete(&tenant, &id, now).await?;
+                    let event = author.of_store("store.delete", tenant.tenant(), &id, Value::Null);
+                    storage.stores.soft_delete(&tenant, &id, now, &[event]).await?;
                     return Err(error.into());
                 }
             };
@@ -190,8 +211,19 @@ fn settings_text(settings: Settings) -> String {
     json!(settings).to_string()
 }
 
+/// What is recorded of a change of a store's own row: what it changes.
+fn told(update: &StoreUpdate) -> Value {
+    match &update.alias {
+        AliasChange::Keep => json!({"name": update.name}),
+        AliasChange::Clear => json!({"name": update.name, "alias": null}),
+        AliasChange::Set(alias) => json!({"name": update.name, "alias": alias}),
+    }
+}
+
 struct SettingsWrite {
     settings: Settings,
+    author: Author,
+    scope: StoreScope,
 }
 
 impl Write for SettingsWrite {
@@ -199,6 +231,13 @@ impl Write for SettingsWrite {
         let mut record = blank("settings");
         record.summary = json!({"op": "settings", "settings": self.settings}).to_string();
         record.settings = Some(settings_text(self.settings));
+        record.event = Some(self.author.of_revision(
+            "store.update",
+            &self.scope,
+            format!("store:{}", self.scope.store()),
+            before.snapshot.revision() + 1,
+            json!({"settings": self.settings}),
+        ));
         let snapshot = before.snapshot.with_settings(self.settings);
         Ok(Planned { record, after: Tentative { snapshot, newest: before.newest.clone() }, warnings: Vec::new() })
     }

@@ -91,14 +91,17 @@ impl Pdp {
         latency: Duration,
     ) -> Option<Prepared> {
         let RelationQuestion { key, context, tuples, explain: _ } = question;
-        self.decisions.prepare(&Record {
-            id: self.clock.ulid(),
-            store: store.scope().store(),
-            asked: Asked::Relation { key, context, tuples },
-            told: Told::Relation { allowed, revision: current.revision().0, release: current.release_id() },
-            latency,
-            caller: &caller.actor,
-        })
+        self.decisions.prepare(
+            store.scope().tenant(),
+            &Record {
+                id: self.clock.ulid(),
+                store: store.scope().store(),
+                asked: Asked::Relation { key, context, tuples },
+                told: Told::Relation { allowed, revision: current.revision().0, release: current.release_id() },
+                latency,
+                caller: &caller.actor,
+            },
+        )
     }
 
     /// One level of who has a relation to an object.

@@ -7,6 +7,7 @@ pub(crate) mod deleted;
 pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod models;
+pub(crate) mod outbox;
 pub(crate) mod releases;
 pub(crate) mod tuple_pages;
 pub(crate) mod tuples;
@@ -40,6 +41,8 @@ macro_rules! suite {
                 changes_begin_at_a_time, tuples_belong, a_failed_write_leaves_no_tuple,
                 ten_thousand_tuples_are_one_write }
             tuple_pages { every_filter_pages, tuple_keys_are_kept_byte_for_byte }
+            outbox { an_event_is_stored_with_its_change_alone, events_wait_in_order_until_they_are_forgotten,
+                a_purge_tells_what_is_gone }
             models { models_never_change, models_belong, assertions_are_replaced }
             writes { a_failed_write_fails_alone, a_stale_write_changes_nothing,
                 a_group_is_one_transaction, dropping_undoes, a_cancelled_write_undoes,
@@ -80,8 +83,9 @@ pub(crate) fn alias(text: &str) -> StoreAlias {
 }
 
 pub(crate) fn tenant_record(n: u128) -> TenantRecord {
-    let (id, name, limits) = (tenant_id(n), format!("tenant {n}"), "{}".to_owned());
-    TenantRecord { id, name, limits, created_at: at(1), deleted_at: None }
+    let (id, name) = (tenant_id(n), format!("tenant {n}"));
+    let (limits, decisions) = ("{}".to_owned(), "{}".to_owned());
+    TenantRecord { id, name, limits, decisions, created_at: at(1), deleted_at: None }
 }
 
 pub(crate) fn store_record(tenant: u128, n: u128) -> StoreRecord {
@@ -111,8 +115,8 @@ pub(crate) fn store_scope(tenant: u128, store: u128) -> StoreScope {
 
 /// Tenant 1 with store 1, and its scope.
 pub(crate) async fn with_store(storage: &Storage) -> StoreScope {
-    storage.tenants.insert(&tenant_record(1)).await.unwrap();
-    storage.stores.insert(&tenant_scope(1), &store_record(1, 1)).await.unwrap();
+    storage.tenants.insert(&tenant_record(1), &[]).await.unwrap();
+    storage.stores.insert(&tenant_scope(1), &store_record(1, 1), &[]).await.unwrap();
     store_scope(1, 1)
 }
 

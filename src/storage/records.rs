@@ -13,6 +13,8 @@ pub struct TenantRecord {
     pub name: String,
     /// JSON, opaque here.
     pub limits: String,
+    /// How its decisions are recorded. JSON, opaque here.
+    pub decisions: String,
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
 }
@@ -22,6 +24,7 @@ pub struct TenantRecord {
 pub struct TenantChange {
     pub name: Option<String>,
     pub limits: Option<String>,
+    pub decisions: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -305,6 +308,35 @@ pub struct WriteRecord {
     pub settings: Option<String>,
     /// Takes the place of an answer under the same key.
     pub answer: Option<NewAnswer>,
+    /// What the decision log is told of it.
+    pub event: Option<EventRecord>,
+}
+
+/// What the decision log is told of a change, stored in the transaction of the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// The tenant in whose log it belongs, or [`TenantId::platform`].
+    pub log: TenantId,
+    /// JSON, opaque here.
+    pub content: String,
+    /// A tenant that was deleted for good: its log goes before this is recorded.
+    pub ends: Option<TenantId>,
+}
+
+/// An event that the log does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRecord {
+    /// Rises with the commits.
+    pub number: u64,
+    pub event: EventRecord,
+}
+
+/// What was deleted for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purged {
+    /// On its own, not with its tenant.
+    Store(TenantId, StoreId),
+    Tenant(TenantId),
 }
 
 /// What is answered to a write, so that the same request will be answered the same.
@@ -345,6 +377,7 @@ impl WriteRecord {
             tuples_delete: Vec::new(),
             settings: None,
             answer: None,
+            event: None,
         }
     }
 }

@@ -4,14 +4,17 @@
 //! or an empty list, never an error. Whether a store is open is asked of [`StoreRepository`]; only
 //! `load` and `begin` ask for themselves. Lists are pages: at most `limit` rows behind `after`, in byte
 //! order of their ids unless they say otherwise.
+//!
+//! What changes tenants, keys or stores takes the `events` that the decision log is told of it: they are stored when the
+//! change is, in one transaction, and with no change there is no event.
 
 use async_trait::async_trait;
 
 use super::error::{KeyError, StorageError, StoreError, WriteError};
 use super::records::{
-    AnswerRecord, EntityRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord, PolicyRecord,
-    ReleaseRecord, RevisionRecord, StateRecord, StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange,
-    TupleFilter, TupleKey, TupleRecord, WriteRecord,
+    AnswerRecord, EntityRecord, EventRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord,
+    OutboxRecord, PolicyRecord, Purged, ReleaseRecord, RevisionRecord, StateRecord, StoreRecord, StoreUpdate,
+    TenantChange, TenantRecord, TupleChange, TupleFilter, TupleKey, TupleRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
@@ -21,24 +24,40 @@ use crate::scope::{StoreScope, TenantScope};
 /// A deleted tenant looks absent but in the list of the deleted ones, and so do its stores, whoever asks.
 #[async_trait]
 pub trait TenantRepository: Send + Sync {
-    async fn insert(&self, tenant: &TenantRecord) -> Result<(), StorageError>;
+    async fn insert(&self, tenant: &TenantRecord, events: &[EventRecord]) -> Result<(), StorageError>;
     async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError>;
     async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError>;
     async fn list_deleted(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError>;
     /// `None` when there is no such tenant.
-    async fn update(&self, id: &TenantId, change: &TenantChange) -> Result<Option<TenantRecord>, StorageError>;
+    async fn update(
+        &self,
+        id: &TenantId,
+        change: &TenantChange,
+        events: &[EventRecord],
+    ) -> Result<Option<TenantRecord>, StorageError>;
     /// Closes the tenant; its rows stay. `false` when there is no such tenant.
-    async fn soft_delete(&self, id: &TenantId, at: Timestamp) -> Result<bool, StorageError>;
+    async fn soft_delete(&self, id: &TenantId, at: Timestamp, events: &[EventRecord]) -> Result<bool, StorageError>;
     /// Brings back a tenant that was deleted after `since`. `None` when there is none.
-    async fn restore(&self, id: &TenantId, since: Timestamp) -> Result<Option<TenantRecord>, StorageError>;
+    async fn restore(
+        &self,
+        id: &TenantId,
+        since: Timestamp,
+        events: &[EventRecord],
+    ) -> Result<Option<TenantRecord>, StorageError>;
 }
 
 /// Deleting for good.
 #[async_trait]
 pub trait PurgeRepository: Send + Sync {
     /// Deletes at most `limit` rows of one store or tenant that was deleted at `by` or before, in one transaction, and
-    /// returns their number: 0 when nothing is left. From its first row on it cannot be restored.
-    async fn purge(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
+    /// returns their number: 0 when nothing is left. From its first row on it cannot be restored. With the last row goes
+    /// the event that `tell` makes of it, and with a tenant all that its log was still to be told.
+    async fn purge(
+        &self,
+        by: Timestamp,
+        limit: u32,
+        tell: &(dyn Fn(Purged) -> EventRecord + Send + Sync),
+    ) -> Result<u64, StorageError>;
     /// Deletes at most `limit` rows of entities and links of one store that no revision needs which was in force after
     /// `by`, and returns their number.
     async fn forget_history(&self, scope: &StoreScope, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
@@ -49,7 +68,7 @@ pub trait PurgeRepository: Send + Sync {
 /// API keys. The tenant `None` means the platform keys, never "of any tenant".
 #[async_trait]
 pub trait KeyRepository: Send + Sync {
-    async fn insert(&self, key: &KeyRecord) -> Result<(), StorageError>;
+    async fn insert(&self, key: &KeyRecord, events: &[EventRecord]) -> Result<(), StorageError>;
     async fn get(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<Option<KeyRecord>, StorageError>;
     async fn list(
         &self,
@@ -65,6 +84,7 @@ pub trait KeyRepository: Send + Sync {
         id: &KeyId,
         change: &KeyChange,
         at: Timestamp,
+        events: &[EventRecord],
     ) -> Result<Option<KeyRecord>, KeyError>;
     /// Puts a key with another secret beside one that has not ended, which then ends at `ends_at`, or at once when
     /// that is not after the new one's making. Returns the old one and the new one; `None` when there is no such key.
@@ -74,21 +94,29 @@ pub trait KeyRepository: Send + Sync {
         id: &KeyId,
         secret: &KeySecret,
         ends_at: Timestamp,
+        events: &[EventRecord],
     ) -> Result<Option<(KeyRecord, KeyRecord)>, KeyError>;
     /// `false` when there is no such key or it was revoked before. The last platform key that can be used stays.
-    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, KeyError>;
+    async fn revoke(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        at: Timestamp,
+        events: &[EventRecord],
+    ) -> Result<bool, KeyError>;
     /// Notes when keys were used last, of whatever tenant: who used them was asked before. A time before the one that
     /// is there already changes nothing.
     async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StorageError>;
-    /// Every key that is not revoked, of the platform and of every tenant that is not deleted, to fill the table in memory at the start.
-    async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError>;
+    /// Every key of the platform and of every tenant that is not deleted, revoked ones too, to fill the table in memory at
+    /// the start.
+    async fn all_known(&self) -> Result<Vec<KeyRecord>, StorageError>;
 }
 
 /// The stores of a tenant. Only open ones: a deleted store looks absent.
 #[async_trait]
 pub trait StoreRepository: Send + Sync {
     /// The record must name the tenant of the scope.
-    async fn insert(&self, scope: &TenantScope, store: &StoreRecord) -> Result<(), StoreError>;
+    async fn insert(&self, scope: &TenantScope, store: &StoreRecord, events: &[EventRecord]) -> Result<(), StoreError>;
     async fn get(&self, scope: &TenantScope, id: &StoreId) -> Result<Option<StoreRecord>, StorageError>;
     async fn find_by_alias(&self, scope: &TenantScope, alias: &StoreAlias)
     -> Result<Option<StoreRecord>, StorageError>;
@@ -99,9 +127,21 @@ pub trait StoreRepository: Send + Sync {
         limit: u32,
     ) -> Result<Vec<StoreRecord>, StorageError>;
     /// `false` when there is no such store.
-    async fn update(&self, scope: &TenantScope, id: &StoreId, update: &StoreUpdate) -> Result<bool, StoreError>;
+    async fn update(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        update: &StoreUpdate,
+        events: &[EventRecord],
+    ) -> Result<bool, StoreError>;
     /// Closes the store and frees its alias; its rows stay. `false` when there is no such store.
-    async fn soft_delete(&self, scope: &TenantScope, id: &StoreId, at: Timestamp) -> Result<bool, StorageError>;
+    async fn soft_delete(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        at: Timestamp,
+        events: &[EventRecord],
+    ) -> Result<bool, StorageError>;
     async fn list_deleted(
         &self,
         scope: &TenantScope,
@@ -115,6 +155,7 @@ pub trait StoreRepository: Send + Sync {
         id: &StoreId,
         since: Timestamp,
         at: Timestamp,
+        events: &[EventRecord],
     ) -> Result<Option<StoreRecord>, StoreError>;
     async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError>;
     /// Every open store of every tenant, for the start.
@@ -264,6 +305,15 @@ pub trait StoreWrite: Send {
     /// Makes the writes durable. After an error the outcome is unknown: read the store again.
     async fn commit(self: Box<Self>) -> Result<(), StorageError>;
     async fn rollback(self: Box<Self>);
+}
+
+/// Events that wait for the decision log.
+#[async_trait]
+pub trait OutboxRepository: Send + Sync {
+    /// The oldest events of the first log behind `after`, in the order of their commits.
+    async fn next(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<OutboxRecord>, StorageError>;
+    /// Forgets the events of a log up to a number: the log has them.
+    async fn forget(&self, log: &TenantId, through: u64) -> Result<(), StorageError>;
 }
 
 /// The database as a whole.

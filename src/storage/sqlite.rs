@@ -9,6 +9,7 @@ mod keys;
 mod load;
 mod lock;
 mod models;
+mod outbox;
 mod purge;
 mod releases;
 mod row;
@@ -51,6 +52,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "administration", include_str!("../../migrations/sqlite/0003_administration.sql")),
     (4, "answers", include_str!("../../migrations/sqlite/0004_answers.sql")),
     (5, "history", include_str!("../../migrations/sqlite/0005_history.sql")),
+    (6, "outbox", include_str!("../../migrations/sqlite/0006_outbox.sql")),
+    (7, "log settings", include_str!("../../migrations/sqlite/0007_log_settings.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.
@@ -68,6 +71,14 @@ struct Sqlite {
 pub async fn open(data_dir: &Path) -> Result<Storage, StorageError> {
     let (storage, _) = open_with(data_dir, |options| options).await?;
     Ok(storage)
+}
+
+/// Holds a data directory until it is dropped, so that no process works in it, and does not open its database.
+///
+/// # Errors
+/// [`StorageError::Locked`] when another process has it.
+pub fn hold(data_dir: &Path) -> Result<impl Sized, StorageError> {
+    DirectoryLock::take(data_dir)
 }
 
 /// Opens with the writer's options changed; tests make its disk small.

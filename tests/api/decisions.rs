@@ -1,6 +1,6 @@
 //! The decision log over HTTP: every decision is there, nobody else's is, and a kill loses no more than is told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,13 +15,25 @@ fn check(client: &Client, store: &str, principal: &str) -> String {
 }
 
 /// What `authx audit verify` says of a data directory, and how it ended.
-fn verify(dir: &Path) -> (i32, Value) {
+pub(crate) fn verify(dir: &Path) -> (i32, Value) {
     let out = Command::new(env!("CARGO_BIN_EXE_authx"))
         .args(["audit", "verify", "-o", "json", "--data-dir"])
         .arg(dir)
         .output()
         .unwrap();
     (out.status.code().unwrap(), serde_json::from_slice(&out.stdout).unwrap_or_default())
+}
+
+/// The files of every log in a data directory.
+pub(crate) fn files(data_dir: &Path) -> Vec<PathBuf> {
+    let entries = |dir: &Path| std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    entries(&data_dir.join("decisions")).iter().flat_map(|tenant| entries(tenant)).collect()
+}
+
+/// What a report says of the one tenant that there is beside the platform.
+fn of_tenant(report: &Value) -> &Value {
+    let tenants = report["tenants"].as_array().unwrap();
+    tenants.iter().find(|tenant| tenant["tenant"] != "0".repeat(26)).unwrap()
 }
 
 fn configured(lines: &str) -> (tempfile::TempDir, Launch) {
@@ -132,11 +144,8 @@ fn masks_keep_values_out_of_the_files() {
     let id = check(&client, DEMO, "User:alice");
     let found = client.get(&format!("/v1/decisions/{id}")).expect(200);
     assert_eq!(found["request"]["context"], json!({"secret": "***", "n": 1}));
-    for tenant in std::fs::read_dir(server.data_dir().join("decisions")).unwrap() {
-        for file in std::fs::read_dir(tenant.unwrap().path()).unwrap() {
-            let bytes = std::fs::read(file.unwrap().path()).unwrap();
-            assert!(!String::from_utf8_lossy(&bytes).contains("canary-7"));
-        }
+    for file in files(server.data_dir()) {
+        assert!(!String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains("canary-7"));
     }
 }
 
@@ -173,7 +182,7 @@ fn after_a_stop_every_answer_is_recorded_and_after_a_kill_counted() {
         }
         let (code, report) = verify(data.path());
         assert_eq!((code, &report["whole"]), (0, &json!(true)), "{mode} {kill}: {report}");
-        let count = |report: &Value, what: &str| report["tenants"][0][what].as_u64().unwrap();
+        let count = |report: &Value, what: &str| of_tenant(report)[what].as_u64().unwrap();
         let told = count(&report, "decisions");
         if !kill || mode == "sync" {
             assert_eq!(told, answered as u64, "{mode}: {report}");
@@ -186,7 +195,7 @@ fn after_a_stop_every_answer_is_recorded_and_after_a_kill_counted() {
         let (code, report) = verify(data.path());
         assert_eq!(code, 0, "{report}");
         assert_eq!(count(&report, "decisions") + count(&report, "lost"), answered as u64, "{mode} {kill}: {report}");
-        assert_eq!(report["tenants"][0]["torn"], Value::Null);
+        assert_eq!(of_tenant(&report)["torn"], Value::Null);
     }
 }
 
@@ -199,19 +208,22 @@ fn what_was_altered_ends_verification_with_1() {
         check(&client, DEMO, "User:alice");
     }
     server.terminate(Duration::from_secs(20));
-    let log = data.path().join("decisions");
-    let tenant = std::fs::read_dir(&log).unwrap().next().unwrap().unwrap().path();
-    let path = tenant.join("00000001.ndjson");
+    let (code, report) = verify(data.path());
+    assert_eq!(code, 0);
+    let path =
+        data.path().join("decisions").join(of_tenant(&report)["tenant"].as_str().unwrap()).join("00000001.ndjson");
     let whole = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(verify(data.path()).0, 0);
     std::fs::write(&path, whole.replacen("alice", "mallo", 1)).unwrap();
     let (code, report) = verify(data.path());
-    assert_eq!((code, &report["tenants"][0]["problems"][0]["line"]), (1, &json!(2)), "{report}");
     let lines: Vec<&str> = whole.lines().collect();
-    std::fs::write(&path, lines[..4].join("\n") + "\n").unwrap();
+    let altered = lines.iter().position(|line| line.contains("alice")).unwrap() + 1;
+    assert_eq!((code, &of_tenant(&report)["problems"][0]["line"]), (1, &json!(altered)), "{report}");
+    let end = lines.len();
+    std::fs::write(&path, lines[..end - 2].join("\n") + "\n").unwrap();
     let (code, report) = verify(data.path());
     assert_eq!(code, 1, "{report}");
-    assert_eq!(report["tenants"][0]["problems"][0]["message"], "records 5 to 6 are missing at the end");
+    let message = format!("records {} to {end} are missing at the end", end - 1);
+    assert_eq!(of_tenant(&report)["problems"][0]["message"], message);
     // Half a line at the end is what a kill leaves; cut from a log that was written to its end, it is told.
     std::fs::write(&path, &whole[..whole.len() - 20]).unwrap();
     let (code, report) = verify(data.path());

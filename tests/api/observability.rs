@@ -119,11 +119,10 @@ fn refusals_and_timeouts_are_counted() {
 fn broken(dir: &Path, format: &str) -> Server {
     let config = dir.join("authx.toml");
     std::fs::write(&config, format!("[log]\nformat = \"{format}\"\n")).unwrap();
-    let server = Launch::normal().arg("--config").arg(&config).start_in(&dir.join("data"));
-    let decisions = server.data_dir().join("decisions");
-    let _ = std::fs::remove_dir_all(&decisions);
-    std::fs::write(&decisions, "no folder").unwrap();
-    server
+    let data = dir.join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("decisions"), "no folder").unwrap();
+    Launch::normal().arg("--config").arg(&config).start_in(&data)
 }
 
 #[test]
@@ -182,7 +181,9 @@ fn a_decision_log_that_cannot_be_written_is_not_ready_until_it_can() {
     client.post(&format!("{DEMO}/check"), &ask).expect(200);
     until("the decision is written", || value(&client, "authx_decision_log_records_total") != "0");
     // Its files cannot be opened in what is no folder.
-    let tenant = std::fs::read_dir(server.data_dir().join("decisions")).unwrap().next().unwrap().unwrap().path();
+    let logs = std::fs::read_dir(server.data_dir().join("decisions")).unwrap().map(|entry| entry.unwrap().path());
+    // The platform's comes first.
+    let tenant = logs.max().unwrap();
     let aside = server.data_dir().join("aside");
     std::fs::rename(&tenant, &aside).unwrap();
     std::fs::write(&tenant, "no folder").unwrap();

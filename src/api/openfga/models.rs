@@ -65,7 +65,7 @@ pub async fn write(
         activate: true,
     };
     let access = access.0.0;
-    let applied = services.releases.apply(&access.store, access.caller.actor(), apply).await?;
+    let applied = services.releases.apply(&access.store, &access.caller.author(), apply).await?;
     let id = applied.release.model().map(|model| model.id().to_owned()).unwrap_or_default();
     Ok(HttpResponse::Created()
         .insert_header(("Openfga-Authorization-Model-Id", id.as_str()))

@@ -95,7 +95,7 @@ pub async fn create(
         return Err(FgaError::new(FgaCode::Forbidden, "the key is limited to some stores"));
     }
     let settings = authx_engine::Settings::default();
-    let store = services.stores.create(tenant, NewStore { name, alias: None, settings }).await?;
+    let store = services.stores.create(&caller.0.0.author(), tenant, NewStore { name, alias: None, settings }).await?;
     let record = store.record();
     Ok(HttpResponse::Created().json(json!({
         "id": record.id, "name": record.name, "created_at": record.created_at, "updated_at": record.updated_at,
@@ -111,7 +111,10 @@ pub async fn delete(
     access: Result<Fga<AdminStore>, FgaError>,
 ) -> Result<HttpResponse, FgaError> {
     match access {
-        Ok(access) => services.stores.delete(&access.0.0.tenant, &access.0.0.store).await?,
+        Ok(access) => {
+            let access = access.0.0;
+            services.stores.delete(&access.caller.author(), &access.tenant, &access.store).await?;
+        }
         // What is not there is deleted.
         Err(error) if error.code == FgaCode::StoreNotFound => {}
         Err(error) => return Err(error),

@@ -1,9 +1,9 @@
-//! The decision log: what was decided in the caller's tenant.
+//! The decision log: what was decided and changed in the caller's tenant, and for the operator what changed in no tenant.
 
 use std::path::Path;
 
 use actix_web::{HttpResponse, web};
-use authx_engine::{EntityUid, parse_action};
+use authx_engine::parse_action;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -13,28 +13,35 @@ use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Authenticated, Query};
 use crate::api::paging::PageQuery;
 use crate::api::v1::check::DecisionWord;
-use crate::decisions::{Filter, Found, Position, find, get};
-use crate::ids::{StoreId, Timestamp};
+use crate::decisions::{Filter, Found, Kind, Position, entity_names, find, get};
+use crate::ids::{StoreId, TenantId, Timestamp};
 use crate::keys::Permission;
 use crate::scope::TenantScope;
 
-/// Which decisions; what is left out is not asked for.
+/// Which records; what is left out is not asked for.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionsQuery {
-    /// `User:alice` or `User::"alice"`; of a relation check `user:alice`.
+    /// Decisions when absent. `change`: of what is administered; `security`: refused credentials; both for administrators.
+    #[param(inline)]
+    kind: Option<KindWord>,
+    /// `true`: the platform's own log, for a platform key: changes of tenants and platform keys, and unknown credentials.
+    #[serde(default)]
+    platform: bool,
+    /// `User:alice` or `User::"alice"`; of a relation check `user:alice`; of a change `key:` and the key's id.
     principal: Option<String>,
-    /// `read` or `Action::"read"`; of a relation check the relation.
+    /// `read` or `Action::"read"`; of a relation check the relation; of a change such as `key.revoke`.
     action: Option<String>,
+    /// As `principal`; of a change such as `store:` and the store's id.
     resource: Option<String>,
     #[param(inline)]
     decision: Option<DecisionWord>,
     /// The store's id or alias.
     store: Option<String>,
-    /// RFC 3339; decisions of this moment and later.
+    /// RFC 3339; what is of this moment and later.
     from: Option<String>,
-    /// RFC 3339; decisions before this moment.
+    /// RFC 3339; what is before this moment.
     to: Option<String>,
     /// 1 to 1,000; 100 when absent.
     page_size: Option<u32>,
@@ -45,7 +52,7 @@ pub struct DecisionsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DecisionList {
     /// The newest first.
-    #[schema(value_type = Vec<DecisionRecord>)]
+    #[schema(value_type = Vec<LogRecord>)]
     decisions: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_token: Option<String>,
@@ -82,6 +89,76 @@ pub struct DecisionRecord {
     caller: String,
 }
 
+/// What a record tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KindWord {
+    Decision,
+    Change,
+    Security,
+}
+
+impl From<KindWord> for Kind {
+    fn from(word: KindWord) -> Self {
+        match word {
+            KindWord::Decision => Self::Decision,
+            KindWord::Change => Self::Change,
+            KindWord::Security => Self::Security,
+        }
+    }
+}
+
+/// A record; `kind` tells which.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum LogRecord {
+    Decision(Box<DecisionRecord>),
+    Change(ChangeRecord),
+    Security(SecurityRecord),
+}
+
+/// A change of what is administered. What is empty is left out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeRecord {
+    #[schema(example = "change")]
+    kind: String,
+    id: String,
+    at: String,
+    /// The store's id, of a change of a store.
+    store: Option<String>,
+    /// `key:` and the id of the key that did it; `start`, `dev` or `purge` for the server itself.
+    principal: String,
+    /// The key's name at that time.
+    name: Option<String>,
+    #[schema(example = "key.revoke")]
+    action: String,
+    #[schema(example = "key:01JD7QA1B0C9D8E7F6G5H4J3K2")]
+    resource: String,
+    /// The revision of the store that it made.
+    revision: Option<u64>,
+    /// What was asked for.
+    details: Option<Value>,
+    request_id: Option<String>,
+}
+
+/// Credentials that were refused within a minute.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SecurityRecord {
+    #[schema(example = "security")]
+    kind: String,
+    id: String,
+    at: String,
+    /// `key:` and the id of the key, or `unknown`.
+    principal: String,
+    #[schema(example = "login")]
+    action: String,
+    /// `unknown`, `revoked` or `expired`.
+    reason: String,
+    /// When the minute began.
+    since: String,
+    count: u64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DecisionKind {
@@ -91,7 +168,8 @@ pub enum DecisionKind {
     Relation,
 }
 
-/// The decisions of the caller's tenant, the newest first. A key that is limited to some stores sees theirs.
+/// What was decided or changed in the caller's tenant, the newest first. A key that is limited to some stores sees what is of
+/// them.
 #[utoipa::path(get, path = "/v1/decisions", operation_id = "listDecisions", tag = "decisions", params(DecisionsQuery),
     responses((status = 200, body = DecisionList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
@@ -99,23 +177,32 @@ pub async fn list(
     caller: Authenticated,
     query: Query<DecisionsQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let tenant = caller.tenant(Permission::Read)?;
     let query = query.0;
+    let decisions = query.kind.unwrap_or(KindWord::Decision) == KindWord::Decision;
+    let tenant = match (query.platform, decisions) {
+        (true, _) => caller.0.platform().map(|()| None)?,
+        (false, true) => Some(caller.tenant(Permission::Read)?),
+        // Who has which keys is an administrator's to know.
+        (false, false) => Some(caller.tenant(Permission::Admin)?),
+    };
     let filter = filter(&services, tenant, &caller, &query)?;
     let bound = format!("{filter:?}");
     let page = PageQuery::new(query.page_size, query.page_token);
-    let page = page.open(&services, Some(tenant), &["decisions", &bound])?;
+    let page = page.open(&services, tenant, &["decisions", &bound])?;
     let behind = page.after.as_deref().and_then(Position::parse);
     let limit = page.limit() as usize;
+    if filter.kind != Some(Kind::Decision) {
+        services.outbox.drain().await;
+    }
     let mut found = reading(&services, tenant, move |dir| find(dir, &filter, behind, limit)).await?;
     let next_page_token = page.close(&services, &mut found, |found| found.position.to_string());
     let decisions = found.into_iter().map(|found| found.content).collect();
     Ok(HttpResponse::Ok().json(DecisionList { decisions, next_page_token }))
 }
 
-/// One decision by its id.
-#[utoipa::path(get, path = "/v1/decisions/{decision}", operation_id = "readDecision", tag = "decisions", params(("decision" = String, Path, description = "the `decision_id` of an answer")),
-    responses((status = 200, body = DecisionRecord), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+/// One decision or change by its id.
+#[utoipa::path(get, path = "/v1/decisions/{decision}", operation_id = "readDecision", tag = "decisions", params(("decision" = String, Path, description = "the `decision_id` of an answer, or the id of a change")),
+    responses((status = 200, body = LogRecord), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn read(
     services: web::Data<Services>,
     caller: Authenticated,
@@ -124,23 +211,27 @@ pub async fn read(
     let tenant = caller.tenant(Permission::Read)?;
     let absent = || ApiError::not_found("decision", &path);
     let id = ulid::Ulid::from_string(&path).map_err(|_| absent())?;
-    let found = reading(&services, tenant, move |dir| get(dir, id)).await?;
+    let found = reading(&services, Some(tenant), move |dir| get(dir, id)).await?;
     let reaches = |found: &Found| {
-        let store = found.content.get("store").and_then(Value::as_str).and_then(|id| StoreId::parse(id).ok());
-        store.is_some_and(|store| caller.0.store(tenant, &store).is_some())
+        let text = |key: &str| found.content.get(key).and_then(Value::as_str);
+        let store = text("store").and_then(|id| StoreId::parse(id).ok());
+        let reached = store.map_or(!caller.0.is_limited(), |store| caller.0.store(tenant, &store).is_some());
+        reached && (text("decision").is_some() || caller.tenant(Permission::Admin).is_ok())
     };
     let found = found.filter(reaches).ok_or_else(absent)?;
     Ok(HttpResponse::Ok().json(found.content))
 }
 
-/// Reads the tenant's files, which then have everything that was decided until now, off the threads that answer.
+/// Reads the files of a tenant or of the platform, which then have everything that was decided and changed until now, off
+/// the threads that answer.
 async fn reading<T: Send + 'static>(
     services: &Services,
-    tenant: &TenantScope,
+    tenant: Option<&TenantScope>,
     read: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
-    services.decisions.flush(tenant.tenant()).await;
-    let dir = services.decisions.dir(tenant.tenant());
+    let log = tenant.map_or_else(TenantId::platform, |tenant| *tenant.tenant());
+    services.decisions.flush(&log).await;
+    let dir = services.decisions.dir(&log);
     let unreadable = |error: &dyn std::fmt::Display| {
         tracing::error!(%error, "the decision log cannot be read");
         ApiError::new(Code::StorageUnavailable, "the decision log cannot be read")
@@ -151,17 +242,23 @@ async fn reading<T: Send + 'static>(
 
 fn filter(
     services: &Services,
-    tenant: &TenantScope,
+    tenant: Option<&TenantScope>,
     caller: &Authenticated,
     query: &DecisionsQuery,
 ) -> Result<Filter, ApiError> {
     // Recorded are Cedar's names, and those of tuples.
-    let entity = |text: &String| names(text, EntityUid::parse(text).ok());
-    let action = |text: &String| names(text, parse_action(text).ok());
+    let entity = |text: &String| entity_names(text);
+    let action = |text: &String| {
+        let parsed = parse_action(text).ok().map(|uid| uid.to_string());
+        std::iter::once(text.clone()).chain(parsed.filter(|name| name != text)).collect()
+    };
     let reached = || caller.0.stores().map(|stores| stores.iter().map(ToString::to_string).collect());
     let stores = match &query.store {
         None => reached(),
-        Some(name) => Some(vec![store(services, tenant, caller, name)?.to_string()]),
+        Some(name) => {
+            let tenant = tenant.ok_or_else(|| ApiError::not_found("store", name))?;
+            Some(vec![store(services, tenant, caller, name)?.to_string()])
+        }
     };
     let time = |name: &str, text: &Option<String>| {
         let Some(text) = text else { return Ok(None) };
@@ -171,6 +268,8 @@ fn filter(
     };
     Ok(Filter {
         id: None,
+        // The platform decides nothing.
+        kind: query.kind.map(Kind::from).or(tenant.map(|_| Kind::Decision)),
         principal: query.principal.as_ref().map(entity),
         action: query.action.as_ref().map(action),
         resource: query.resource.as_ref().map(entity),
@@ -179,12 +278,6 @@ fn filter(
         from: time("from", &query.from)?,
         to: time("to", &query.to)?,
     })
-}
-
-fn names(text: &str, parsed: Option<EntityUid>) -> Vec<String> {
-    let mut names = vec![text.to_owned()];
-    names.extend(parsed.map(|uid| uid.to_string()).filter(|name| name != text));
-    names
 }
 
 /// A store by id or alias; by id also one that was deleted, whose decisions stay.

@@ -153,7 +153,7 @@ pub async fn create(
         expires_at: body.expires_in_seconds.map(|seconds| later(&services, seconds)),
         name: name(body.name)?,
     };
-    Ok(HttpResponse::Created().json(created(services.administration.create_key(spec).await?)))
+    Ok(HttpResponse::Created().json(created(services.administration.create_key(&caller.0.author(), spec).await?)))
 }
 
 /// The keys of the caller's tenant or of the platform, revoked ones too, by id.
@@ -211,7 +211,8 @@ pub async fn update(
         stores: body.stores.read(|names| stores(&services, owner, &names))?,
         expires_at: body.expires_in_seconds.read(|seconds| Ok::<_, ApiError>(later(&services, seconds)))?,
     };
-    let key = services.administration.update_key(owner.map(|scope| *scope.tenant()), id, change).await?;
+    let key =
+        services.administration.update_key(&caller.0.author(), owner.map(|scope| *scope.tenant()), id, change).await?;
     Ok(HttpResponse::Ok().json(shown(&key)))
 }
 
@@ -227,7 +228,7 @@ pub async fn rotate(
 ) -> Result<HttpResponse, ApiError> {
     let owner = owner(&caller, query.0.platform)?.map(|scope| *scope.tenant());
     let overlap = Duration::from_secs(u64::from(body.0.overlap_seconds.unwrap_or(OVERLAP_SECONDS)));
-    let new = services.administration.rotate_key(owner, id(&path)?, overlap).await?;
+    let new = services.administration.rotate_key(&caller.0.author(), owner, id(&path)?, overlap).await?;
     Ok(HttpResponse::Created().json(created(new)))
 }
 
@@ -241,7 +242,7 @@ pub async fn revoke(
     query: Query<KeysQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let owner = owner(&caller, query.0.platform)?.map(|scope| *scope.tenant());
-    services.administration.revoke_key(owner, id(&path)?).await?;
+    services.administration.revoke_key(&caller.0.author(), owner, id(&path)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

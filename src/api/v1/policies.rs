@@ -234,6 +234,6 @@ pub(super) async fn change(
         activate: true,
     };
     let store = &access.0.store;
-    let outcome = services.releases.apply(store, access.0.caller.actor(), apply).await?;
+    let outcome = services.releases.apply(store, &access.0.caller.author(), apply).await?;
     Ok(applied(store, outcome, dry_run))
 }

@@ -243,7 +243,7 @@ pub async fn apply(
         dry_run,
         activate: true,
     };
-    let outcome = services.releases.apply(&access.0.store, access.0.caller.actor(), apply).await?;
+    let outcome = services.releases.apply(&access.0.store, &access.0.caller.author(), apply).await?;
     Ok(applied(&access.0.store, outcome, dry_run))
 }
 
@@ -322,7 +322,7 @@ pub async fn draft(
         activate: false,
     };
     let store = &access.0.store;
-    let outcome = services.releases.apply(store, access.0.caller.actor(), apply).await?;
+    let outcome = services.releases.apply(store, &access.0.caller.author(), apply).await?;
     let record = record(&services, store, outcome.release.id()).await?;
     store.keep_release(outcome.release);
     Ok(HttpResponse::Created().json(shown(&record, store.current().release_id())))
@@ -416,7 +416,7 @@ pub async fn activate(
 ) -> Result<HttpResponse, ApiError> {
     let committed = services
         .releases
-        .activate(&access.0.store, access.0.caller.actor(), &path.1, query.0.allow_nonconforming)
+        .activate(&access.0.store, &access.0.caller.author(), &path.1, query.0.allow_nonconforming)
         .await?;
     Ok(HttpResponse::Ok().json(super::write::CommitReply::from(&committed)))
 }

@@ -192,7 +192,7 @@ pub async fn create(
         alias: body.0.alias.as_deref().map(alias).transpose()?,
         settings: body.0.settings.over(Settings::default()),
     };
-    let store = services.stores.create(tenant, new).await?;
+    let store = services.stores.create(&caller.0.author(), tenant, new).await?;
     Ok(HttpResponse::Created().json(shown(&store)))
 }
 
@@ -246,7 +246,7 @@ pub async fn update(
         alias: body.0.alias.read(|text| alias(&text))?,
         settings: Some(body.0.settings.over(store.current().snapshot.settings())),
     };
-    services.stores.update(&access.0.tenant, store, access.0.caller.actor(), change).await?;
+    services.stores.update(&access.0.tenant, store, &access.0.caller.author(), change).await?;
     Ok(HttpResponse::Ok().json(shown(store)))
 }
 
@@ -254,7 +254,7 @@ pub async fn update(
 #[utoipa::path(delete, path = "/v1/stores/{store}", operation_id = "deleteStore", tag = "stores", params(("store" = String, Path, description = "id or alias")),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn delete(services: web::Data<Services>, access: AdminStore) -> Result<HttpResponse, ApiError> {
-    services.stores.delete(&access.0.tenant, &access.0.store).await?;
+    services.stores.delete(&access.0.caller.author(), &access.0.tenant, &access.0.store).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -269,5 +269,5 @@ pub async fn restore(
     let tenant = caller.tenant(Permission::Admin)?;
     let reached = StoreId::parse(&path).ok().filter(|id| caller.0.store(tenant, id).is_some());
     let id = reached.ok_or_else(|| ApiError::not_found("store", &path))?;
-    Ok(HttpResponse::Ok().json(shown(&*services.stores.restore(tenant, id).await?)))
+    Ok(HttpResponse::Ok().json(shown(&*services.stores.restore(&caller.0.author(), tenant, id).await?)))
 }

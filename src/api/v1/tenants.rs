@@ -7,15 +7,20 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
-use crate::api::error::{ApiError, ProblemBody};
+use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Authenticated, Body, Query};
 use crate::api::paging::PageQuery;
 use crate::api::v1::keys::{CreatedKey, created};
 use crate::api::v1::patch::Patch;
 use crate::api::v1::stores::name;
+use crate::decisions::{LogSettingsChange, Mask, Mode};
 use crate::ids::TenantId;
 use crate::limits::{LimitsChange, TenantLimits};
+use crate::pap::TenantUpdate;
 use crate::storage::records::TenantRecord;
+
+/// Masks of one tenant, each of which costs every decision.
+const MAX_MASKS: usize = 100;
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CreateTenantBody {
@@ -29,6 +34,8 @@ pub struct UpdateTenantBody {
     name: Option<String>,
     #[serde(default)]
     limits: LimitsBody,
+    #[serde(default)]
+    decisions: LogSettingsBody,
 }
 
 /// Limits to change, `null` to the default; an unknown one is refused, because a limit that is misspelt must not be lost.
@@ -63,6 +70,53 @@ pub struct LimitsBody {
     #[serde(default)]
     #[schema(value_type = Option<u32>)]
     policies: Patch<u32>,
+}
+
+/// How the tenant's decisions are recorded; `null` is as configured. It counts from the next decision on.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettingsBody {
+    /// `async`, `sync` or `off`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    mode: Patch<Mode>,
+    /// Of a million allows, how many are recorded; every deny is.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>)]
+    allows_per_million: Patch<u32>,
+    /// Paths into a request whose values are not recorded, beside those of the configuration; 100 at most.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    masks: Patch<Vec<String>>,
+}
+
+impl LogSettingsBody {
+    fn parse(self) -> Result<LogSettingsChange, ApiError> {
+        let invalid = |detail: String| ApiError::new(Code::InvalidInput, detail);
+        let masks = |texts: Vec<String>| {
+            if texts.len() > MAX_MASKS {
+                return Err(invalid(format!("a tenant has at most {MAX_MASKS} masks, not {}", texts.len())));
+            }
+            texts.iter().map(|text| Mask::parse(text).map_err(|error| invalid(error.to_string()))).collect()
+        };
+        Ok(LogSettingsChange {
+            mode: self.mode.into(),
+            allows_per_million: self.allows_per_million.into(),
+            masks: self.masks.read(masks)?,
+        })
+    }
+}
+
+/// How the tenant's decisions are recorded.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LogSettingsReply {
+    /// `async`, `sync` or `off`.
+    #[schema(value_type = String)]
+    mode: Mode,
+    allows_per_million: u32,
+    /// The tenant's own; those of the configuration hold, too.
+    #[schema(value_type = Vec<String>)]
+    masks: Vec<Mask>,
 }
 
 impl From<LimitsBody> for LimitsChange {
@@ -117,6 +171,7 @@ pub struct TenantReply {
     id: String,
     name: String,
     limits: LimitsReply,
+    decisions: LogSettingsReply,
     created_at: String,
     /// Only in the list of deleted tenants.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,6 +184,7 @@ pub struct CreatedTenant {
     id: String,
     name: String,
     limits: LimitsReply,
+    decisions: LogSettingsReply,
     created_at: String,
     admin_key: CreatedKey,
 }
@@ -154,10 +210,16 @@ pub struct ListTenantsQuery {
 }
 
 fn shown(services: &Services, tenant: &TenantRecord) -> Result<TenantReply, ApiError> {
+    let (rules, own) = services.administration.log_settings_of(tenant)?;
     Ok(TenantReply {
         id: tenant.id.to_string(),
         name: tenant.name.clone(),
         limits: services.administration.limits_of(tenant)?.into(),
+        decisions: LogSettingsReply {
+            mode: rules.mode,
+            allows_per_million: rules.allows_per_million,
+            masks: own.masks.unwrap_or_default(),
+        },
         created_at: tenant.created_at.to_string(),
         deleted_at: tenant.deleted_at.map(|at| at.to_string()),
     })
@@ -176,9 +238,10 @@ pub async fn create(
     body: Body<CreateTenantBody>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    let new = services.administration.create_tenant(name(body.0.name)?).await?;
-    let TenantReply { id, name, limits, created_at, .. } = shown(&services, &new.tenant)?;
-    Ok(HttpResponse::Created().json(CreatedTenant { id, name, limits, created_at, admin_key: created(new.admin_key) }))
+    let new = services.administration.create_tenant(&caller.0.author(), name(body.0.name)?).await?;
+    let TenantReply { id, name, limits, decisions, created_at, .. } = shown(&services, &new.tenant)?;
+    let admin_key = created(new.admin_key);
+    Ok(HttpResponse::Created().json(CreatedTenant { id, name, limits, decisions, created_at, admin_key }))
 }
 
 /// Every tenant, or every deleted one, by id. Needs a platform key.
@@ -216,7 +279,7 @@ pub async fn read(
     Ok(HttpResponse::Ok().json(shown(&services, &services.administration.tenant(&id(&path)?).await?)?))
 }
 
-/// Renames a tenant, or changes what it may have. Needs a platform key.
+/// Renames a tenant, or changes what it may have or how its decisions are recorded. Needs a platform key.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant}", operation_id = "updateTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")), request_body = UpdateTenantBody,
     responses((status = 200, body = TenantReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn update(
@@ -226,8 +289,10 @@ pub async fn update(
     body: Body<UpdateTenantBody>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    let new_name = body.0.name.map(name).transpose()?;
-    let tenant = services.administration.update_tenant(id(&path)?, new_name, body.0.limits.into()).await?;
+    let UpdateTenantBody { name: new, limits, decisions } = body.0;
+    let update =
+        TenantUpdate { name: new.map(name).transpose()?, limits: limits.into(), decisions: decisions.parse()? };
+    let tenant = services.administration.update_tenant(&caller.0.author(), id(&path)?, update).await?;
     Ok(HttpResponse::Ok().json(shown(&services, &tenant)?))
 }
 
@@ -240,7 +305,7 @@ pub async fn delete(
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    services.administration.delete_tenant(id(&path)?).await?;
+    services.administration.delete_tenant(&caller.0.author(), id(&path)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -254,5 +319,6 @@ pub async fn restore(
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let scope = caller.0.over(id(&path)?)?;
-    Ok(HttpResponse::Ok().json(shown(&services, &services.administration.restore_tenant(scope).await?)?))
+    Ok(HttpResponse::Ok()
+        .json(shown(&services, &services.administration.restore_tenant(&caller.0.author(), scope).await?)?))
 }

@@ -63,8 +63,8 @@ pub(crate) async fn models_never_change(fixture: &impl Fixture) {
 pub(crate) async fn models_belong(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
-    storage.tenants.insert(&tenant_record(2)).await.unwrap();
-    storage.stores.insert(&tenant_scope(2), &store_record(2, 2)).await.unwrap();
+    storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
+    storage.stores.insert(&tenant_scope(2), &store_record(2, 2), &[]).await.unwrap();
     let (ours, theirs) = (model(1, "ours"), model(1, "theirs"));
     commit(&storage, &scope, with_model(0, 1, Some(ours.clone()))).await;
     assert!(storage.models.put_assertions(&scope, &ours.id, "[]", at(6)).await.unwrap());

@@ -140,7 +140,7 @@ pub(crate) async fn a_closed_store_takes_no_writes(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
     assert!(storage.writes.begin(&store_scope(1, 2)).await.unwrap().is_none());
-    storage.stores.soft_delete(&tenant_scope(1), &store_id(1), at(9)).await.unwrap();
+    storage.stores.soft_delete(&tenant_scope(1), &store_id(1), at(9), &[]).await.unwrap();
     assert!(storage.writes.begin(&scope).await.unwrap().is_none());
     assert_eq!(storage.data.load(&scope, &mut |_| Ok(())).await.unwrap(), None);
 }

@@ -7,10 +7,11 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
+use super::outbox;
 use super::row;
 use super::transaction::OpenTransaction;
 use crate::ids::{KeyId, StoreId, TenantId, Timestamp};
-use crate::storage::records::{KeyChange, KeyRecord, KeySecret};
+use crate::storage::records::{EventRecord, KeyChange, KeyRecord, KeySecret};
 use crate::storage::repository::KeyRepository;
 use crate::storage::{KeyError, StorageError};
 
@@ -26,8 +27,9 @@ macro_rules! select {
 
 #[async_trait]
 impl KeyRepository for Sqlite {
-    async fn insert(&self, key: &KeyRecord) -> Result<(), StorageError> {
+    async fn insert(&self, key: &KeyRecord, events: &[EventRecord]) -> Result<(), StorageError> {
         let stores = key.stores.as_ref().map(|stores| json(stores)).transpose()?;
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         sqlx::query(
             "INSERT INTO keys (id, tenant, name, hash, prefix, scopes, stores, created_at, expires_at, \
              revoked_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -43,9 +45,9 @@ impl KeyRepository for Sqlite {
         .bind(key.expires_at.map(Timestamp::as_millis))
         .bind(key.revoked_at.map(Timestamp::as_millis))
         .bind(key.last_used_at.map(Timestamp::as_millis))
-        .execute(&self.writer)
+        .execute(transaction.connection())
         .await?;
-        Ok(())
+        outbox::end(transaction, true, events).await
     }
 
     async fn get(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<Option<KeyRecord>, StorageError> {
@@ -80,10 +82,11 @@ impl KeyRepository for Sqlite {
         id: &KeyId,
         change: &KeyChange,
         at: Timestamp,
+        events: &[EventRecord],
     ) -> Result<Option<KeyRecord>, KeyError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let changed = change::update(transaction.connection(), tenant, id, change, at).await;
-        change::end(transaction, changed).await
+        change::end(transaction, changed, events).await
     }
 
     async fn rotate(
@@ -92,16 +95,23 @@ impl KeyRepository for Sqlite {
         id: &KeyId,
         secret: &KeySecret,
         ends_at: Timestamp,
+        events: &[EventRecord],
     ) -> Result<Option<(KeyRecord, KeyRecord)>, KeyError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let rotated = change::rotate(transaction.connection(), tenant, id, secret, ends_at).await;
-        change::end(transaction, rotated).await
+        change::end(transaction, rotated, events).await
     }
 
-    async fn revoke(&self, tenant: Option<&TenantId>, id: &KeyId, at: Timestamp) -> Result<bool, KeyError> {
+    async fn revoke(
+        &self,
+        tenant: Option<&TenantId>,
+        id: &KeyId,
+        at: Timestamp,
+        events: &[EventRecord],
+    ) -> Result<bool, KeyError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let revoked = change::revoke(transaction.connection(), tenant, id, at).await;
-        Ok(change::end(transaction, revoked).await?.is_some())
+        Ok(change::end(transaction, revoked, events).await?.is_some())
     }
 
     async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StorageError> {
@@ -120,10 +130,9 @@ impl KeyRepository for Sqlite {
         Ok(())
     }
 
-    async fn all_usable(&self) -> Result<Vec<KeyRecord>, StorageError> {
+    async fn all_known(&self) -> Result<Vec<KeyRecord>, StorageError> {
         let keys = sqlx::query(select!(
-            "WHERE revoked_at IS NULL \
-             AND NOT EXISTS (SELECT 1 FROM tenants WHERE id = keys.tenant AND deleted_at IS NOT NULL) ORDER BY id"
+            "WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE id = keys.tenant AND deleted_at IS NOT NULL) ORDER BY id"
         ))
         .try_map(|row| record(&row))
         .fetch_all(&self.readers)

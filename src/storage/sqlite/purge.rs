@@ -3,14 +3,16 @@
 //! A store goes table by table, its own row last, so that a step that was cut off is gone on with by the next one.
 
 use async_trait::async_trait;
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
+use super::outbox;
+use super::row;
 use super::transaction::OpenTransaction;
-use crate::ids::Timestamp;
+use crate::ids::{StoreId, TenantId, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
+use crate::storage::records::{EventRecord, Purged};
 use crate::storage::repository::PurgeRepository;
 
 /// At most ?3 rows of a table, of the store ?2 of the tenant ?1; by the primary key, which `WITHOUT ROWID` has alone.
@@ -88,9 +90,14 @@ pub(super) const OF_A_STORE: [&str; 14] = [
 
 #[async_trait]
 impl PurgeRepository for Sqlite {
-    async fn purge(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError> {
+    async fn purge(
+        &self,
+        by: Timestamp,
+        limit: u32,
+        tell: &(dyn Fn(Purged) -> EventRecord + Send + Sync),
+    ) -> Result<u64, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
-        let deleted = step(transaction.connection(), by, u64::from(limit)).await?;
+        let deleted = step(transaction.connection(), by, u64::from(limit), tell).await?;
         transaction.commit().await?;
         Ok(deleted)
     }
@@ -142,27 +149,37 @@ pub(super) const OLD_HISTORY: [&str; 2] = [
 pub(super) const OLD_ANSWERS: &str = "DELETE FROM answers WHERE (tenant, store, key) IN \
      (SELECT tenant, store, key FROM answers WHERE at <= ? ORDER BY at LIMIT ?)";
 
-async fn step(connection: &mut SqliteConnection, by: Timestamp, limit: u64) -> Result<u64, sqlx::Error> {
+async fn step(
+    connection: &mut SqliteConnection,
+    by: Timestamp,
+    limit: u64,
+    tell: &(dyn Fn(Purged) -> EventRecord + Send + Sync),
+) -> Result<u64, sqlx::Error> {
     let store = "SELECT tenant, id FROM stores WHERE deleted_at <= ? ORDER BY deleted_at LIMIT 1";
     if let Some(row) = sqlx::query(store).bind(by.as_millis()).fetch_optional(&mut *connection).await? {
-        return of_store(connection, row.try_get("tenant")?, row.try_get("id")?, by, limit).await;
+        let (tenant, store) = (row::id(&row, "tenant")?, row::id(&row, "id")?);
+        let (deleted, whole) = of_store(connection, &tenant, &store, by, limit).await?;
+        if whole {
+            outbox::put(connection, &[tell(Purged::Store(tenant, store))]).await?;
+        }
+        return Ok(deleted);
     }
     let tenant = "SELECT id FROM tenants WHERE deleted_at <= ? ORDER BY deleted_at LIMIT 1";
     let Some(row) = sqlx::query(tenant).bind(by.as_millis()).fetch_optional(&mut *connection).await? else {
         return Ok(0);
     };
-    let tenant: String = row.try_get("id")?;
+    let tenant: TenantId = row::id(&row, "id")?;
     sqlx::query("UPDATE tenants SET purged_at = COALESCE(purged_at, ?) WHERE id = ?")
         .bind(by.as_millis())
-        .bind(&tenant)
+        .bind(tenant.as_str())
         .execute(&mut *connection)
         .await?;
     let store = "SELECT id FROM stores WHERE tenant = ? LIMIT 1";
-    if let Some(row) = sqlx::query(store).bind(&tenant).fetch_optional(&mut *connection).await? {
-        return of_store(connection, tenant, row.try_get("id")?, by, limit).await;
+    if let Some(row) = sqlx::query(store).bind(tenant.as_str()).fetch_optional(&mut *connection).await? {
+        return of_store(connection, &tenant, &row::id(&row, "id")?, by, limit).await.map(|(deleted, _)| deleted);
     }
     let keys = sqlx::query("DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE tenant = ? LIMIT ?)")
-        .bind(&tenant)
+        .bind(tenant.as_str())
         .bind(signed(limit))
         .execute(&mut *connection)
         .await?
@@ -170,36 +187,41 @@ async fn step(connection: &mut SqliteConnection, by: Timestamp, limit: u64) -> R
     if keys >= limit {
         return Ok(keys);
     }
-    let own = sqlx::query("DELETE FROM tenants WHERE id = ?").bind(&tenant).execute(&mut *connection).await?;
+    // What its log was still to be told is of no use: the log goes, too.
+    sqlx::query("DELETE FROM outbox WHERE log = ?").bind(tenant.as_str()).execute(&mut *connection).await?;
+    let own = sqlx::query("DELETE FROM tenants WHERE id = ?").bind(tenant.as_str()).execute(&mut *connection).await?;
+    outbox::put(connection, &[tell(Purged::Tenant(tenant))]).await?;
     Ok(keys + own.rows_affected())
 }
 
+/// Deletes rows of a store, and tells how many and whether they were its last.
 async fn of_store(
     connection: &mut SqliteConnection,
-    tenant: String,
-    store: String,
+    tenant: &TenantId,
+    store: &StoreId,
     by: Timestamp,
     limit: u64,
-) -> Result<u64, sqlx::Error> {
+) -> Result<(u64, bool), sqlx::Error> {
     sqlx::query("UPDATE stores SET purged_at = COALESCE(purged_at, ?) WHERE tenant = ? AND id = ?")
         .bind(by.as_millis())
-        .bind(&tenant)
-        .bind(&store)
+        .bind(tenant.as_str())
+        .bind(store.as_str())
         .execute(&mut *connection)
         .await?;
     let mut deleted = 0;
     for sql in OF_A_STORE {
         let left = limit - deleted;
-        let rows = sqlx::query(sql).bind(&tenant).bind(&store).bind(signed(left)).execute(&mut *connection).await?;
-        deleted += rows.rows_affected().min(left);
+        let rows = sqlx::query(sql).bind(tenant.as_str()).bind(store.as_str()).bind(signed(left));
+        deleted += rows.execute(&mut *connection).await?.rows_affected().min(left);
         if deleted == limit {
-            return Ok(deleted);
+            return Ok((deleted, false));
         }
     }
     let own = sqlx::query("DELETE FROM stores WHERE tenant = ? AND id = ?");
-    Ok(deleted + own.bind(&tenant).bind(&store).execute(&mut *connection).await?.rows_affected())
+    let own = own.bind(tenant.as_str()).bind(store.as_str()).execute(&mut *connection).await?;
+    Ok((deleted + own.rows_affected(), true))
 }
 
 fn signed(limit: u64) -> i64 {
-    super::row::bound(limit)
+    row::bound(limit)
 }

@@ -4,10 +4,12 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::Sqlite;
+use super::outbox;
 use super::row;
+use super::transaction::OpenTransaction;
 use crate::ids::{ReleaseId, StoreAlias, StoreId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
-use crate::storage::records::{AliasChange, StoreRecord, StoreUpdate};
+use crate::storage::records::{AliasChange, EventRecord, StoreRecord, StoreUpdate};
 use crate::storage::repository::StoreRepository;
 use crate::storage::{StorageError, StoreError};
 
@@ -35,11 +37,12 @@ macro_rules! select_open {
 
 #[async_trait]
 impl StoreRepository for Sqlite {
-    async fn insert(&self, scope: &TenantScope, store: &StoreRecord) -> Result<(), StoreError> {
+    async fn insert(&self, scope: &TenantScope, store: &StoreRecord, events: &[EventRecord]) -> Result<(), StoreError> {
         if store.tenant != *scope.tenant() {
             let what = "the store names another tenant".to_owned();
             return Err(StorageError::Refused { what }.into());
         }
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         let inserted = sqlx::query(
             "INSERT INTO stores (tenant, id, name, alias, settings, epoch, revision, active_release, \
              latest_release, created_at, updated_at, deleted_at) \
@@ -58,10 +61,13 @@ impl StoreRepository for Sqlite {
         .bind(store.created_at.as_millis())
         .bind(store.updated_at.as_millis())
         .bind(store.deleted_at.map(Timestamp::as_millis))
-        .execute(&self.writer)
-        .await?;
+        .execute(transaction.connection())
+        .await?
+        .rows_affected()
+            > 0;
+        outbox::end(transaction, inserted, events).await?;
         match &store.alias {
-            Some(alias) if inserted.rows_affected() == 0 => Err(StoreError::AliasTaken { alias: alias.clone() }),
+            Some(alias) if !inserted => Err(StoreError::AliasTaken { alias: alias.clone() }),
             Some(_) | None => Ok(()),
         }
     }
@@ -100,7 +106,14 @@ impl StoreRepository for Sqlite {
         page(&self.readers, sql, scope, after, limit).await
     }
 
-    async fn update(&self, scope: &TenantScope, id: &StoreId, update: &StoreUpdate) -> Result<bool, StoreError> {
+    async fn update(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        update: &StoreUpdate,
+        events: &[EventRecord],
+    ) -> Result<bool, StoreError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         let (change_alias, alias) = match &update.alias {
             AliasChange::Keep => (false, None),
             AliasChange::Clear => (true, None),
@@ -117,10 +130,12 @@ impl StoreRepository for Sqlite {
         .bind(update.updated_at.as_millis())
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
-        .execute(&self.writer)
+        .execute(transaction.connection())
         .await;
+        let changed = updated.as_ref().is_ok_and(|updated| updated.rows_affected() > 0);
+        outbox::end(transaction, changed, events).await?;
         match (updated, alias) {
-            (Ok(updated), _) => Ok(updated.rows_affected() > 0),
+            (Ok(_), _) => Ok(changed),
             // The alias is the only unique column that the statement changes.
             (Err(sqlx::Error::Database(error)), Some(alias)) if error.is_unique_violation() => {
                 Err(StoreError::AliasTaken { alias: alias.clone() })
@@ -129,7 +144,14 @@ impl StoreRepository for Sqlite {
         }
     }
 
-    async fn soft_delete(&self, scope: &TenantScope, id: &StoreId, at: Timestamp) -> Result<bool, StorageError> {
+    async fn soft_delete(
+        &self,
+        scope: &TenantScope,
+        id: &StoreId,
+        at: Timestamp,
+        events: &[EventRecord],
+    ) -> Result<bool, StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         let deleted = sqlx::query(
             "UPDATE stores SET deleted_at = ?, updated_at = ? \
              WHERE tenant = ? AND id = ? AND deleted_at IS NULL",
@@ -138,9 +160,12 @@ impl StoreRepository for Sqlite {
         .bind(at.as_millis())
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
-        .execute(&self.writer)
-        .await?;
-        Ok(deleted.rows_affected() > 0)
+        .execute(transaction.connection())
+        .await?
+        .rows_affected()
+            > 0;
+        outbox::end(transaction, deleted, events).await?;
+        Ok(deleted)
     }
 
     async fn list_deleted(
@@ -159,7 +184,9 @@ impl StoreRepository for Sqlite {
         id: &StoreId,
         since: Timestamp,
         at: Timestamp,
+        events: &[EventRecord],
     ) -> Result<Option<StoreRecord>, StoreError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         let restored = sqlx::query(
             "UPDATE stores SET deleted_at = NULL, updated_at = ? \
              WHERE tenant = ? AND id = ? AND deleted_at > ? AND purged_at IS NULL",
@@ -168,16 +195,18 @@ impl StoreRepository for Sqlite {
         .bind(scope.tenant().as_str())
         .bind(id.as_str())
         .bind(since.as_millis())
-        .execute(&self.writer)
+        .execute(transaction.connection())
         .await;
         let found = sqlx::query(select!("WHERE tenant = ? AND id = ?"))
             .bind(scope.tenant().as_str())
             .bind(id.as_str())
             .try_map(|row| record(&row))
-            .fetch_optional(&self.writer)
+            .fetch_optional(transaction.connection())
             .await?;
+        let changed = restored.as_ref().is_ok_and(|restored| restored.rows_affected() > 0);
+        outbox::end(transaction, changed, events).await?;
         match (restored, found) {
-            (Ok(restored), found) => Ok(found.filter(|_| restored.rows_affected() > 0)),
+            (Ok(_), found) => Ok(found.filter(|_| changed)),
             // The alias is the only unique column that an open store has and a deleted one has not.
             (Err(sqlx::Error::Database(error)), Some(StoreRecord { alias: Some(alias), .. }))
                 if error.is_unique_violation() =>

@@ -4,15 +4,17 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
+use super::outbox;
 use super::row;
+use super::transaction::OpenTransaction;
 use crate::ids::{TenantId, Timestamp};
 use crate::storage::StorageError;
-use crate::storage::records::{TenantChange, TenantRecord};
+use crate::storage::records::{EventRecord, TenantChange, TenantRecord};
 use crate::storage::repository::TenantRepository;
 
 macro_rules! columns {
     () => {
-        "id, name, limits, created_at, deleted_at"
+        "id, name, limits, decisions, created_at, deleted_at"
     };
 }
 
@@ -24,16 +26,20 @@ macro_rules! select {
 
 #[async_trait]
 impl TenantRepository for Sqlite {
-    async fn insert(&self, tenant: &TenantRecord) -> Result<(), StorageError> {
-        sqlx::query("INSERT INTO tenants (id, name, limits, created_at, deleted_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(tenant.id.as_str())
-            .bind(&tenant.name)
-            .bind(&tenant.limits)
-            .bind(tenant.created_at.as_millis())
-            .bind(tenant.deleted_at.map(Timestamp::as_millis))
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+    async fn insert(&self, tenant: &TenantRecord, events: &[EventRecord]) -> Result<(), StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
+        sqlx::query(
+            "INSERT INTO tenants (id, name, limits, decisions, created_at, deleted_at) VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(tenant.id.as_str())
+        .bind(&tenant.name)
+        .bind(&tenant.limits)
+        .bind(&tenant.decisions)
+        .bind(tenant.created_at.as_millis())
+        .bind(tenant.deleted_at.map(Timestamp::as_millis))
+        .execute(transaction.connection())
+        .await?;
+        outbox::end(transaction, true, events).await
     }
 
     async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError> {
@@ -53,31 +59,50 @@ impl TenantRepository for Sqlite {
         self.page(select!("WHERE id > ? AND deleted_at IS NOT NULL ORDER BY id LIMIT ?"), after, limit).await
     }
 
-    async fn update(&self, id: &TenantId, change: &TenantChange) -> Result<Option<TenantRecord>, StorageError> {
+    async fn update(
+        &self,
+        id: &TenantId,
+        change: &TenantChange,
+        events: &[EventRecord],
+    ) -> Result<Option<TenantRecord>, StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         let updated = sqlx::query(concat!(
-            "UPDATE tenants SET name = COALESCE(?, name), limits = COALESCE(?, limits) \
+            "UPDATE tenants SET name = COALESCE(?, name), limits = COALESCE(?, limits), \
+             decisions = COALESCE(?, decisions) \
              WHERE id = ? AND deleted_at IS NULL RETURNING ",
             columns!()
         ))
         .bind(&change.name)
         .bind(&change.limits)
+        .bind(&change.decisions)
         .bind(id.as_str())
         .try_map(|row| record(&row))
-        .fetch_optional(&self.writer)
+        .fetch_optional(transaction.connection())
         .await?;
+        outbox::end(transaction, updated.is_some(), events).await?;
         Ok(updated)
     }
 
-    async fn soft_delete(&self, id: &TenantId, at: Timestamp) -> Result<bool, StorageError> {
+    async fn soft_delete(&self, id: &TenantId, at: Timestamp, events: &[EventRecord]) -> Result<bool, StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         let deleted = sqlx::query("UPDATE tenants SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
             .bind(at.as_millis())
             .bind(id.as_str())
-            .execute(&self.writer)
-            .await?;
-        Ok(deleted.rows_affected() > 0)
+            .execute(transaction.connection())
+            .await?
+            .rows_affected()
+            > 0;
+        outbox::end(transaction, deleted, events).await?;
+        Ok(deleted)
     }
 
-    async fn restore(&self, id: &TenantId, since: Timestamp) -> Result<Option<TenantRecord>, StorageError> {
+    async fn restore(
+        &self,
+        id: &TenantId,
+        since: Timestamp,
+        events: &[EventRecord],
+    ) -> Result<Option<TenantRecord>, StorageError> {
+        let mut transaction = OpenTransaction::write(&self.writer).await?;
         let restored = sqlx::query(concat!(
             "UPDATE tenants SET deleted_at = NULL WHERE id = ? AND deleted_at > ? AND purged_at IS NULL RETURNING ",
             columns!()
@@ -85,8 +110,9 @@ impl TenantRepository for Sqlite {
         .bind(id.as_str())
         .bind(since.as_millis())
         .try_map(|row| record(&row))
-        .fetch_optional(&self.writer)
+        .fetch_optional(transaction.connection())
         .await?;
+        outbox::end(transaction, restored.is_some(), events).await?;
         Ok(restored)
     }
 }
@@ -114,6 +140,7 @@ fn record(row: &SqliteRow) -> Result<TenantRecord, sqlx::Error> {
         id: row::id(row, "id")?,
         name: row::text(row, "name")?,
         limits: row::text(row, "limits")?,
+        decisions: row::text(row, "decisions")?,
         created_at: row::time(row, "created_at")?,
         deleted_at: row::optional_time(row, "deleted_at")?,
     })

@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
 use super::lock::DirectoryLock;
+use super::outbox;
 use super::row;
 use super::stores;
 use super::transaction::OpenTransaction;
@@ -158,6 +159,7 @@ async fn apply(
     if let Some(answer) = &write.answer {
         put_answer(connection, scope, write, answer).await?;
     }
+    outbox::put(connection, write.event.as_slice()).await?;
     finish(connection, scope, store, write, settings_before, revision).await
 }
 

@@ -2,19 +2,21 @@
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::super::outbox;
 use super::super::transaction::OpenTransaction;
 use super::{json, one};
 use crate::ids::{KeyId, TenantId, Timestamp};
 use crate::storage::KeyError;
-use crate::storage::records::{Change, KeyChange, KeyRecord, KeySecret};
+use crate::storage::records::{Change, EventRecord, KeyChange, KeyRecord, KeySecret};
 
 /// Ends a transaction as its outcome says. After a failure of storage its connection is closed.
 pub(super) async fn end<T>(
     transaction: OpenTransaction,
     outcome: Result<Option<T>, KeyError>,
+    events: &[EventRecord],
 ) -> Result<Option<T>, KeyError> {
     match &outcome {
-        Ok(Some(_)) => transaction.commit().await?,
+        Ok(Some(_)) => outbox::end(transaction, true, events).await?,
         Ok(None) | Err(KeyError::Ended | KeyError::LastPlatformKey) => transaction.rollback().await,
         Err(KeyError::Storage(_)) => {}
     }
