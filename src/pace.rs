@@ -17,11 +17,14 @@ impl Pace {
         Self { begun: Instant::now() }
     }
 
-    /// Lets other threads run when a stretch is over. To be called between steps that are shorter than one.
-    pub fn step(&mut self) {
-        if self.begun.elapsed() >= STRETCH {
+    /// Lets other threads run when a stretch is over, and says whether one was. To be called between steps that are
+    /// shorter than one.
+    pub fn step(&mut self) -> bool {
+        let over = self.begun.elapsed() >= STRETCH;
+        if over {
             std::thread::yield_now();
             self.begun = Instant::now();
         }
+        over
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use authx_engine::relation::{Tuple, TupleKey};
-use authx_engine::{AccessRequest, Decision, EntityInput, Evaluation, PolicyError, PolicyId};
+use authx_engine::{AccessRequest, Decision, EntityInput, Evaluation, PolicyError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use ulid::Ulid;
@@ -46,30 +46,24 @@ pub enum Told<'a> {
     Relation { allowed: bool, revision: u64, release: Option<&'a str> },
 }
 
-#[derive(Serialize)]
-struct Content<'a> {
-    kind: &'static str,
-    id: &'a str,
-    at: Timestamp,
-    store: &'a StoreId,
-    release: Option<&'a str>,
-    revision: u64,
-    principal: String,
-    action: String,
-    resource: String,
-    decision: &'static str,
-    #[serde(skip_serializing_if = "<[PolicyId]>::is_empty")]
-    determining_policies: &'a [PolicyId],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    policy_errors: Vec<Value>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    missing_context: &'a [String],
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    request: Map<String, Value>,
-    latency_us: u64,
-    caller: &'a str,
+/// A record's JSON, field by field: the names are written as they stand here, which is half the work of finding out that
+/// they need no escapes.
+struct Fields(Vec<u8>);
+
+impl Fields {
+    /// Appends a field; `name` is what stands before its value.
+    fn put(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) {
+        self.0.extend_from_slice(name.as_bytes());
+        // Nothing in it can fail to be written as JSON.
+        let _ = serde_json::to_writer(&mut self.0, value);
+    }
+
+    /// Appends a list, unless it is empty.
+    fn put_some<T: Serialize>(&mut self, name: &'static str, values: &[T]) {
+        if !values.is_empty() {
+            self.put(name, values);
+        }
+    }
 }
 
 impl Record<'_> {
@@ -94,42 +88,36 @@ impl Record<'_> {
             store: key(self.store.as_str()),
         };
         let (outcome, decision) = if self.allowed() { (Outcome::Allow, "allow") } else { (Outcome::Deny, "deny") };
-        let mut content = Content {
-            kind: self.asked.kind(),
-            id: self.id.array_to_str(&mut buffer),
-            at: Timestamp::from_millis(i64::try_from(self.id.timestamp_ms()).unwrap_or(i64::MAX)),
-            store: self.store,
-            release: None,
-            revision: 0,
-            principal,
-            action,
-            resource,
-            decision,
-            determining_policies: &[],
-            policy_errors: Vec::new(),
-            warnings: &[],
-            missing_context: &[],
-            request,
-            latency_us: u64::try_from(self.latency.as_micros()).unwrap_or(u64::MAX),
-            caller: self.caller,
+        let at = Timestamp::from_millis(i64::try_from(self.id.timestamp_ms()).unwrap_or(i64::MAX));
+        let (release, revision) = match &self.told {
+            Told::Evaluated(evaluation) => (evaluation.release.as_deref(), evaluation.revision),
+            Told::Relation { revision, release, .. } => (*release, *revision),
         };
-        match &self.told {
-            Told::Evaluated(evaluation) => {
-                content.release = evaluation.release.as_deref();
-                content.revision = evaluation.revision;
-                content.determining_policies = &evaluation.determining_policies;
-                let error = |error: &PolicyError| json!({"policy": error.policy.as_str(), "message": error.message});
-                content.policy_errors = evaluation.policy_errors.iter().map(error).collect();
-                content.warnings = &evaluation.warnings;
-                content.missing_context = &evaluation.missing_context;
-            }
-            Told::Relation { revision, release, .. } => {
-                (content.release, content.revision) = (*release, *revision);
-            }
+        let mut fields = Fields(Vec::with_capacity(USUAL_BYTES));
+        fields.put(r#"{"kind":"#, self.asked.kind());
+        fields.put(r#","id":"#, &*self.id.array_to_str(&mut buffer));
+        fields.put(r#","at":"#, &at);
+        fields.put(r#","store":"#, self.store);
+        fields.put(r#","release":"#, &release);
+        fields.put(r#","revision":"#, &revision);
+        fields.put(r#","principal":"#, &principal);
+        fields.put(r#","action":"#, &action);
+        fields.put(r#","resource":"#, &resource);
+        fields.put(r#","decision":"#, decision);
+        if let Told::Evaluated(evaluation) = &self.told {
+            let error = |error: &PolicyError| json!({"policy": error.policy.as_str(), "message": error.message});
+            fields.put_some(r#","determining_policies":"#, &evaluation.determining_policies);
+            fields.put_some(r#","policy_errors":"#, &evaluation.policy_errors.iter().map(error).collect::<Vec<_>>());
+            fields.put_some(r#","warnings":"#, &evaluation.warnings);
+            fields.put_some(r#","missing_context":"#, &evaluation.missing_context);
         }
-        let mut text = Vec::with_capacity(USUAL_BYTES);
-        // Nothing in it can fail to be written as JSON.
-        let _ = serde_json::to_writer(&mut text, &content);
+        if !request.is_empty() {
+            fields.put(r#","request":"#, &request);
+        }
+        fields.put(r#","latency_us":"#, &u64::try_from(self.latency.as_micros()).unwrap_or(u64::MAX));
+        fields.put(r#","caller":"#, self.caller);
+        let Fields(mut text) = fields;
+        text.push(b'}');
         Prepared { content: text, id: self.id.0, keys, outcome, decisions: 1 }
     }
 }

@@ -79,8 +79,7 @@ impl Turns {
                     if let Some(done) = step(&mut work) {
                         return Ok(done);
                     }
-                    pace.step();
-                    if begun.elapsed() >= TURN {
+                    if pace.step() && begun.elapsed() >= TURN {
                         break;
                     }
                 }

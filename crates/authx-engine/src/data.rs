@@ -88,9 +88,9 @@ impl Data {
         self.rows.get_key_value(uid).map(|(entry, ())| &entry.0)
     }
 
-    /// An entity that may have parents.
-    pub(crate) fn child(&self, uid: &dyn RowName) -> Option<&Arc<EntityRow>> {
-        if self.children.contains_key(uid.name().0) { self.row(uid) } else { None }
+    /// Whether some entity of a type has, or had, parents.
+    pub(crate) fn may_have_parents(&self, ty: &EntityType) -> bool {
+        self.children.contains_key(ty)
     }
 
     /// Every stored entity, in no order.

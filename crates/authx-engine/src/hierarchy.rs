@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
-use crate::cedar::EntityUID;
+use crate::cedar::{EntityType, EntityUID};
 use crate::data::Data;
 use crate::entity::{EntityRow, RowName};
 use crate::linking::EntityGraph;
@@ -49,7 +49,7 @@ impl<'a> View<'a> {
     /// Every entity that `uid` is a descendant of, itself apart.
     pub(crate) fn ancestors(&self, uid: &'a EntityUID, limit: usize) -> Result<Vec<Named<'a>>, HierarchyError> {
         let from = Named::from(uid);
-        let mut climb = Climb { view: self, from: &from, limit, found: Vec::new(), large: None };
+        let mut climb = Climb { view: self, from: &from, limit, found: Vec::new(), large: None, leaf: None };
         climb.push_parents(&from)?;
         let mut next = 0;
         while let Some(ancestor) = climb.found.get(next).cloned() {
@@ -72,16 +72,18 @@ struct Climb<'a, 'v> {
     limit: usize,
     found: Vec<Named<'a>>,
     large: Option<HashSet<Named<'a>, RandomState>>,
+    /// The type that was found last of which nothing that is stored has parents.
+    leaf: Option<&'a EntityType>,
 }
 
 impl<'a> Climb<'a, '_> {
     fn push_parents(&mut self, of: &Named<'a>) -> Result<(), HierarchyError> {
-        let View { data, schema, graph, .. } = self.view;
+        let View { schema, graph, .. } = self.view;
         if of.ty.is_action() {
             let ancestors = schema.and_then(|schema| schema.actions.get(&of.to_uid())).map(|action| &action.ancestors);
             return ancestors.into_iter().flatten().try_for_each(|parent| self.push(parent.into()));
         }
-        let row = self.view.sent(of).or_else(|| data.child(of));
+        let row = self.view.sent(of).or_else(|| self.stored(of));
         let mut parents = row.into_iter().flat_map(|row| &row.parents).map(Named::from);
         let Some((graph, linked)) = graph.and_then(|graph| Some((graph, graph.linked(of)?))) else {
             return parents.try_for_each(|parent| self.push(parent));
@@ -96,6 +98,18 @@ impl<'a> Climb<'a, '_> {
         });
         pushed?;
         asked.map_err(|reason| HierarchyError::Undetermined { uid: of.to_uid().to_string(), reason })
+    }
+
+    /// An entity that may have stored parents. What is found together is mostly of one type, which is kept once.
+    fn stored(&mut self, of: &Named<'a>) -> Option<&'a Arc<EntityRow>> {
+        if self.leaf.is_some_and(|leaf| std::ptr::eq(leaf, of.ty)) {
+            return None;
+        }
+        if self.view.data.may_have_parents(of.ty) {
+            return self.view.data.row(of);
+        }
+        self.leaf = Some(of.ty);
+        None
     }
 
     fn push(&mut self, parent: Named<'a>) -> Result<(), HierarchyError> {

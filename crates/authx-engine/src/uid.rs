@@ -151,7 +151,12 @@ impl fmt::Display for EntityUid {
         if !self.id().bytes().all(plain) {
             return self.0.fmt(f);
         }
-        self.0.entity_type().fmt(f)?;
+        let ty = self.0.entity_type().name().as_ref();
+        for namespace in ty.namespace_components() {
+            f.write_str(namespace.as_ref())?;
+            f.write_str("::")?;
+        }
+        f.write_str(ty.basename().as_ref())?;
         f.write_str("::\"")?;
         f.write_str(self.id())?;
         f.write_str("\"")
