@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 pub use error::{KeyError, StorageError, StoreError, WriteError};
 use repository::{
-    Backend, DataRepository, KeyRepository, ModelRepository, OutboxRepository, PurgeRepository, ReleaseRepository,
-    StoreRepository, TenantRepository, WriteRepository,
+    AnswerRepository, Backend, DataRepository, KeyRepository, ModelRepository, OutboxRepository, PurgeRepository,
+    ReleaseRepository, StoreRepository, TenantRepository, WriteRepository,
 };
 
 /// One open database, by concern. Clones share it.
@@ -32,6 +32,7 @@ pub struct Storage {
     pub writes: Arc<dyn WriteRepository>,
     pub purge: Arc<dyn PurgeRepository>,
     pub outbox: Arc<dyn OutboxRepository>,
+    pub answers: Arc<dyn AnswerRepository>,
     backend: Arc<dyn Backend>,
 }
 
@@ -48,6 +49,7 @@ impl Storage {
             + WriteRepository
             + PurgeRepository
             + OutboxRepository
+            + AnswerRepository
             + Backend
             + 'static,
     {
@@ -61,6 +63,7 @@ impl Storage {
             writes: database.clone(),
             purge: database.clone(),
             outbox: database.clone(),
+            answers: database.clone(),
             backend: database.clone(),
         }
     }

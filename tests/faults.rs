@@ -191,6 +191,68 @@ fn a_repeated_request_is_made_once_whatever_was_killed() {
     println!("{keys} requests, {made_unseen} of them made and not answered before a kill, each made once");
 }
 
+/// Everything of a list.
+fn all(client: &Client, path: &str, list: &str) -> Vec<Value> {
+    let (mut found, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = client.get(&format!("{path}?page_size=1000{token}")).expect(200);
+        found.extend_from_slice(page[list].as_array().unwrap());
+        let Some(next) = page["next_page_token"].as_str() else { return found };
+        token = format!("&page_token={next}");
+    }
+}
+
+/// What is made with idempotency keys, and what it is called where it is listed.
+const LISTS: [(&str, &str); 2] = [("/v1/stores", "stores"), ("/v1/keys", "keys")];
+
+fn make(client: &Client, kind: usize, key: &str) -> Option<support::Reply> {
+    let body = json!({"name": key, "scopes": ["check"]}).to_string();
+    client.try_send("POST", LISTS[kind].0, &[("Idempotency-Key", key)], body.as_bytes())
+}
+
+#[test]
+fn what_is_administered_is_made_once_whatever_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::dev().start_in(dir.path());
+    let count = |server: &Server| LISTS.map(|(path, list)| all(&server.anyone(), path, list).len());
+    let before = count(&server);
+    let (mut asked, mut unseen) = ([0, 0], 0);
+    for round in 0..8 {
+        let client = |kind: usize| {
+            let client = server.anyone();
+            std::thread::spawn(move || {
+                let mut sent = Vec::new();
+                for i in 0.. {
+                    let key = format!("{round}-{i}");
+                    let reply = make(&client, kind, &key);
+                    let gone = reply.is_none();
+                    sent.push((kind, key, reply.map(|reply| reply.expect(201)["id"].as_str().unwrap().to_owned())));
+                    if gone {
+                        break;
+                    }
+                }
+                sent
+            })
+        };
+        let load = [client(0), client(1)];
+        std::thread::sleep(Duration::from_micros(5_000 + any_below(100_000, round)));
+        server.kill();
+        let sent: Vec<_> = load.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        server = Launch::dev().start_in(dir.path());
+        for (kind, key, made) in sent {
+            let reply = make(&server.anyone(), kind, &key).unwrap();
+            // The secret of a key is told once; what it made is told again.
+            let told = reply.header("idempotency-replayed").is_some() || reply.status == 409;
+            assert!(told || (reply.status == 201 && made.is_none()), "{key}: {}", reply.text());
+            assert!(made.as_ref().is_none_or(|id| reply.text().contains(id)), "{key}: {}", reply.text());
+            asked[kind] += 1;
+            unseen += usize::from(told && made.is_none());
+        }
+        assert_eq!(count(&server), [before[0] + asked[0], before[1] + asked[1]], "round {round}");
+    }
+    println!("{asked:?} requests, {unseen} of them made and not answered before a kill, each made once");
+}
+
 #[test]
 fn an_import_that_was_killed_is_gone_on_with() {
     const LINES: usize = 40_000;

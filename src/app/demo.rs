@@ -8,7 +8,7 @@ use crate::api::Services;
 use crate::app::AppError;
 use crate::ids::{StoreAlias, TenantId, Timestamp};
 use crate::keys::{KeySpec, Permission};
-use crate::pap::{ApplyRequest, Author, DataWrite, NewStore, Proposal, TupleChanges};
+use crate::pap::{ApplyRequest, Author, DataWrite, NewStore, Once, Proposal, TupleChanges};
 use crate::scope::TenantScope;
 
 const ALIAS: &str = "documents";
@@ -50,7 +50,7 @@ pub(super) async fn seed(
             // Every start makes one; none of them stays.
             expires_at: Some(Timestamp::from_millis(services.clock.now().as_millis() + 24 * 3_600_000)),
         };
-        let key = services.administration.create_key(&author, spec).await?;
+        let key = services.administration.create_key(&author, spec, &Once::never()).await?;
         header = format!("{header} -H 'authorization: Bearer {}'", key.secret);
     }
     let base = format!("http://{{address}}/v1/stores/{ALIAS}");
@@ -69,7 +69,7 @@ async fn make(services: &web::Data<Services>, author: &Author, tenant: TenantId)
     let tenant = TenantScope::new(tenant);
     let alias = StoreAlias::parse(ALIAS).map_err(|error| AppError::Other(error.to_string()))?;
     let new = NewStore { name: "Documents".to_owned(), alias: Some(alias), settings: Settings::default() };
-    let store = services.stores.create(author, &tenant, new).await?;
+    let store = services.stores.create(author, &tenant, new, &Once::never()).await?;
     let policies: Vec<PolicySource> =
         POLICIES.iter().flat_map(|(file, text)| split_policies(Some(file), text)).collect();
     let (file, text) = SCHEMA;
@@ -82,7 +82,7 @@ async fn make(services: &web::Data<Services>, author: &Author, tenant: TenantId)
         dry_run: false,
         activate: true,
     };
-    services.releases.apply(&store, author, apply).await?;
+    services.releases.apply(&store, author, apply, &Once::never()).await?;
     let upsert: Vec<EntityInput> =
         serde_json::from_str(ENTITIES).map_err(|error| AppError::Other(error.to_string()))?;
     let put: Result<Vec<Tuple>, _> = TUPLES.lines().filter_map(tuple_of_line).collect();

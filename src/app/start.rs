@@ -13,7 +13,7 @@ use crate::keys::{KeySpec, Permission, make_key};
 use crate::limits::TenantLimits;
 use crate::pap::Author;
 use crate::storage::Storage;
-use crate::storage::records::TenantRecord;
+use crate::storage::records::{Beside, TenantRecord};
 
 /// What the start made.
 pub(super) struct Prepared {
@@ -82,7 +82,7 @@ pub(super) async fn prepare(storage: &Storage, clock: Clock, data_dir: &Path, de
     let io = |source| AppError::Io { what: format!("`{}` cannot be written", path.display()), source };
     write_private(&path, format!("{text:#}\n").as_bytes()).map_err(io)?;
     for key in [&admin.record, &platform.record] {
-        storage.keys.insert(key, &[author().of_new_key(key)]).await?;
+        storage.keys.insert(key, Beside::events(&[author().of_new_key(key)])).await?;
     }
     Ok(Prepared { dev_tenant: None, keys_file: Some(path) })
 }
@@ -114,6 +114,6 @@ async fn tenant(storage: &Storage, clock: Clock, name: &str) -> Result<TenantId,
     let (id, name) = (clock.tenant_id(), name.to_owned());
     let record = TenantRecord { id, name, limits, decisions, created_at: clock.now(), deleted_at: None };
     let events = author().of_tenant("tenant.create", &record.id, &serde_json::json!({"name": record.name}));
-    storage.tenants.insert(&record, &events).await?;
+    storage.tenants.insert(&record, None, Beside::events(&events)).await?;
     Ok(record.id)
 }

@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 
 use crate::decisions::{DecisionLog, LogSettings, LogSettingsChange, Rules};
 use crate::ids::TenantId;
-use crate::keys::{KeySpec, KeyTable, NewKey, Permission};
+use crate::keys::{KeySpec, KeyTable, NewKey, Permission, make_key};
 use crate::limits::{LimitsChange, TenantLimits};
 use crate::pap::author::Author;
 use crate::pap::error::PapError;
 use crate::pap::limits;
+use crate::pap::once::Once;
 use crate::pap::purge::Kept;
 use crate::pap::writer::Writers;
 use crate::replica::load_store;
 use crate::scope::{StoreScope, TenantScope};
-use crate::storage::records::{TenantChange, TenantRecord};
+use crate::storage::records::{Beside, TenantChange, TenantRecord};
 
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
@@ -26,6 +27,16 @@ pub struct TenantUpdate {
     pub name: Option<String>,
     pub limits: LimitsChange,
     pub decisions: LogSettingsChange,
+}
+
+/// A tenant, what it may have with the defaults, and how its decisions are recorded.
+#[derive(Debug, Clone)]
+pub struct TenantView {
+    pub tenant: TenantRecord,
+    pub limits: TenantLimits,
+    pub rules: Rules,
+    /// What of the rules is its own.
+    pub own: LogSettings,
 }
 
 /// A tenant that was made, with its first key.
@@ -54,8 +65,14 @@ impl Administration {
     ///
     /// # Errors
     /// When storage or the operating system's randomness fails.
-    pub async fn create_tenant(&self, author: &Author, name: String) -> Result<NewTenant, PapError> {
-        let (this, author) = (self.clone(), author.clone());
+    pub async fn create_tenant(
+        &self,
+        author: &Author,
+        name: String,
+        once: &Once<NewTenant>,
+    ) -> Result<NewTenant, PapError> {
+        let (this, author, once) = (self.clone(), author.clone(), once.clone());
+        let asked = once.asked().copied();
         let work = async move {
             let clock = this.writers.clock;
             let (limits, decisions) = (TenantLimits::default().text(), LogSettings::default().text());
@@ -67,10 +84,6 @@ impl Administration {
                 created_at: clock.now(),
                 deleted_at: None,
             };
-            let events = author.of_tenant("tenant.create", &tenant.id, &json!({"name": tenant.name}));
-            this.writers.storage.tenants.insert(&tenant, &events).await?;
-            this.writers.limits.set(tenant.id, TenantLimits::default());
-            this.keys.admit_tenant(tenant.id);
             let spec = KeySpec {
                 tenant: Some(tenant.id),
                 name: "admin".to_owned(),
@@ -78,10 +91,19 @@ impl Administration {
                 stores: None,
                 expires_at: None,
             };
-            let admin_key = this.create_key(&author, spec).await?;
-            Ok(NewTenant { tenant, admin_key })
+            let new = NewTenant { admin_key: make_key(spec, clock)?, tenant };
+            let NewTenant { tenant, admin_key } = &new;
+            let mut events = author.of_tenant("tenant.create", &tenant.id, &json!({"name": tenant.name}));
+            events.push(author.of_new_key(&admin_key.record));
+            let answer = once.record(&new, clock.now());
+            let beside = Beside { events: &events, answer: answer.as_ref() };
+            this.writers.storage.tenants.insert(tenant, Some(&admin_key.record), beside).await?;
+            this.writers.limits.set(tenant.id, TenantLimits::default());
+            this.keys.admit_tenant(tenant.id);
+            this.keys.admit(&admin_key.record);
+            Ok(new)
         };
-        self.writers.background(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     /// A tenant.
@@ -117,57 +139,60 @@ impl Administration {
         author: &Author,
         id: TenantId,
         update: TenantUpdate,
-    ) -> Result<TenantRecord, PapError> {
-        let (this, author) = (self.clone(), author.clone());
+        once: &Once<TenantView>,
+    ) -> Result<TenantView, PapError> {
+        let (this, author, once) = (self.clone(), author.clone(), once.clone());
+        let asked = once.asked().copied();
         let work = async move {
             let before = this.tenant(&id).await?;
             let limits = limits::read(&before.limits)?.with(update.limits);
             let decisions = limits::read_log_settings(&before.decisions)?.with(update.decisions);
             let details = json!({"name": update.name, "limits": limits, "decisions": decisions});
             let events = author.of_tenant("tenant.update", &id, &details);
-            let (limits_text, decisions_text) = (Some(limits.text()), Some(decisions.text()));
-            let change = TenantChange { name: update.name, limits: limits_text, decisions: decisions_text };
-            let tenant =
-                this.writers.storage.tenants.update(&id, &change, &events).await?.ok_or_else(|| absent(&id))?;
+            let name = update.name.unwrap_or(before.name);
+            let after = TenantRecord { name, limits: limits.text(), decisions: decisions.text(), ..before };
+            let view = this.view(after.clone())?;
+            let answer = once.record(&view, this.writers.clock.now());
+            let beside = Beside { events: &events, answer: answer.as_ref() };
+            let (name, limits_text) = (Some(after.name), Some(after.limits));
+            let change = TenantChange { name, limits: limits_text, decisions: Some(after.decisions) };
+            this.writers.storage.tenants.update(&id, &change, beside).await?.ok_or_else(|| absent(&id))?;
             this.writers.limits.set(id, limits);
             this.log.set(id, decisions);
-            Ok(tenant)
+            Ok(view)
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
-    /// What a tenant may have, defaults included.
+    /// A tenant with what holds for it.
     ///
     /// # Errors
     /// When what is stored does not read.
-    pub fn limits_of(&self, tenant: &TenantRecord) -> Result<TenantLimits, PapError> {
-        Ok(self.writers.limits.effective(limits::read(&tenant.limits)?))
-    }
-
-    /// How a tenant's decisions are recorded, and what it has of its own.
-    ///
-    /// # Errors
-    /// When what is stored does not read.
-    pub fn log_settings_of(&self, tenant: &TenantRecord) -> Result<(Rules, LogSettings), PapError> {
+    pub fn view(&self, tenant: TenantRecord) -> Result<TenantView, PapError> {
+        let limits = self.writers.limits.effective(limits::read(&tenant.limits)?);
         let own = limits::read_log_settings(&tenant.decisions)?;
-        Ok((self.log.effective(own.clone()), own))
+        Ok(TenantView { rules: self.log.effective(own.clone()), own, limits, tenant })
     }
 
     /// Closes a tenant: its keys open nothing any more, and its stores leave the memory. Its rows stay for a while.
     ///
     /// # Errors
     /// When it is gone already or storage fails.
-    pub async fn delete_tenant(&self, author: &Author, id: TenantId) -> Result<(), PapError> {
-        let this = self.clone();
+    pub async fn delete_tenant(&self, author: &Author, id: TenantId, once: &Once<()>) -> Result<(), PapError> {
+        let (this, once) = (self.clone(), once.clone());
+        let asked = once.asked().copied();
         let events = author.of_tenant("tenant.delete", &id, &Value::Null);
         let work = async move {
-            if !this.writers.storage.tenants.soft_delete(&id, this.writers.clock.now(), &events).await? {
+            let now = this.writers.clock.now();
+            let answer = once.record(&(), now);
+            let beside = Beside { events: &events, answer: answer.as_ref() };
+            if !this.writers.storage.tenants.soft_delete(&id, now, beside).await? {
                 return Err(absent(&id));
             }
             this.close(&id);
             Ok(())
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     fn close(&self, id: &TenantId) {
@@ -184,24 +209,32 @@ impl Administration {
     ///
     /// # Errors
     /// When there is none, it was deleted too long ago, or storage fails.
-    pub async fn restore_tenant(&self, author: &Author, scope: TenantScope) -> Result<TenantRecord, PapError> {
-        let (this, author) = (self.clone(), author.clone());
+    pub async fn restore_tenant(
+        &self,
+        author: &Author,
+        scope: TenantScope,
+        once: &Once<TenantId>,
+    ) -> Result<TenantRecord, PapError> {
+        let (this, author, once) = (self.clone(), author.clone(), once.clone());
+        let asked = once.asked().copied();
         let work = async move {
             let (id, now) = (*scope.tenant(), this.writers.clock.now());
             let tenants = &this.writers.storage.tenants;
             let events = author.of_tenant("tenant.restore", &id, &Value::Null);
-            let restored = tenants.restore(&id, this.kept.since(now), &events).await?;
+            let answer = once.record(&id, now);
+            let beside = Beside { events: &events, answer: answer.as_ref() };
+            let restored = tenants.restore(&id, this.kept.since(now), beside).await?;
             let tenant = restored.ok_or_else(|| absent(&id))?;
             if let Err(error) = this.open(&scope, &tenant).await {
                 // Half a tenant is none: it stays deleted, in storage as in memory.
                 this.close(&id);
                 let events = author.of_tenant("tenant.delete", &id, &Value::Null);
-                tenants.soft_delete(&id, now, &events).await?;
+                tenants.soft_delete(&id, now, Beside::events(&events)).await?;
                 return Err(error);
             }
             Ok(tenant)
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     async fn open(&self, scope: &TenantScope, tenant: &TenantRecord) -> Result<(), PapError> {

@@ -4,6 +4,7 @@ use authx_engine::relation::TupleKey;
 use authx_engine::{InputProblem, Nonconforming, Problem};
 
 use crate::ids::KeyId;
+use crate::pap::once::Answer;
 use crate::replica::LoadError;
 use crate::storage::{KeyError, StorageError, StoreError, WriteError};
 
@@ -34,6 +35,12 @@ pub enum PapError {
     /// The caller's name for this request is that of another one.
     #[error("another request was made with this idempotency key")]
     KeyReused,
+    /// The request was made before, and answered so.
+    #[error("the request was made before")]
+    Answered(Answer),
+    /// The request was made before, and its answer had a secret.
+    #[error("the request was made before: {made}")]
+    NotRepeated { made: String },
     /// The release moved on while this change was prepared, again and again.
     #[error("the store's release changed while this change was prepared")]
     Contended,

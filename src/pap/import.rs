@@ -8,9 +8,11 @@ use sha2::{Digest as _, Sha256};
 use crate::ids::Timestamp;
 use crate::pap::PapError;
 use crate::pap::data::{DataWrite, plan_link};
+use crate::pap::once::Asked;
 use crate::pap::tuples::{Otherwise, TupleChanges};
 use crate::pap::writer::{Planned, Tentative, Write};
-use crate::storage::records::NewAnswer;
+use crate::scope::StoreScope;
+use crate::storage::records::AnswerRecord;
 
 /// What an import has put until now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +26,9 @@ pub struct Imported {
 
 /// What an import is found by again.
 #[must_use]
-pub fn import_key(id: &str) -> [u8; 32] {
-    Sha256::new().chain_update(b"import").chain_update([0]).chain_update(id.as_bytes()).finalize().into()
+pub fn import_asked(scope: &StoreScope, id: &str) -> Asked {
+    let key = Sha256::new().chain_update(b"import").chain_update([0]).chain_update(id.as_bytes()).finalize().into();
+    Asked { owner: scope.into(), key, request: [0; 32] }
 }
 
 /// Lines that are put together.
@@ -34,8 +37,8 @@ pub struct ImportPart {
     pub entities: Vec<EntityInput>,
     pub tuples: Vec<Tuple>,
     pub links: Vec<(String, LinkInput)>,
-    /// The import's name, and what it will have put.
-    pub progress: Option<(String, Imported)>,
+    /// What the import is found by, and what it will have put.
+    pub progress: Option<(Asked, Imported)>,
 }
 
 impl ImportPart {
@@ -59,10 +62,14 @@ impl Write for ImportPart {
         planned.record.summary = json!({"op": "import", "entities_put": planned.record.entities_put.len(),
             "tuples_put": planned.record.tuples_put.len(), "links_put": self.links.len()})
         .to_string();
-        planned.record.answer = self.progress.as_ref().map(|(id, imported)| NewAnswer {
-            key: import_key(id),
-            request: [0; 32],
-            answer: json!(imported).to_string().into_bytes(),
+        planned.record.answer = self.progress.map(|(Asked { owner, key, request }, imported)| AnswerRecord {
+            owner,
+            key,
+            request,
+            status: 200,
+            etag: None,
+            body: json!(imported).to_string().into_bytes(),
+            at: now,
         });
         Ok(planned)
     }

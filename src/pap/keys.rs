@@ -10,8 +10,9 @@ use crate::keys::{KeySpec, NewKey, make_key, make_secret};
 use crate::pap::administration::Administration;
 use crate::pap::author::Author;
 use crate::pap::error::PapError;
+use crate::pap::once::Once;
 use crate::storage::StorageError;
-use crate::storage::records::{Change, KeyChange, KeyRecord};
+use crate::storage::records::{Beside, Change, KeyChange, KeyRecord};
 
 /// The pause between two notes of when keys were used last.
 const USES_PAUSE: Duration = Duration::from_mins(1);
@@ -21,16 +22,18 @@ impl Administration {
     ///
     /// # Errors
     /// When storage or the operating system's randomness fails.
-    pub async fn create_key(&self, author: &Author, spec: KeySpec) -> Result<NewKey, PapError> {
+    pub async fn create_key(&self, author: &Author, spec: KeySpec, once: &Once<NewKey>) -> Result<NewKey, PapError> {
         let key = make_key(spec, self.writers.clock)?;
         let event = author.of_new_key(&key.record);
-        let (storage, keys) = (self.writers.storage.clone(), self.keys.clone());
+        let (this, asked) = (self.clone(), once.asked().copied());
+        let answer = once.record(&key, key.record.created_at);
         let work = async move {
-            storage.keys.insert(&key.record, &[event]).await?;
-            keys.admit(&key.record);
+            let beside = Beside { events: &[event], answer: answer.as_ref() };
+            this.writers.storage.keys.insert(&key.record, beside).await?;
+            this.keys.admit(&key.record);
             Ok(key)
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     /// A key of a tenant; a platform key when there is no tenant.
@@ -67,17 +70,22 @@ impl Administration {
         tenant: Option<TenantId>,
         id: KeyId,
         change: KeyChange,
+        once: &Once<KeyRecord>,
     ) -> Result<KeyRecord, PapError> {
-        let this = self.clone();
+        let (this, once) = (self.clone(), once.clone());
+        let asked = once.asked().copied();
         let event = author.of_key("key.update", tenant.as_ref(), &id, told(&change));
         let work = async move {
             let now = this.writers.clock.now();
-            let changed = this.writers.storage.keys.update(tenant.as_ref(), &id, &change, now, &[event]).await;
+            let after = this.key(tenant.as_ref(), &id).await?.with(&change);
+            let answer = once.record(&after, now);
+            let beside = Beside { events: &[event], answer: answer.as_ref() };
+            let changed = this.writers.storage.keys.update(tenant.as_ref(), &id, &change, now, beside).await;
             let key = changed.map_err(|error| PapError::of_key(id, error))?.ok_or_else(|| absent(&id))?;
             this.keys.admit(&key);
             Ok(used(key, &this.keys.uses()))
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     /// Makes a key that may do the same as another one, which ends after the overlap.
@@ -90,41 +98,54 @@ impl Administration {
         tenant: Option<TenantId>,
         id: KeyId,
         overlap: Duration,
+        once: &Once<KeyId>,
     ) -> Result<NewKey, PapError> {
-        let (this, author) = (self.clone(), author.clone());
+        let (this, author, once) = (self.clone(), author.clone(), once.clone());
+        let asked = once.asked().copied();
         let work = async move {
             let (made, secret) = make_secret(this.writers.clock)?;
             let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
             let ends_at = Timestamp::from_millis(made.created_at.as_millis().saturating_add(overlap));
             let details = json!({"successor": made.id, "ends_at": ends_at});
             let event = author.of_key("key.rotate", tenant.as_ref(), &id, details);
-            let rotated = this.writers.storage.keys.rotate(tenant.as_ref(), &id, &made, ends_at, &[event]).await;
+            let answer = once.record(&made.id, made.created_at);
+            let beside = Beside { events: &[event], answer: answer.as_ref() };
+            let rotated = this.writers.storage.keys.rotate(tenant.as_ref(), &id, &made, ends_at, beside).await;
             let rotated = rotated.map_err(|error| PapError::of_key(id, error))?;
             let (old, record) = rotated.ok_or_else(|| absent(&id))?;
             this.keys.admit(&record);
             this.keys.admit(&old);
             Ok(NewKey { record, secret })
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     /// Ends a key: durably, and at once in this process.
     ///
     /// # Errors
     /// When there is no such key, it is the last platform key, or storage fails.
-    pub async fn revoke_key(&self, author: &Author, tenant: Option<TenantId>, id: KeyId) -> Result<(), PapError> {
-        let this = self.clone();
+    pub async fn revoke_key(
+        &self,
+        author: &Author,
+        tenant: Option<TenantId>,
+        id: KeyId,
+        once: &Once<()>,
+    ) -> Result<(), PapError> {
+        let (this, once) = (self.clone(), once.clone());
+        let asked = once.asked().copied();
         let event = author.of_key("key.revoke", tenant.as_ref(), &id, Value::Null);
         let work = async move {
             let now = this.writers.clock.now();
-            let revoked = this.writers.storage.keys.revoke(tenant.as_ref(), &id, now, &[event]).await;
+            let answer = once.record(&(), now);
+            let beside = Beside { events: &[event], answer: answer.as_ref() };
+            let revoked = this.writers.storage.keys.revoke(tenant.as_ref(), &id, now, beside).await;
             if !revoked.map_err(|error| PapError::of_key(id, error))? {
                 return Err(absent(&id));
             }
             this.keys.revoke(&id);
             Ok(())
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     /// Writes when keys were used last, every minute, until it is dropped.

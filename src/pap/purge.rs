@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::ids::Timestamp;
 use crate::pap::author::Author;
-use crate::pap::writer::{ANSWERS_KEPT_MILLIS, Writers};
+use crate::pap::once::ANSWERS_KEPT_MILLIS;
+use crate::pap::writer::Writers;
 use crate::storage::StorageError;
 use crate::storage::records::{EventRecord, Purged};
 
@@ -60,7 +61,7 @@ impl Purge {
     async fn all(&self) -> Result<u64, StorageError> {
         let mut rows = 0;
         let answers = Timestamp::from_millis(self.writers.clock.now().as_millis().saturating_sub(ANSWERS_KEPT_MILLIS));
-        while self.writers.storage.purge.forget_answers(answers, STEP).await? > 0 {}
+        while self.writers.storage.answers.forget(answers, STEP).await? > 0 {}
         for store in self.writers.replica.all() {
             let by = self.writers.clock.now().before(self.history);
             while self.writers.storage.purge.forget_history(store.scope(), by, STEP).await? > 0 {}

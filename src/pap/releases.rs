@@ -18,6 +18,7 @@ use crate::pap::PapError;
 use crate::pap::author::Author;
 use crate::pap::data::blank;
 use crate::pap::limits;
+use crate::pap::once::Once;
 use crate::pap::writer::{Committed, Planned, Tentative, Write, Writers};
 use crate::replica::{OpenStore, load_release};
 use crate::scope::StoreScope;
@@ -98,14 +99,23 @@ impl Releases {
         store: &Arc<OpenStore>,
         author: &Author,
         request: ApplyRequest,
+        once: &Once<Applied>,
     ) -> Result<Applied, PapError> {
-        let (releases, store, author) = (self.clone(), Arc::clone(store), author.clone());
-        self.writers.background(async move { releases.make(&store, &author, request).await }).await
+        let (releases, store, author, once) = (self.clone(), Arc::clone(store), author.clone(), once.clone());
+        self.writers.background(async move { releases.make(&store, &author, request, &once).await }).await
     }
 
-    async fn make(&self, store: &Arc<OpenStore>, author: &Author, request: ApplyRequest) -> Result<Applied, PapError> {
+    async fn make(
+        &self,
+        store: &Arc<OpenStore>,
+        author: &Author,
+        request: ApplyRequest,
+        once: &Once<Applied>,
+    ) -> Result<Applied, PapError> {
         for _ in 0..ATTEMPTS {
             let current = store.current();
+            // Looked for behind `current`: whoever made it meanwhile has published it.
+            self.writers.not_made(once.asked()).await?;
             let base = current.snapshot.release().cloned();
             let strict = current.snapshot.settings().validation == Validation::Strict;
             let id = self.writers.clock.release_id();
@@ -133,25 +143,21 @@ impl Releases {
                     let limits = self.writers.limits.of(store.scope().tenant());
                     blocking(move || limits::plan(&write, &before, now, &limits).map(|_| ())).await?;
                 }
-                return Ok(Applied {
-                    committed: None,
-                    release,
-                    changed: !unchanged,
-                    diff: told(diff),
-                    warnings: compiled.warnings,
-                });
+                let (diff, warnings) = (told(diff), compiled.warnings);
+                let applied = Applied { committed: None, release, changed: !unchanged, diff, warnings };
+                return if request.dry_run { Ok(applied) } else { self.writers.nothing_made(once, applied).await };
             }
-            match self.writers.write(store, author.principal(), write).await {
-                Ok(committed) => {
-                    let diff = told(diff);
-                    return Ok(Applied {
-                        committed: Some(committed),
-                        release,
-                        changed: true,
-                        diff,
-                        warnings: compiled.warnings,
-                    });
-                }
+            let (diff, warnings) = (told(diff), compiled.warnings);
+            let applied = move |committed: &Committed| Applied {
+                committed: Some(committed.clone()),
+                release: Arc::clone(&release),
+                changed: true,
+                diff: diff.clone(),
+                warnings: warnings.clone(),
+            };
+            let part = once.of(applied.clone());
+            match self.writers.write_once(store, author.principal(), write, part).await {
+                Ok(committed) => return Ok(applied(&committed)),
                 Err(PapError::Contended) => {}
                 Err(error) => return Err(error),
             }
@@ -169,6 +175,7 @@ impl Releases {
         author: &Author,
         id: &str,
         allow_nonconforming: bool,
+        once: &Once<Committed>,
     ) -> Result<Committed, PapError> {
         let unknown = || PapError::NotFound { what: "release", name: id.to_owned() };
         let id = ReleaseId::parse(id).map_err(|_| unknown())?;
@@ -188,7 +195,7 @@ impl Releases {
                 author: author.clone(),
                 scope: store.scope().clone(),
             };
-            match self.writers.write(store, author.principal(), write).await {
+            match self.writers.write_once(store, author.principal(), write, once.clone()).await {
                 Err(PapError::Contended) => {}
                 outcome => return outcome,
             }

@@ -10,11 +10,12 @@ use crate::pap::author::Author;
 use crate::pap::data::blank;
 use crate::pap::error::PapError;
 use crate::pap::limits;
+use crate::pap::once::Once;
 use crate::pap::purge::Kept;
-use crate::pap::writer::{Planned, Tentative, Write, Writers};
+use crate::pap::writer::{Committed, Planned, Tentative, Write, Writers};
 use crate::replica::{OpenStore, load_store};
 use crate::scope::{StoreScope, TenantScope};
-use crate::storage::records::{AliasChange, StoreRecord, StoreUpdate};
+use crate::storage::records::{AliasChange, Beside, StoreRecord, StoreUpdate};
 
 /// A store to make.
 #[derive(Debug, Clone)]
@@ -30,6 +31,15 @@ pub struct StoreChange {
     pub name: Option<String>,
     pub alias: AliasChange,
     pub settings: Option<Settings>,
+}
+
+/// A store as a change leaves it.
+#[derive(Debug, Clone)]
+pub struct ChangedStore {
+    pub store: Arc<OpenStore>,
+    pub record: Arc<StoreRecord>,
+    /// New settings, and their commit.
+    pub committed: Option<(Settings, Committed)>,
 }
 
 /// The use cases about stores.
@@ -54,12 +64,20 @@ impl Stores {
         author: &Author,
         scope: &TenantScope,
         new: NewStore,
+        once: &Once<Arc<OpenStore>>,
     ) -> Result<Arc<OpenStore>, PapError> {
-        let (this, author, scope) = (self.clone(), author.clone(), scope.clone());
-        self.writers.in_turn(async move { this.make(&author, &scope, new).await }).await
+        let (this, author, scope, once) = (self.clone(), author.clone(), scope.clone(), once.clone());
+        let asked = once.asked().copied();
+        self.writers.in_turn(asked, async move { this.make(&author, &scope, new, &once).await }).await
     }
 
-    async fn make(&self, author: &Author, scope: &TenantScope, new: NewStore) -> Result<Arc<OpenStore>, PapError> {
+    async fn make(
+        &self,
+        author: &Author,
+        scope: &TenantScope,
+        new: NewStore,
+        once: &Once<Arc<OpenStore>>,
+    ) -> Result<Arc<OpenStore>, PapError> {
         self.room_for_one(scope).await?;
         let clock = self.writers.clock;
         let (id, now) = (clock.store_id(), clock.now());
@@ -79,10 +97,12 @@ impl Stores {
         };
         let details = json!({"name": record.name, "alias": record.alias, "settings": new.settings});
         let event = author.of_store("store.create", scope.tenant(), &id, details);
-        self.writers.storage.stores.insert(scope, &record, &[event]).await?;
         let snapshot = Snapshot::new(None, Arc::new(Data::default()), new.settings, 0);
-        let scope = StoreScope::of(scope, id);
-        let store = Arc::new(OpenStore::new(scope, record, snapshot, None, self.writers.replica.tokens()));
+        let tokens = self.writers.replica.tokens();
+        let store = Arc::new(OpenStore::new(StoreScope::of(scope, id), record.clone(), snapshot, None, tokens));
+        let answer = once.record(&store, now);
+        let beside = Beside { events: &[event], answer: answer.as_ref() };
+        self.writers.storage.stores.insert(scope, &record, beside).await?;
         self.writers.replica.open(&store);
         Ok(store)
     }
@@ -111,47 +131,89 @@ impl Stores {
         store: &Arc<OpenStore>,
         author: &Author,
         change: StoreChange,
-    ) -> Result<(), PapError> {
-        if let Some(settings) = change.settings.filter(|settings| *settings != store.current().snapshot.settings()) {
+        once: &Once<ChangedStore>,
+    ) -> Result<ChangedStore, PapError> {
+        let (this, author, tenant, once) = (self.clone(), author.clone(), tenant.clone(), once.clone());
+        let (store, asked) = (Arc::clone(store), once.asked().copied());
+        let work = async move { this.change(&author, &tenant, store, change, &once).await };
+        self.writers.in_turn(asked, work).await
+    }
+
+    /// The answer is stored with the last commit of the two that there may be; the first changes nothing when it is made
+    /// again.
+    async fn change(
+        &self,
+        author: &Author,
+        tenant: &TenantScope,
+        store: Arc<OpenStore>,
+        change: StoreChange,
+        once: &Once<ChangedStore>,
+    ) -> Result<ChangedStore, PapError> {
+        let (writers, id) = (&self.writers, *store.scope().store());
+        let named = change.name.is_some() || change.alias != AliasChange::Keep;
+        let settings = change.settings.filter(|settings| *settings != store.current().snapshot.settings());
+        let mut changed = ChangedStore { record: store.record(), committed: None, store: Arc::clone(&store) };
+        if let Some(settings) = settings {
             let write = SettingsWrite { settings, author: author.clone(), scope: store.scope().clone() };
-            self.writers.write(store, author.principal(), write).await?;
+            let before = changed.clone();
+            let with = move |made: &Committed| {
+                let committed = Some((settings, made.clone()));
+                ChangedStore { committed, ..before.clone() }
+            };
+            let part = if named { Once::never() } else { once.of(with.clone()) };
+            changed = with(&writers.write_once(&store, author.principal(), write, part).await?);
         }
-        if change.name.is_none() && change.alias == AliasChange::Keep {
-            return Ok(());
-        }
-        let (this, author, tenant, store) = (self.clone(), author.clone(), tenant.clone(), Arc::clone(store));
-        let work = async move {
-            let (writers, id) = (&this.writers, store.scope().store());
-            let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: writers.clock.now() };
-            let event = author.of_store("store.update", tenant.tenant(), id, told(&update));
-            if !writers.storage.stores.update(&tenant, id, &update, &[event]).await? {
-                return Err(absent(id));
+        if !named {
+            if changed.committed.is_none() {
+                writers.put_answer(once, &changed).await?;
             }
-            let record = writers.storage.stores.get(&tenant, id).await?.ok_or_else(|| absent(id))?;
-            store.set_record(record);
-            writers.replica.open(&store);
-            Ok(())
-        };
-        self.writers.in_turn(work).await
+            return Ok(changed);
+        }
+        let now = writers.clock.now();
+        let update = StoreUpdate { name: change.name, alias: change.alias, updated_at: now };
+        let event = author.of_store("store.update", tenant.tenant(), &id, told(&update));
+        let record = StoreRecord::clone(&store.record());
+        let name = update.name.clone().unwrap_or(record.name);
+        let alias = update.alias.clone().over(record.alias);
+        changed.record = Arc::new(StoreRecord { name, alias, updated_at: now, ..record });
+        let answer = once.record(&changed, now);
+        let beside = Beside { events: &[event], answer: answer.as_ref() };
+        if !writers.storage.stores.update(tenant, &id, &update, beside).await? {
+            return Err(absent(&id));
+        }
+        let record = writers.storage.stores.get(tenant, &id).await?.ok_or_else(|| absent(&id))?;
+        store.set_record(record);
+        writers.replica.open(&store);
+        Ok(changed)
     }
 
     /// Closes a store. Its rows stay for a while.
     ///
     /// # Errors
     /// When it is gone already or storage fails.
-    pub async fn delete(&self, author: &Author, tenant: &TenantScope, store: &OpenStore) -> Result<(), PapError> {
-        let (this, tenant, scope) = (self.clone(), tenant.clone(), store.scope().clone());
+    pub async fn delete(
+        &self,
+        author: &Author,
+        tenant: &TenantScope,
+        store: &OpenStore,
+        once: &Once<()>,
+    ) -> Result<(), PapError> {
+        let (this, tenant, scope, once) = (self.clone(), tenant.clone(), store.scope().clone(), once.clone());
+        let asked = once.asked().copied();
         let event = author.of_store("store.delete", tenant.tenant(), scope.store(), Value::Null);
         let work = async move {
             let (writers, id) = (&this.writers, scope.store());
-            if !writers.storage.stores.soft_delete(&tenant, id, writers.clock.now(), &[event]).await? {
+            let now = writers.clock.now();
+            let answer = once.record(&(), now);
+            let beside = Beside { events: &[event], answer: answer.as_ref() };
+            if !writers.storage.stores.soft_delete(&tenant, id, now, beside).await? {
                 return Err(absent(id));
             }
             writers.replica.close(&scope);
             writers.forget(id);
             Ok(())
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 
     /// A page of the tenant's stores that are deleted and not yet for good, by id.
@@ -177,14 +239,18 @@ impl Stores {
         author: &Author,
         tenant: &TenantScope,
         id: StoreId,
+        once: &Once<StoreId>,
     ) -> Result<Arc<OpenStore>, PapError> {
-        let (this, author, tenant) = (self.clone(), author.clone(), tenant.clone());
+        let (this, author, tenant, once) = (self.clone(), author.clone(), tenant.clone(), once.clone());
+        let asked = once.asked().copied();
         let work = async move {
             this.room_for_one(&tenant).await?;
             let Writers { storage, replica, clock, .. } = &this.writers;
             let now = clock.now();
             let event = author.of_store("store.restore", tenant.tenant(), &id, Value::Null);
-            let restored = storage.stores.restore(&tenant, &id, this.kept.since(now), now, &[event]).await?;
+            let answer = once.record(&id, now);
+            let beside = Beside { events: &[event], answer: answer.as_ref() };
+            let restored = storage.stores.restore(&tenant, &id, this.kept.since(now), now, beside).await?;
             let record = restored.ok_or_else(|| absent(&id))?;
             let loaded = load_store(storage, StoreScope::of(&tenant, record.id), replica.tokens()).await;
             let store = match loaded {
@@ -192,14 +258,14 @@ impl Stores {
                 Err(error) => {
                     // It stays deleted, in storage as in memory.
                     let event = author.of_store("store.delete", tenant.tenant(), &id, Value::Null);
-                    storage.stores.soft_delete(&tenant, &id, now, &[event]).await?;
+                    storage.stores.soft_delete(&tenant, &id, now, Beside::events(&[event])).await?;
                     return Err(error.into());
                 }
             };
             replica.open(&store);
             Ok(store)
         };
-        self.writers.in_turn(work).await
+        self.writers.in_turn(asked, work).await
     }
 }
 

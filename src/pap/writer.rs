@@ -19,10 +19,11 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::ids::{Revision, StoreId, Timestamp};
 use crate::limits::{LimitTable, TenantLimits};
+use crate::pap::once::{Asked, Once};
 use crate::pap::{PapError, limits};
-use crate::replica::{OpenStore, Replica, load_store};
+use crate::replica::{Current, OpenStore, Replica, load_store};
 use crate::storage::Storage;
-use crate::storage::records::{NewAnswer, StoreRecord, WriteRecord};
+use crate::storage::records::{StoreRecord, WriteRecord};
 use crate::trace;
 
 /// Writes that one transaction takes at most.
@@ -31,8 +32,6 @@ const GROUP: usize = 256;
 const PENDING: usize = 16_384;
 /// Writes that may wait for one store.
 const QUEUE: usize = 4_096;
-/// How long a repeated request gets the answer of the first.
-pub(crate) const ANSWERS_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 /// How long a try to write may take before it counts as failed.
 const TRY_WRITE: Duration = Duration::from_secs(1);
 
@@ -69,39 +68,27 @@ pub struct Committed {
     pub warnings: Vec<String>,
 }
 
-/// A write as a client may send it again: it is made once and answered the same each time.
-pub struct Once {
-    /// A hash of what the client calls the request, and of the operation.
-    pub key: [u8; 32],
-    /// A hash of the request itself.
-    pub request: [u8; 32],
-    /// The answer, which is stored with the write.
-    pub answer: Answering,
-}
-
-/// Makes an answer of a commit.
-pub type Answering = Box<dyn Fn(&Committed) -> Vec<u8> + Send + Sync>;
-
-/// What a client that may repeat its request is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub body: Vec<u8>,
-    /// The write was made before.
-    pub repeated: bool,
+impl Committed {
+    /// Of a write that had nothing to change.
+    #[must_use]
+    pub fn nothing(current: &Current) -> Self {
+        Self {
+            revision: current.revision(),
+            tuples_written: 0,
+            tuples_deleted: 0,
+            release: current.release_id().map(str::to_owned),
+            token: current.token.clone(),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 struct Job {
     write: Box<dyn Write>,
     actor: String,
     since: Instant,
-    once: Option<Once>,
-    reply: oneshot::Sender<Result<Outcome, PapError>>,
-}
-
-/// What became of a write.
-enum Outcome {
-    Committed(Committed),
-    Answered(Answer),
+    once: Once<Committed>,
+    reply: oneshot::Sender<Result<Committed, PapError>>,
 }
 
 #[derive(Default)]
@@ -205,14 +192,16 @@ impl Writers {
     }
 
     /// As [`Self::background`], one such work after the other: memory follows storage in the order of its commits, so
-    /// that what was revoked or deleted does not come back.
+    /// that what was revoked or deleted does not come back. A request that was made before is not made again.
     pub(crate) async fn in_turn<T: Send + 'static>(
         &self,
+        asked: Option<Asked>,
         work: impl Future<Output = Result<T, PapError>> + Send + 'static,
     ) -> Result<T, PapError> {
-        let turn = Arc::clone(&self.turn);
+        let this = self.clone();
         self.background(async move {
-            let _turn = turn.lock().await;
+            let _turn = this.turn.lock().await;
+            this.not_made(asked.as_ref()).await?;
             work.await
         })
         .await
@@ -225,24 +214,18 @@ impl Writers {
         actor: &str,
         write: impl Write + 'static,
     ) -> Result<Committed, PapError> {
-        match self.queue(store, actor, Box::new(write), None).await? {
-            Outcome::Committed(committed) => Ok(committed),
-            Outcome::Answered(_) => Err(PapError::Interrupted),
-        }
+        self.write_once(store, actor, write, Once::never()).await
     }
 
-    /// As [`Self::write`], for a request that may be repeated.
+    /// As [`Self::write`], for a request that may be sent again.
     pub(crate) async fn write_once(
         &self,
         store: &Arc<OpenStore>,
         actor: &str,
         write: impl Write + 'static,
-        once: Once,
-    ) -> Result<Answer, PapError> {
-        match self.queue(store, actor, Box::new(write), Some(once)).await? {
-            Outcome::Answered(answer) => Ok(answer),
-            Outcome::Committed(_) => Err(PapError::Interrupted),
-        }
+        once: Once<Committed>,
+    ) -> Result<Committed, PapError> {
+        self.queue(store, actor, Box::new(write), once).await
     }
 
     async fn queue(
@@ -250,8 +233,8 @@ impl Writers {
         store: &Arc<OpenStore>,
         actor: &str,
         write: Box<dyn Write>,
-        once: Option<Once>,
-    ) -> Result<Outcome, PapError> {
+        once: Once<Committed>,
+    ) -> Result<Committed, PapError> {
         let (reply, answer) = oneshot::channel();
         let job = Job { write, actor: actor.to_owned(), since: Instant::now(), once, reply };
         let queue = Arc::clone(self.queues.lock().entry(*store.scope().store()).or_default());
@@ -292,7 +275,7 @@ impl Writers {
                 if group.is_empty() {
                     break;
                 }
-                let (group, again) = self.not_answered(store, group).await;
+                let (group, again) = self.not_answered(group).await;
                 queue.lock().waiting.extend(again);
                 self.commit_group(store, group).await;
                 self.pack(store).await;
@@ -324,26 +307,16 @@ impl Writers {
 
     /// Answers what was answered before, and tells which writes are to be made now and which later: those that repeat
     /// one of now.
-    async fn not_answered(&self, store: &OpenStore, group: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-        let since = self.clock.now().as_millis().saturating_sub(ANSWERS_KEPT_MILLIS);
+    async fn not_answered(&self, group: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
         let (mut now, mut later, mut keys) = (Vec::with_capacity(group.len()), Vec::new(), HashSet::new());
         for job in group {
-            let Some(once) = &job.once else {
-                now.push(job);
-                continue;
-            };
-            if !keys.insert(once.key) {
+            if job.once.asked().is_some_and(|asked| !keys.insert(asked.key)) {
                 later.push(job);
                 continue;
             }
-            match self.storage.data.answer(store.scope(), &once.key).await {
-                Ok(Some(found)) if found.at.as_millis() > since => {
-                    let same = found.request == once.request;
-                    let answer = Answer { body: found.answer, repeated: true };
-                    drop(job.reply.send(if same { Ok(Outcome::Answered(answer)) } else { Err(PapError::KeyReused) }));
-                }
-                Ok(_) => now.push(job),
-                Err(error) => drop(job.reply.send(Err(error.into()))),
+            match self.not_made(job.once.asked()).await {
+                Ok(()) => now.push(job),
+                Err(error) => drop(job.reply.send(Err(error))),
             }
         }
         (now, later)
@@ -403,9 +376,8 @@ impl Writers {
         for (job, planned) in accepted {
             planned.record.actor.clone_from(&job.actor);
             planned.record.at = at;
-            if let Some(Once { key, request, answer }) = &job.once {
-                let answer = answer(&self.committed(store, planned));
-                planned.record.answer = Some(NewAnswer { key: *key, request: *request, answer });
+            if job.once.asked().is_some() {
+                planned.record.answer = job.once.record(&self.committed(store, planned), at);
             }
             let revision = transaction.write(&planned.record).await?;
             if revision.0 != planned.after.snapshot.revision() {
@@ -420,13 +392,9 @@ impl Writers {
             store.publish(last.after.snapshot.clone(), last.after.newest.clone(), self.replica.tokens());
             store.set_record(StoreRecord { updated_at: at, ..StoreRecord::clone(&store.record()) });
         }
-        for (job, mut planned) in accepted {
-            let outcome = match planned.record.answer.take().filter(|_| job.once.is_some()) {
-                Some(answer) => Outcome::Answered(Answer { body: answer.answer, repeated: false }),
-                None => Outcome::Committed(self.committed(store, &planned)),
-            };
+        for (job, planned) in accepted {
             // The asker may be gone; the write stands.
-            let _ = job.reply.send(Ok(outcome));
+            let _ = job.reply.send(Ok(self.committed(store, &planned)));
         }
     }
 

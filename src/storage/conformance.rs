@@ -2,6 +2,7 @@
 //!
 //! A backend brings a [`Fixture`] and calls `suite!`. Nothing here knows SQL.
 
+pub(crate) mod answers;
 pub(crate) mod catalogue;
 pub(crate) mod deleted;
 pub(crate) mod history;
@@ -16,7 +17,7 @@ pub(crate) mod writes;
 use crate::ids::{ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
 use crate::storage::Storage;
-use crate::storage::records::{NewEntity, NewLink, StoreRecord, TenantRecord, WriteRecord};
+use crate::storage::records::{Beside, NewEntity, NewLink, StoreRecord, TenantRecord, WriteRecord};
 
 /// An empty database of its own for each test, which can be opened again after it was closed.
 pub(crate) trait Fixture {
@@ -47,7 +48,8 @@ macro_rules! suite {
             writes { a_failed_write_fails_alone, a_stale_write_changes_nothing,
                 a_group_is_one_transaction, dropping_undoes, a_cancelled_write_undoes,
                 a_closed_store_takes_no_writes, everything_survives_a_reopen,
-                ten_thousand_entities_are_one_write, the_log_has_one_row_per_commit, an_answer_is_of_its_write }
+                ten_thousand_entities_are_one_write, the_log_has_one_row_per_commit }
+            answers { an_answer_is_of_its_write, an_answer_is_stored_with_its_change_alone }
         }
     };
     ($fixture:ty: $($module:ident { $($test:ident),* $(,)? })*) => {
@@ -115,8 +117,8 @@ pub(crate) fn store_scope(tenant: u128, store: u128) -> StoreScope {
 
 /// Tenant 1 with store 1, and its scope.
 pub(crate) async fn with_store(storage: &Storage) -> StoreScope {
-    storage.tenants.insert(&tenant_record(1), &[]).await.unwrap();
-    storage.stores.insert(&tenant_scope(1), &store_record(1, 1), &[]).await.unwrap();
+    storage.tenants.insert(&tenant_record(1), None, Beside::default()).await.unwrap();
+    storage.stores.insert(&tenant_scope(1), &store_record(1, 1), Beside::default()).await.unwrap();
     store_scope(1, 1)
 }
 

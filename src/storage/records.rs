@@ -3,6 +3,7 @@
 //! No behaviour and no database types; texts that are JSON stay opaque here.
 
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
+use crate::scope::{StoreScope, TenantScope};
 
 /// (type, id) of an entity. Any text is legal in both.
 pub type EntityKey = (String, String);
@@ -68,6 +69,21 @@ pub struct KeyChange {
     pub expires_at: Change<Timestamp>,
 }
 
+impl KeyRecord {
+    /// The key after a change.
+    #[must_use]
+    pub fn with(self, change: &KeyChange) -> Self {
+        let change = change.clone();
+        Self {
+            name: change.name.unwrap_or(self.name),
+            scopes: change.scopes.unwrap_or(self.scopes),
+            stores: change.stores.over(self.stores),
+            expires_at: change.expires_at.over(self.expires_at),
+            ..self
+        }
+    }
+}
+
 impl std::fmt::Debug for KeyRecord {
     /// Leaves the hash out, so that no log has it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -114,6 +130,17 @@ pub enum Change<T> {
     Keep,
     Clear,
     Set(T),
+}
+
+impl<T> Change<T> {
+    /// The value after the change.
+    pub fn over(self, before: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => before,
+            Self::Clear => None,
+            Self::Set(value) => Some(value),
+        }
+    }
 }
 
 pub type AliasChange = Change<StoreAlias>;
@@ -307,7 +334,7 @@ pub struct WriteRecord {
     pub tuples_delete: Vec<TupleKey>,
     pub settings: Option<String>,
     /// Takes the place of an answer under the same key.
-    pub answer: Option<NewAnswer>,
+    pub answer: Option<AnswerRecord>,
     /// What the decision log is told of it.
     pub event: Option<EventRecord>,
 }
@@ -339,23 +366,55 @@ pub enum Purged {
     Tenant(TenantId),
 }
 
-/// What is answered to a write, so that the same request will be answered the same.
+/// Whose requests an answer is one of: a tenant's or, as in its log, the platform's; and of which store, if it is of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerOwner {
+    pub tenant: TenantId,
+    pub store: Option<StoreId>,
+}
+
+impl From<&StoreScope> for AnswerOwner {
+    fn from(scope: &StoreScope) -> Self {
+        Self { tenant: *scope.tenant(), store: Some(*scope.store()) }
+    }
+}
+
+/// Without a tenant the platform.
+impl From<Option<&TenantScope>> for AnswerOwner {
+    fn from(scope: Option<&TenantScope>) -> Self {
+        Self { tenant: scope.map_or_else(TenantId::platform, |scope| *scope.tenant()), store: None }
+    }
+}
+
+/// What was answered to a request, so that the same request will be answered the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewAnswer {
+pub struct AnswerRecord {
+    pub owner: AnswerOwner,
     /// A hash of what the request is known by.
     pub key: [u8; 32],
     /// A hash of the request itself.
     pub request: [u8; 32],
-    pub answer: Vec<u8>,
+    /// As HTTP numbers it, opaque here.
+    pub status: u16,
+    pub etag: Option<String>,
+    pub body: Vec<u8>,
+    pub at: Timestamp,
 }
 
-/// What was answered to a write under a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnswerRecord {
-    pub request: [u8; 32],
-    pub answer: Vec<u8>,
-    /// When it was written.
-    pub at: Timestamp,
+/// What is stored with a change, in its transaction.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// What the decision log is told.
+    pub events: &'a [EventRecord],
+    pub answer: Option<&'a AnswerRecord>,
+}
+
+impl<'a> Beside<'a> {
+    /// Of a change that nobody asks for again.
+    #[must_use]
+    pub fn events(events: &'a [EventRecord]) -> Self {
+        Self { events, answer: None }
+    }
 }
 
 impl WriteRecord {

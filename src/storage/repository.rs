@@ -5,16 +5,16 @@
 //! `load` and `begin` ask for themselves. Lists are pages: at most `limit` rows behind `after`, in byte
 //! order of their ids unless they say otherwise.
 //!
-//! What changes tenants, keys or stores takes the `events` that the decision log is told of it: they are stored when the
-//! change is, in one transaction, and with no change there is no event.
+//! What changes tenants, keys or stores takes what is stored beside it, in one transaction: what the decision log is told of
+//! it, and what it was answered. With no change nothing is stored.
 
 use async_trait::async_trait;
 
 use super::error::{KeyError, StorageError, StoreError, WriteError};
 use super::records::{
-    AnswerRecord, EntityRecord, EventRecord, KeyChange, KeyRecord, KeySecret, LinkRecord, LoadChunk, ModelRecord,
-    OutboxRecord, PolicyRecord, Purged, ReleaseRecord, RevisionRecord, StateRecord, StoreRecord, StoreUpdate,
-    TenantChange, TenantRecord, TupleChange, TupleFilter, TupleKey, TupleRecord, WriteRecord,
+    AnswerOwner, AnswerRecord, Beside, EntityRecord, EventRecord, KeyChange, KeyRecord, KeySecret, LinkRecord,
+    LoadChunk, ModelRecord, OutboxRecord, PolicyRecord, Purged, ReleaseRecord, RevisionRecord, StateRecord,
+    StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange, TupleFilter, TupleKey, TupleRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
@@ -24,7 +24,13 @@ use crate::scope::{StoreScope, TenantScope};
 /// A deleted tenant looks absent but in the list of the deleted ones, and so do its stores, whoever asks.
 #[async_trait]
 pub trait TenantRepository: Send + Sync {
-    async fn insert(&self, tenant: &TenantRecord, events: &[EventRecord]) -> Result<(), StorageError>;
+    /// With its first key, if it has one from the start.
+    async fn insert(
+        &self,
+        tenant: &TenantRecord,
+        key: Option<&KeyRecord>,
+        beside: Beside<'_>,
+    ) -> Result<(), StorageError>;
     async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError>;
     async fn list(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError>;
     async fn list_deleted(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<TenantRecord>, StorageError>;
@@ -33,16 +39,16 @@ pub trait TenantRepository: Send + Sync {
         &self,
         id: &TenantId,
         change: &TenantChange,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<TenantRecord>, StorageError>;
     /// Closes the tenant; its rows stay. `false` when there is no such tenant.
-    async fn soft_delete(&self, id: &TenantId, at: Timestamp, events: &[EventRecord]) -> Result<bool, StorageError>;
+    async fn soft_delete(&self, id: &TenantId, at: Timestamp, beside: Beside<'_>) -> Result<bool, StorageError>;
     /// Brings back a tenant that was deleted after `since`. `None` when there is none.
     async fn restore(
         &self,
         id: &TenantId,
         since: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<TenantRecord>, StorageError>;
 }
 
@@ -61,14 +67,12 @@ pub trait PurgeRepository: Send + Sync {
     /// Deletes at most `limit` rows of entities and links of one store that no revision needs which was in force after
     /// `by`, and returns their number.
     async fn forget_history(&self, scope: &StoreScope, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
-    /// Deletes at most `limit` answers that were written at `by` or before, of whatever store, and returns their number.
-    async fn forget_answers(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }
 
 /// API keys. The tenant `None` means the platform keys, never "of any tenant".
 #[async_trait]
 pub trait KeyRepository: Send + Sync {
-    async fn insert(&self, key: &KeyRecord, events: &[EventRecord]) -> Result<(), StorageError>;
+    async fn insert(&self, key: &KeyRecord, beside: Beside<'_>) -> Result<(), StorageError>;
     async fn get(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<Option<KeyRecord>, StorageError>;
     async fn list(
         &self,
@@ -84,7 +88,7 @@ pub trait KeyRepository: Send + Sync {
         id: &KeyId,
         change: &KeyChange,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<KeyRecord>, KeyError>;
     /// Puts a key with another secret beside one that has not ended, which then ends at `ends_at`, or at once when
     /// that is not after the new one's making. Returns the old one and the new one; `None` when there is no such key.
@@ -94,7 +98,7 @@ pub trait KeyRepository: Send + Sync {
         id: &KeyId,
         secret: &KeySecret,
         ends_at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<(KeyRecord, KeyRecord)>, KeyError>;
     /// `false` when there is no such key or it was revoked before. The last platform key that can be used stays.
     async fn revoke(
@@ -102,7 +106,7 @@ pub trait KeyRepository: Send + Sync {
         tenant: Option<&TenantId>,
         id: &KeyId,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<bool, KeyError>;
     /// Notes when keys were used last, of whatever tenant: who used them was asked before. A time before the one that
     /// is there already changes nothing.
@@ -116,7 +120,7 @@ pub trait KeyRepository: Send + Sync {
 #[async_trait]
 pub trait StoreRepository: Send + Sync {
     /// The record must name the tenant of the scope.
-    async fn insert(&self, scope: &TenantScope, store: &StoreRecord, events: &[EventRecord]) -> Result<(), StoreError>;
+    async fn insert(&self, scope: &TenantScope, store: &StoreRecord, beside: Beside<'_>) -> Result<(), StoreError>;
     async fn get(&self, scope: &TenantScope, id: &StoreId) -> Result<Option<StoreRecord>, StorageError>;
     async fn find_by_alias(&self, scope: &TenantScope, alias: &StoreAlias)
     -> Result<Option<StoreRecord>, StorageError>;
@@ -132,7 +136,7 @@ pub trait StoreRepository: Send + Sync {
         scope: &TenantScope,
         id: &StoreId,
         update: &StoreUpdate,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<bool, StoreError>;
     /// Closes the store and frees its alias; its rows stay. `false` when there is no such store.
     async fn soft_delete(
@@ -140,7 +144,7 @@ pub trait StoreRepository: Send + Sync {
         scope: &TenantScope,
         id: &StoreId,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<bool, StorageError>;
     async fn list_deleted(
         &self,
@@ -155,7 +159,7 @@ pub trait StoreRepository: Send + Sync {
         id: &StoreId,
         since: Timestamp,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<StoreRecord>, StoreError>;
     async fn count(&self, scope: &TenantScope) -> Result<u64, StorageError>;
     /// Every open store of every tenant, for the start.
@@ -277,8 +281,6 @@ pub trait DataRepository: Send + Sync {
     ) -> Result<Option<StoreRecord>, StorageError>;
     /// The release and settings of a revision; `None` when there is no such revision.
     async fn state_at(&self, scope: &StoreScope, revision: Revision) -> Result<Option<StateRecord>, StorageError>;
-    /// What was answered to a write under a key.
-    async fn answer(&self, scope: &StoreScope, key: &[u8; 32]) -> Result<Option<AnswerRecord>, StorageError>;
     /// The commits after a revision, oldest first.
     async fn revisions(
         &self,
@@ -314,6 +316,17 @@ pub trait OutboxRepository: Send + Sync {
     async fn next(&self, after: Option<&TenantId>, limit: u32) -> Result<Vec<OutboxRecord>, StorageError>;
     /// Forgets the events of a log up to a number: the log has them.
     async fn forget(&self, log: &TenantId, through: u64) -> Result<(), StorageError>;
+}
+
+/// What requests were answered that may be sent again.
+#[async_trait]
+pub trait AnswerRepository: Send + Sync {
+    async fn find(&self, owner: &AnswerOwner, key: &[u8; 32]) -> Result<Option<AnswerRecord>, StorageError>;
+    /// Puts an answer to what changed nothing; one to a change is stored beside it. Takes the place of an answer under the
+    /// same key.
+    async fn put(&self, answer: &AnswerRecord) -> Result<(), StorageError>;
+    /// Deletes at most `limit` answers that were given at `by` or before, of whatever tenant, and returns their number.
+    async fn forget(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }
 
 /// The database as a whole.

@@ -3,6 +3,7 @@
 //! One connection writes and a few read; WAL keeps them out of each other's way, and a commit returns
 //! when its bytes are on disk. It must not be shared with another process, so the directory is locked.
 
+mod answers;
 mod bulk;
 mod data;
 mod keys;
@@ -54,6 +55,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "history", include_str!("../../migrations/sqlite/0005_history.sql")),
     (6, "outbox", include_str!("../../migrations/sqlite/0006_outbox.sql")),
     (7, "log settings", include_str!("../../migrations/sqlite/0007_log_settings.sql")),
+    (8, "answers of tenants", include_str!("../../migrations/sqlite/0008_answers_of_tenants.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.

@@ -30,6 +30,9 @@ impl From<PapError> for ApiError {
                 Self::with(Code::PreconditionFailed, detail, problems.iter().map(ErrorItem::from))
             }
             PapError::KeyReused => Self::new(Code::IdempotencyKeyReused, detail),
+            // Who sends requests again is answered by `once`.
+            PapError::Answered(_) => internal(&detail),
+            PapError::NotRepeated { .. } => Self::new(Code::SecretNotRepeated, detail),
             PapError::Contended => Self::new(Code::Contended, detail),
             PapError::NotFound { what, name } => Self::not_found(what, &name),
             PapError::AliasTaken { .. } => Self::new(Code::AliasTaken, detail),

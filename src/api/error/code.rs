@@ -21,6 +21,7 @@ pub enum Code {
     Contended,
     KeyEnded,
     LastPlatformKey,
+    SecretNotRepeated,
     PageTokenExpired,
     RevisionExpired,
     PreconditionFailed,
@@ -48,7 +49,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -65,6 +66,7 @@ impl Code {
         Self::Contended,
         Self::KeyEnded,
         Self::LastPlatformKey,
+        Self::SecretNotRepeated,
         Self::PageTokenExpired,
         Self::RevisionExpired,
         Self::PreconditionFailed,
@@ -175,6 +177,12 @@ impl Code {
                 "last_platform_key",
                 "The key is the last platform key",
                 "Without it nobody could administer the installation. Make another platform key first.",
+            ),
+            Self::SecretNotRepeated => (
+                409,
+                "secret_not_repeated",
+                "The request was made before, and its secret is not shown again",
+                "`detail` names what was made under this `Idempotency-Key`. Without the secret, rotate or revoke the key.",
             ),
             Self::PageTokenExpired => {
                 (410, "page_token_expired", "The page token is too old", "Ask for the first page again.")

@@ -168,6 +168,7 @@ impl From<ApiError> for FgaError {
             | Code::PreconditionFailed
             | Code::RevisionExpired
             | Code::IdempotencyKeyReused
+            | Code::SecretNotRepeated
             | Code::BodyTooLarge
             | Code::InvalidRelease
             | Code::InvalidData
@@ -245,6 +246,8 @@ impl From<PapError> for FgaError {
             | PapError::NotThatRelease { .. }
             | PapError::PreconditionFailed { .. }
             | PapError::KeyReused
+            | PapError::Answered(_)
+            | PapError::NotRepeated { .. }
             | PapError::KeyEnded { .. }
             | PapError::LastPlatformKey { .. }
             | PapError::NotFound { .. }

@@ -12,7 +12,7 @@ use super::wire::{bad_token, page_size};
 use crate::api::Services;
 use crate::api::extract::{AdminStore, Body, Query, ReadStore};
 use crate::ids::ModelId;
-use crate::pap::{ApplyRequest, PapError, Proposal};
+use crate::pap::{ApplyRequest, Once, PapError, Proposal};
 use crate::storage::records::ModelRecord;
 
 /// Bytes of a model, as OpenFGA has it.
@@ -65,7 +65,7 @@ pub async fn write(
         activate: true,
     };
     let access = access.0.0;
-    let applied = services.releases.apply(&access.store, &access.caller.author(), apply).await?;
+    let applied = services.releases.apply(&access.store, &access.caller.author(), apply, &Once::never()).await?;
     let id = applied.release.model().map(|model| model.id().to_owned()).unwrap_or_default();
     Ok(HttpResponse::Created()
         .insert_header(("Openfga-Authorization-Model-Id", id.as_str()))

@@ -10,7 +10,7 @@ use crate::api::Services;
 use crate::api::extract::{AdminStore, Authenticated, Body, Query, ReadStore};
 use crate::ids::StoreId;
 use crate::keys::Permission;
-use crate::pap::NewStore;
+use crate::pap::{NewStore, Once};
 use crate::replica::OpenStore;
 
 #[derive(Debug, Default, Deserialize)]
@@ -95,7 +95,8 @@ pub async fn create(
         return Err(FgaError::new(FgaCode::Forbidden, "the key is limited to some stores"));
     }
     let settings = authx_engine::Settings::default();
-    let store = services.stores.create(&caller.0.0.author(), tenant, NewStore { name, alias: None, settings }).await?;
+    let new = NewStore { name, alias: None, settings };
+    let store = services.stores.create(&caller.0.0.author(), tenant, new, &Once::never()).await?;
     let record = store.record();
     Ok(HttpResponse::Created().json(json!({
         "id": record.id, "name": record.name, "created_at": record.created_at, "updated_at": record.updated_at,
@@ -113,7 +114,7 @@ pub async fn delete(
     match access {
         Ok(access) => {
             let access = access.0.0;
-            services.stores.delete(&access.caller.author(), &access.tenant, &access.store).await?;
+            services.stores.delete(&access.caller.author(), &access.tenant, &access.store, &Once::never()).await?;
         }
         // What is not there is deleted.
         Err(error) if error.code == FgaCode::StoreNotFound => {}

@@ -18,7 +18,7 @@ use crate::api::extract::{Query, ReadStore, WriteStore};
 use crate::api::lines::{self, line};
 use crate::api::places::Place;
 use crate::api::v1::write::CommitReply;
-use crate::pap::{Committed, Imported, PapError, import_key};
+use crate::pap::{Committed, Imported, PapError, import_asked};
 use crate::replica::OpenStore;
 
 /// How often an import tells how far it has come.
@@ -158,8 +158,9 @@ async fn imported(services: &Services, store: &OpenStore, id: &str) -> Result<Op
     if !(1..=MAX_ID_BYTES).contains(&id.len()) {
         return Err(ApiError::new(Code::MalformedRequest, format!("`id` is 1 to {MAX_ID_BYTES} bytes")));
     }
-    let found = services.storage.data.answer(store.scope(), &import_key(id)).await.map_err(PapError::from)?;
-    Ok(found.and_then(|found| serde_json::from_slice(&found.answer).ok()))
+    let asked = import_asked(store.scope(), id);
+    let found = services.storage.answers.find(&asked.owner, &asked.key).await.map_err(PapError::from)?;
+    Ok(found.and_then(|found| serde_json::from_slice(&found.body).ok()))
 }
 
 /// An import in work.
@@ -178,8 +179,9 @@ impl Work {
     /// Writes the next part; whether it was the last.
     async fn step(&mut self) -> Result<bool, ApiError> {
         let Some(text) = self.source.next().await? else { return Ok(true) };
-        let (done, id) = (self.done, self.id.clone());
-        let Part { write, places, imported } = self.services.pdp.turns().take(move || read(&text, done, id)).await??;
+        let (done, asked) = (self.done, self.id.as_ref().map(|id| import_asked(self.store.scope(), id)));
+        let Part { write, places, imported } =
+            self.services.pdp.turns().take(move || read(&text, done, asked)).await??;
         if !write.is_empty() {
             let written = self.services.writers.write(&self.store, &self.actor, write).await;
             self.last = Some(written.map_err(|error| places.told(ApiError::from(error)))?);
@@ -210,15 +212,7 @@ impl Work {
 
     fn end(&self) -> ImportEnd {
         let current = self.store.current();
-        let commit = self.last.as_ref().map_or_else(
-            || CommitReply {
-                revision: current.revision().0,
-                release: current.release_id().map(str::to_owned),
-                consistency_token: current.token.clone(),
-                warnings: Vec::new(),
-            },
-            CommitReply::from,
-        );
-        ImportEnd { progress: self.done.into(), commit }
+        let commit = self.last.clone().unwrap_or_else(|| Committed::nothing(&current));
+        ImportEnd { progress: self.done.into(), commit: CommitReply::from(&commit) }
     }
 }

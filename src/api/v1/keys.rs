@@ -4,18 +4,21 @@
 
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
-use crate::api::extract::{Authenticated, Body, Query};
+use crate::api::extract::{Authenticated, Query, RawBody, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond};
 use crate::api::paging::PageQuery;
 use crate::api::v1::patch::Patch;
 use crate::api::v1::stores::name;
 use crate::ids::{KeyId, StoreId, Timestamp};
 use crate::keys::{KeySpec, NewKey, Permission};
+use crate::pap::{Answer, Once};
 use crate::scope::TenantScope;
 use crate::storage::records::{KeyChange, KeyRecord};
 
@@ -129,6 +132,11 @@ fn shown(key: &KeyRecord) -> KeyReply {
     }
 }
 
+/// What is told of a key instead of its secret.
+fn made(id: &KeyId) -> Answer {
+    Answer::not_repeated(format!("it made the key `{id}`"))
+}
+
 /// The one answer that holds a secret.
 #[must_use]
 pub fn created(key: NewKey) -> CreatedKey {
@@ -136,16 +144,17 @@ pub fn created(key: NewKey) -> CreatedKey {
 }
 
 /// Makes a key of the caller's tenant, or a platform key.
-#[utoipa::path(post, path = "/v1/keys", operation_id = "createKey", tag = "keys", params(KeysQuery), request_body = CreateKeyBody,
+#[utoipa::path(post, path = "/v1/keys", operation_id = "createKey", tag = "keys", params(KeysQuery, IdempotencyHeader), request_body = CreateKeyBody,
     responses((status = 201, body = CreatedKey), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn create(
     services: web::Data<Services>,
     caller: Authenticated,
     query: Query<KeysQuery>,
-    body: Body<CreateKeyBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
     let owner = owner(&caller, query.0.platform)?;
-    let body = body.0;
+    let body: CreateKeyBody = parse(&raw.0)?;
     let spec = KeySpec {
         tenant: owner.map(|scope| *scope.tenant()),
         permissions: permissions(owner, &body.scopes)?,
@@ -153,7 +162,9 @@ pub async fn create(
         expires_at: body.expires_in_seconds.map(|seconds| later(&services, seconds)),
         name: name(body.name)?,
     };
-    Ok(HttpResponse::Created().json(created(services.administration.create_key(&caller.0.author(), spec).await?)))
+    let once = Once::new(key.of_tenant(owner, &raw.0), |new: &NewKey| made(&new.record.id));
+    let new = services.administration.create_key(&caller.0.author(), spec, &once).await?;
+    Ok(HttpResponse::Created().json(created(new)))
 }
 
 /// The keys of the caller's tenant or of the platform, revoked ones too, by id.
@@ -189,18 +200,19 @@ pub async fn read(
 }
 
 /// Changes a key's name, what it may do, or its end; counts from the next request on.
-#[utoipa::path(patch, path = "/v1/keys/{key}", operation_id = "updateKey", tag = "keys", params(("key" = String, Path, description = "the key's id, not its secret"), KeysQuery), request_body = UpdateKeyBody,
+#[utoipa::path(patch, path = "/v1/keys/{key}", operation_id = "updateKey", tag = "keys", params(("key" = String, Path, description = "the key's id, not its secret"), KeysQuery, IdempotencyHeader), request_body = UpdateKeyBody,
     responses((status = 200, body = KeyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn update(
     services: web::Data<Services>,
     caller: Authenticated,
     path: web::Path<String>,
     query: Query<KeysQuery>,
-    body: Body<UpdateKeyBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
     let owner = owner(&caller, query.0.platform)?;
     let id = id(&path)?;
-    let body = body.0;
+    let body: UpdateKeyBody = parse(&raw.0)?;
     let names = |scopes: Vec<String>| {
         let permissions = permissions(owner, &scopes)?;
         Ok::<_, ApiError>(permissions.into_iter().map(|permission| permission.name().to_owned()).collect())
@@ -211,39 +223,45 @@ pub async fn update(
         stores: body.stores.read(|names| stores(&services, owner, &names))?,
         expires_at: body.expires_in_seconds.read(|seconds| Ok::<_, ApiError>(later(&services, seconds)))?,
     };
-    let key =
-        services.administration.update_key(&caller.0.author(), owner.map(|scope| *scope.tenant()), id, change).await?;
-    Ok(HttpResponse::Ok().json(shown(&key)))
+    let once = Once::new(key.of_tenant(owner, &raw.0), |key| json(StatusCode::OK, &shown(key)));
+    let (author, of) = (caller.0.author(), owner.map(|scope| *scope.tenant()));
+    respond(&once, services.administration.update_key(&author, of, id, change, &once).await)
 }
 
 /// Makes a key with another secret that may do the same; the old one ends after the overlap.
-#[utoipa::path(post, path = "/v1/keys/{key}/rotate", operation_id = "rotateKey", tag = "keys", params(("key" = String, Path, description = "the key's id, not its secret"), KeysQuery), request_body = RotateKeyBody,
+#[utoipa::path(post, path = "/v1/keys/{key}/rotate", operation_id = "rotateKey", tag = "keys", params(("key" = String, Path, description = "the key's id, not its secret"), KeysQuery, IdempotencyHeader), request_body = RotateKeyBody,
     responses((status = 201, body = CreatedKey), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn rotate(
     services: web::Data<Services>,
     caller: Authenticated,
     path: web::Path<String>,
     query: Query<KeysQuery>,
-    body: Body<RotateKeyBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let owner = owner(&caller, query.0.platform)?.map(|scope| *scope.tenant());
-    let overlap = Duration::from_secs(u64::from(body.0.overlap_seconds.unwrap_or(OVERLAP_SECONDS)));
-    let new = services.administration.rotate_key(&caller.0.author(), owner, id(&path)?, overlap).await?;
+    let owner = owner(&caller, query.0.platform)?;
+    let body: RotateKeyBody = parse(&raw.0)?;
+    let overlap = Duration::from_secs(u64::from(body.overlap_seconds.unwrap_or(OVERLAP_SECONDS)));
+    let once = Once::new(key.of_tenant(owner, &raw.0), made);
+    let (author, of) = (caller.0.author(), owner.map(|scope| *scope.tenant()));
+    let new = services.administration.rotate_key(&author, of, id(&path)?, overlap, &once).await?;
     Ok(HttpResponse::Created().json(created(new)))
 }
 
 /// Revokes a key at once.
-#[utoipa::path(delete, path = "/v1/keys/{key}", operation_id = "revokeKey", tag = "keys", params(("key" = String, Path, description = "the key's id, not its secret"), KeysQuery),
+#[utoipa::path(delete, path = "/v1/keys/{key}", operation_id = "revokeKey", tag = "keys", params(("key" = String, Path, description = "the key's id, not its secret"), KeysQuery, IdempotencyHeader),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn revoke(
     services: web::Data<Services>,
     caller: Authenticated,
     path: web::Path<String>,
     query: Query<KeysQuery>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let owner = owner(&caller, query.0.platform)?.map(|scope| *scope.tenant());
-    services.administration.revoke_key(&caller.0.author(), owner, id(&path)?).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let owner = owner(&caller, query.0.platform)?;
+    let once = Once::new(key.of_tenant(owner, b""), |()| no_content());
+    let (author, of) = (caller.0.author(), owner.map(|scope| *scope.tenant()));
+    respond(&once, services.administration.revoke_key(&author, of, id(&path)?, &once).await)
 }
 
 /// Whose keys the caller administers: its tenant's, or with `None` the platform's.

@@ -1,5 +1,6 @@
 //! Template links.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use authx_engine::{EntityUid, LinkInput};
 use serde::{Deserialize, Serialize};
@@ -8,10 +9,10 @@ use utoipa::ToSchema;
 use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody};
 use crate::api::extract::{Query, RawBody, ReadStore, WriteStore, parse};
-use crate::api::once::IdempotencyKey;
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond};
 use crate::api::paging::PageQuery;
 use crate::api::v1::write::CommitReply;
-use crate::pap::LinkWrite;
+use crate::pap::{Committed, LinkWrite, Once};
 
 /// The values of a template's slots.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -104,31 +105,36 @@ impl From<LinkLine> for (String, LinkInput) {
 
 /// Links a template, or changes a link.
 #[utoipa::path(put, path = "/v1/stores/{store}/links/{link}", operation_id = "putLink", tag = "links",
-    params(("store" = String, Path, description = "id or alias"), ("link" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "for 24 hours the same request with this key is made once and answered the same")), request_body = LinkBody,
+    params(("store" = String, Path, description = "id or alias"), ("link" = String, Path), IdempotencyHeader), request_body = LinkBody,
     responses((status = 200, body = CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn put(
     services: web::Data<Services>,
     access: WriteStore,
     path: web::Path<(String, String)>,
-    once: IdempotencyKey,
+    key: IdempotencyKey,
     raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
     let LinkBody { template, principal, resource } = parse(&raw.0)?;
     let write = LinkWrite { id: path.into_inner().1, link: Some(LinkInput { template, principal, resource }) };
-    once.write(&services, &access.0, &raw.0, write, |committed| CommitReply::from(committed)).await
+    let store = &access.0.store;
+    let once = Once::new(key.of_store(store.scope(), &raw.0), |made| json(StatusCode::OK, &CommitReply::from(made)));
+    let made = services.writers.write_once(store, access.0.caller.actor(), write, once.clone()).await;
+    respond(&once, made)
 }
 
 /// Deletes a link.
 #[utoipa::path(delete, path = "/v1/stores/{store}/links/{link}", operation_id = "deleteLink", tag = "links",
-    params(("store" = String, Path, description = "id or alias"), ("link" = String, Path)),
+    params(("store" = String, Path, description = "id or alias"), ("link" = String, Path), IdempotencyHeader),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn delete(
     services: web::Data<Services>,
     access: WriteStore,
     path: web::Path<(String, String)>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
     let write = LinkWrite { id: path.into_inner().1, link: None };
-    services.writers.write(&access.0.store, access.0.caller.actor(), write).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let store = &access.0.store;
+    let once = Once::new(key.of_store(store.scope(), b""), |_: &Committed| no_content());
+    let made = services.writers.write_once(store, access.0.caller.actor(), write, once.clone()).await;
+    respond(&once, made)
 }

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
-use crate::api::extract::{AdminStore, Body, Query, ReadStore};
+use crate::api::extract::{AdminStore, Query, RawBody, ReadStore, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey};
 use crate::api::v1::policies::{DryRunQuery, change};
 use crate::api::v1::releases::dsl;
 use crate::pap::Proposal;
@@ -74,15 +75,18 @@ pub async fn read(access: ReadStore) -> Result<HttpResponse, ApiError> {
 }
 
 /// Replaces the relation model, in a new release.
-#[utoipa::path(put, path = "/v1/stores/{store}/model", operation_id = "putModel", tag = "policies", params(("store" = String, Path, description = "id or alias"), DryRunQuery), request_body = PutModelBody,
+#[utoipa::path(put, path = "/v1/stores/{store}/model", operation_id = "putModel", tag = "policies", params(("store" = String, Path, description = "id or alias"), DryRunQuery, IdempotencyHeader), request_body = PutModelBody,
     responses((status = 200, body = super::releases::ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn put(
     services: web::Data<Services>,
     access: AdminStore,
     request: HttpRequest,
     query: Query<DryRunQuery>,
-    body: Body<PutModelBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let proposal = Proposal::Parts { schema: None, model: Some(body.0.parse()?), policies: None };
-    change(&services, &access, &request, proposal, query.0.dry_run).await
+    let model = parse::<PutModelBody>(&raw.0)?.parse()?;
+    let proposal = Proposal::Parts { schema: None, model: Some(model), policies: None };
+    let asked = key.of_store(access.0.store.scope(), &raw.0);
+    change(&services, &access, &request, proposal, query.0.dry_run, asked).await
 }

@@ -1,5 +1,6 @@
 //! The parts of a release one by one: policies and the schema. Each change makes and activates a release.
 
+use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use authx_engine::{Json, Policy, PolicyId, PolicySource, SchemaSyntax};
 use serde::{Deserialize, Serialize};
@@ -7,10 +8,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody, internal};
-use crate::api::extract::{AdminStore, Body, Query, ReadStore};
+use crate::api::extract::{AdminStore, Query, RawBody, ReadStore, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, no_content, respond};
 use crate::api::paging::PageQuery;
-use crate::api::v1::releases::{SchemaBody, applied, cedar_text, expected};
-use crate::pap::{ApplyRequest, PolicyEdit, Proposal};
+use crate::api::v1::releases::{SchemaBody, cedar_text, expected, once, quoted};
+use crate::pap::{Applied, ApplyRequest, Asked, Once, PolicyEdit, Proposal};
 
 /// A policy or template of the active release.
 #[derive(Debug, Serialize, ToSchema)]
@@ -122,13 +124,13 @@ pub async fn read(access: ReadStore, path: web::Path<(String, String)>) -> Resul
     reply.json = web::block(move || authx_engine::policy_json(&text).ok()).await.ok().flatten();
     let mut response = HttpResponse::Ok();
     if let Some(release) = current.release_id() {
-        response.insert_header(("ETag", format!("\"{release}\"")));
+        response.insert_header((ETAG, quoted(release)));
     }
     Ok(response.json(reply))
 }
 
 /// Puts one policy or template into a new release and activates it.
-#[utoipa::path(put, path = "/v1/stores/{store}/policies/{policy}", operation_id = "putPolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path), DryRunQuery), request_body = PutPolicyBody,
+#[utoipa::path(put, path = "/v1/stores/{store}/policies/{policy}", operation_id = "putPolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path), DryRunQuery, IdempotencyHeader), request_body = PutPolicyBody,
     responses((status = 200, body = super::releases::ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn put(
     services: web::Data<Services>,
@@ -136,9 +138,11 @@ pub async fn put(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     query: Query<DryRunQuery>,
-    body: Body<PutPolicyBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let text = match (body.0.cedar, body.0.json) {
+    let body: PutPolicyBody = parse(&raw.0)?;
+    let text = match (body.cedar, body.json) {
         (Some(text), None) => text,
         (None, Some(json)) => cedar_text(json)?,
         (Some(_), Some(_)) | (None, None) => {
@@ -147,26 +151,33 @@ pub async fn put(
     };
     let source = PolicySource::single(Some(path.into_inner().1), text);
     let edit = PolicyEdit { put: vec![source], delete: Vec::new() };
-    change(&services, &access, &request, Proposal::Edit(edit), query.0.dry_run).await
+    let asked = key.of_store(access.0.store.scope(), &raw.0);
+    change(&services, &access, &request, Proposal::Edit(edit), query.0.dry_run, asked).await
 }
 
 /// Takes one policy or template out, in a new release.
-#[utoipa::path(delete, path = "/v1/stores/{store}/policies/{policy}", operation_id = "deletePolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path)),
+#[utoipa::path(delete, path = "/v1/stores/{store}/policies/{policy}", operation_id = "deletePolicy", tag = "policies", params(("store" = String, Path, description = "id or alias"), ("policy" = String, Path), IdempotencyHeader),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn delete(
     services: web::Data<Services>,
     access: AdminStore,
     request: HttpRequest,
     path: web::Path<(String, String)>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let id = &path.1;
-    let current = access.0.store.current();
+    let (id, store) = (&path.1, &access.0.store);
+    let once = Once::new(key.of_store(store.scope(), b""), |_: &Applied| no_content());
+    let current = store.current();
+    // Behind `current`: who deleted it meanwhile has published that.
+    if let Err(error) = services.writers.not_made(once.asked()).await {
+        return respond(&once, Err(error));
+    }
     if current.snapshot.release().and_then(|release| release.policy(id)).is_none() {
         return Err(ApiError::not_found("policy", id));
     }
     let edit = PolicyEdit { put: Vec::new(), delete: vec![PolicyId::new(id)] };
-    change(&services, &access, &request, Proposal::Edit(edit), false).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let apply = part(&request, Proposal::Edit(edit), false);
+    respond(&once, services.releases.apply(store, &access.0.caller.author(), apply, &once).await)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -206,17 +217,20 @@ pub async fn read_schema(access: ReadStore, query: Query<SchemaQuery>) -> Result
 }
 
 /// Replaces the schema, in a new release.
-#[utoipa::path(put, path = "/v1/stores/{store}/schema", operation_id = "putSchema", tag = "policies", params(("store" = String, Path, description = "id or alias"), DryRunQuery), request_body = SchemaBody,
+#[utoipa::path(put, path = "/v1/stores/{store}/schema", operation_id = "putSchema", tag = "policies", params(("store" = String, Path, description = "id or alias"), DryRunQuery, IdempotencyHeader), request_body = SchemaBody,
     responses((status = 200, body = super::releases::ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn put_schema(
     services: web::Data<Services>,
     access: AdminStore,
     request: HttpRequest,
     query: Query<DryRunQuery>,
-    body: Body<SchemaBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let proposal = Proposal::Parts { schema: Some(body.0.parse()?), model: None, policies: None };
-    change(&services, &access, &request, proposal, query.0.dry_run).await
+    let schema = parse::<SchemaBody>(&raw.0)?.parse()?;
+    let proposal = Proposal::Parts { schema: Some(schema), model: None, policies: None };
+    let asked = key.of_store(access.0.store.scope(), &raw.0);
+    change(&services, &access, &request, proposal, query.0.dry_run, asked).await
 }
 
 pub(super) async fn change(
@@ -225,15 +239,16 @@ pub(super) async fn change(
     request: &HttpRequest,
     proposal: Proposal,
     dry_run: bool,
+    asked: Option<Asked>,
 ) -> Result<HttpResponse, ApiError> {
-    let apply = ApplyRequest {
-        proposal,
-        if_release: expected(request, None),
-        allow_nonconforming: false,
-        dry_run,
-        activate: true,
-    };
     let store = &access.0.store;
-    let outcome = services.releases.apply(store, &access.0.caller.author(), apply).await?;
-    Ok(applied(store, outcome, dry_run))
+    let once = once(store, asked, dry_run);
+    let apply = part(request, proposal, dry_run);
+    respond(&once, services.releases.apply(store, &access.0.caller.author(), apply, &once).await)
+}
+
+/// A change of one part of the active release.
+fn part(request: &HttpRequest, proposal: Proposal, dry_run: bool) -> ApplyRequest {
+    let if_release = expected(request, None);
+    ApplyRequest { proposal, if_release, allow_nonconforming: false, dry_run, activate: true }
 }

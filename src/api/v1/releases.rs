@@ -1,5 +1,8 @@
 //! Applying, validating, reading and activating releases.
 
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
 use actix_web::http::header::IF_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
 use authx_engine::relation::{ModelSource, ModelSyntax};
@@ -9,9 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ErrorItem, ProblemBody};
-use crate::api::extract::{AdminStore, Body, Query, ReadStore};
+use crate::api::extract::{AdminStore, Body, Query, RawBody, ReadStore, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond, response};
 use crate::api::paging::PageQuery;
-use crate::pap::{Applied, ApplyRequest, PapError, Proposal};
+use crate::api::v1::write::CommitReply;
+use crate::pap::{Answer, Applied, ApplyRequest, Asked, Committed, Once, PapError, Proposal};
 use crate::replica::OpenStore;
 use crate::storage::records::ReleaseRecord;
 
@@ -195,46 +200,53 @@ impl ApplyBody {
     }
 }
 
+/// A name as an `ETag`.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
 /// The release that the caller saw: `if_release`, or the header `If-Match`.
 pub(super) fn expected(request: &HttpRequest, body: Option<String>) -> Option<String> {
     let header = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok()).filter(|value| *value != "*");
     body.or_else(|| header.map(|value| value.trim_matches('"').to_owned()))
 }
 
-pub(super) fn applied(store: &OpenStore, applied: Applied, dry_run: bool) -> HttpResponse {
-    let current = store.current();
-    let (revision, token, release) = match &applied.committed {
-        Some(committed) => (committed.revision.0, committed.token.clone(), committed.release.clone()),
-        None => (current.revision().0, current.token.clone(), current.release_id().map(str::to_owned)),
-    };
-    let mut response = HttpResponse::Ok();
-    if let Some(release) = &release {
-        response.insert_header(("ETag", format!("\"{release}\"")));
-    }
-    response.json(ApplyReply {
+fn applied(store: &OpenStore, applied: &Applied, dry_run: bool) -> Answer {
+    let nothing = || Committed::nothing(&store.current());
+    let Committed { revision, release, token, .. } = applied.committed.clone().unwrap_or_else(nothing);
+    let etag = release.as_deref().map(quoted);
+    let reply = ApplyReply {
         release,
         changed: applied.changed,
         dry_run,
         policies: applied.release.policy_count(),
         model: applied.release.model().map(|model| model.id().to_owned()),
-        diff: DiffBody::from(applied.diff),
+        diff: DiffBody::from(applied.diff.clone()),
         problems: applied.warnings.iter().map(ErrorItem::from).collect(),
-        revision,
+        revision: revision.0,
         consistency_token: token,
-    })
+    };
+    Answer { etag, ..json(StatusCode::OK, &reply) }
+}
+
+/// An apply with its answer; a dry run makes nothing, so there is nothing to be made once.
+pub(super) fn once(store: &Arc<OpenStore>, asked: Option<Asked>, dry_run: bool) -> Once<Applied> {
+    let store = Arc::clone(store);
+    Once::new(asked.filter(|_| !dry_run), move |made| applied(&store, made, dry_run))
 }
 
 /// Validates and activates a release, atomically.
-#[utoipa::path(post, path = "/v1/stores/{store}/apply", operation_id = "apply", tag = "releases", params(("store" = String, Path, description = "id or alias"), ApplyQuery), request_body = ApplyBody,
+#[utoipa::path(post, path = "/v1/stores/{store}/apply", operation_id = "apply", tag = "releases", params(("store" = String, Path, description = "id or alias"), ApplyQuery, IdempotencyHeader), request_body = ApplyBody,
     responses((status = 200, body = ApplyReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn apply(
     services: web::Data<Services>,
     access: AdminStore,
     request: HttpRequest,
     query: Query<ApplyQuery>,
-    body: Body<ApplyBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let (proposal, if_release, allow_nonconforming) = body.0.parse()?;
+    let (proposal, if_release, allow_nonconforming) = parse::<ApplyBody>(&raw.0)?.parse()?;
     let dry_run = query.0.dry_run;
     let apply = ApplyRequest {
         proposal,
@@ -243,8 +255,9 @@ pub async fn apply(
         dry_run,
         activate: true,
     };
-    let outcome = services.releases.apply(&access.0.store, &access.0.caller.author(), apply).await?;
-    Ok(applied(&access.0.store, outcome, dry_run))
+    let store = &access.0.store;
+    let once = once(store, key.of_store(store.scope(), &raw.0), dry_run);
+    respond(&once, services.releases.apply(store, &access.0.caller.author(), apply, &once).await)
 }
 
 /// Validates strictly, whatever the store's setting, and stores nothing.
@@ -305,15 +318,16 @@ fn shown(record: &ReleaseRecord, active: Option<&str>) -> ReleaseReply {
 }
 
 /// Makes a draft: a release that is not active.
-#[utoipa::path(post, path = "/v1/stores/{store}/releases", operation_id = "createRelease", tag = "releases", params(("store" = String, Path, description = "id or alias")), request_body = ApplyBody,
+#[utoipa::path(post, path = "/v1/stores/{store}/releases", operation_id = "createRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), IdempotencyHeader), request_body = ApplyBody,
     responses((status = 201, body = ReleaseReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn draft(
     services: web::Data<Services>,
     access: AdminStore,
     request: HttpRequest,
-    body: Body<ApplyBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let (proposal, if_release, allow_nonconforming) = body.0.parse()?;
+    let (proposal, if_release, allow_nonconforming) = parse::<ApplyBody>(&raw.0)?.parse()?;
     let apply = ApplyRequest {
         proposal,
         if_release: expected(&request, if_release),
@@ -322,10 +336,20 @@ pub async fn draft(
         activate: false,
     };
     let store = &access.0.store;
-    let outcome = services.releases.apply(store, &access.0.caller.author(), apply).await?;
-    let record = record(&services, store, outcome.release.id()).await?;
-    store.keep_release(outcome.release);
-    Ok(HttpResponse::Created().json(shown(&record, store.current().release_id())))
+    // The draft's number is known when it is stored, so its id is what is stored as the answer.
+    let once =
+        Once::new(key.of_store(store.scope(), &raw.0), |made: &Applied| json(StatusCode::CREATED, &made.release.id()));
+    let (id, again) = match services.releases.apply(store, &access.0.caller.author(), apply, &once).await {
+        Ok(made) => {
+            let id = made.release.id().to_owned();
+            store.keep_release(made.release);
+            (id, false)
+        }
+        Err(PapError::Answered(answer)) => (parse(&answer.body)?, true),
+        Err(error) => return Err(error.into()),
+    };
+    let record = record(&services, store, &id).await?;
+    Ok(response(json(StatusCode::CREATED, &shown(&record, store.current().release_id())), again))
 }
 
 async fn record(services: &Services, store: &OpenStore, id: &str) -> Result<ReleaseRecord, ApiError> {
@@ -406,17 +430,17 @@ pub struct ActivateQuery {
 }
 
 /// Makes a release the active one: a draft, or an older one again.
-#[utoipa::path(post, path = "/v1/stores/{store}/releases/{release}/activate", operation_id = "activateRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path), ActivateQuery),
-    responses((status = 200, body = super::write::CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+#[utoipa::path(post, path = "/v1/stores/{store}/releases/{release}/activate", operation_id = "activateRelease", tag = "releases", params(("store" = String, Path, description = "id or alias"), ("release" = String, Path), ActivateQuery, IdempotencyHeader),
+    responses((status = 200, body = CommitReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn activate(
     services: web::Data<Services>,
     access: AdminStore,
     path: web::Path<(String, String)>,
     query: Query<ActivateQuery>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let committed = services
-        .releases
-        .activate(&access.0.store, &access.0.caller.author(), &path.1, query.0.allow_nonconforming)
-        .await?;
-    Ok(HttpResponse::Ok().json(super::write::CommitReply::from(&committed)))
+    let store = &access.0.store;
+    let once = Once::new(key.of_store(store.scope(), b""), |made| json(StatusCode::OK, &CommitReply::from(made)));
+    let (author, allow) = (access.0.caller.author(), query.0.allow_nonconforming);
+    respond(&once, services.releases.activate(store, &author, &path.1, allow, &once).await)
 }

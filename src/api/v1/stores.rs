@@ -1,5 +1,8 @@
 //! Stores.
 
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use authx_engine::{PolicyErrors, RequestAttributes, Settings, Validation};
 use serde::{Deserialize, Serialize};
@@ -7,12 +10,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
-use crate::api::extract::{AdminStore, Authenticated, Body, Query, ReadStore};
+use crate::api::extract::{AdminStore, Authenticated, Query, RawBody, ReadStore, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond, response};
 use crate::api::paging::PageQuery;
 use crate::api::v1::patch::Patch;
 use crate::ids::{StoreAlias, StoreId};
 use crate::keys::Permission;
-use crate::pap::{NewStore, StoreChange};
+use crate::pap::{ChangedStore, NewStore, Once, PapError, StoreChange};
 use crate::replica::OpenStore;
 use crate::storage::records::StoreRecord;
 
@@ -129,6 +133,16 @@ pub struct StoreList {
     next_page_token: Option<String>,
 }
 
+impl From<Settings> for SettingsBody {
+    fn from(settings: Settings) -> Self {
+        Self {
+            validation: Some(settings.validation),
+            policy_errors: Some(settings.policy_errors),
+            request_attributes: Some(settings.request_attributes),
+        }
+    }
+}
+
 fn shown(store: &OpenStore) -> StoreReply {
     let (record, current) = (store.record(), store.current());
     let settings = current.snapshot.settings();
@@ -136,11 +150,7 @@ fn shown(store: &OpenStore) -> StoreReply {
         id: record.id.to_string(),
         name: record.name.clone(),
         alias: record.alias.as_ref().map(ToString::to_string),
-        settings: SettingsBody {
-            validation: Some(settings.validation),
-            policy_errors: Some(settings.policy_errors),
-            request_attributes: Some(settings.request_attributes),
-        },
+        settings: SettingsBody::from(settings),
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),
         consistency_token: current.token.clone(),
@@ -149,6 +159,22 @@ fn shown(store: &OpenStore) -> StoreReply {
         created_at: record.created_at.to_string(),
         updated_at: record.updated_at.to_string(),
     }
+}
+
+/// A store as a change left it, whatever came behind.
+fn shown_changed(changed: &ChangedStore) -> StoreReply {
+    let ChangedStore { store, record, committed } = changed;
+    let mut reply = shown(store);
+    reply.name.clone_from(&record.name);
+    reply.alias = record.alias.as_ref().map(ToString::to_string);
+    reply.updated_at = record.updated_at.to_string();
+    if let Some((settings, committed)) = committed {
+        reply.settings = SettingsBody::from(*settings);
+        reply.revision = committed.revision.0;
+        reply.release.clone_from(&committed.release);
+        reply.consistency_token.clone_from(&committed.token);
+    }
+    reply
 }
 
 fn shown_deleted(store: &StoreRecord) -> DeletedStore {
@@ -176,24 +202,27 @@ fn alias(text: &str) -> Result<StoreAlias, ApiError> {
 }
 
 /// Makes an empty store.
-#[utoipa::path(post, path = "/v1/stores", operation_id = "createStore", tag = "stores", request_body = CreateStoreBody,
+#[utoipa::path(post, path = "/v1/stores", operation_id = "createStore", tag = "stores", params(IdempotencyHeader), request_body = CreateStoreBody,
     responses((status = 201, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn create(
     services: web::Data<Services>,
     caller: Authenticated,
-    body: Body<CreateStoreBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
+    let body: CreateStoreBody = parse(&raw.0)?;
     let tenant = caller.tenant(Permission::Admin)?;
     if caller.0.is_limited() {
         return Err(ApiError::new(Code::Forbidden, "a key that is limited to some stores makes none"));
     }
     let new = NewStore {
-        name: name(body.0.name)?,
-        alias: body.0.alias.as_deref().map(alias).transpose()?,
-        settings: body.0.settings.over(Settings::default()),
+        name: name(body.name)?,
+        alias: body.alias.as_deref().map(alias).transpose()?,
+        settings: body.settings.over(Settings::default()),
     };
-    let store = services.stores.create(&caller.0.author(), tenant, new).await?;
-    Ok(HttpResponse::Created().json(shown(&store)))
+    let asked = key.of_tenant(Some(tenant), &raw.0);
+    let once = Once::new(asked, |store: &Arc<OpenStore>| json(StatusCode::CREATED, &shown(store)));
+    respond(&once, services.stores.create(&caller.0.author(), tenant, new, &once).await)
 }
 
 /// The tenant's stores, or its deleted ones, by id.
@@ -233,41 +262,70 @@ pub async fn read(access: ReadStore) -> HttpResponse {
 }
 
 /// Renames a store, moves its alias, or changes how it decides.
-#[utoipa::path(patch, path = "/v1/stores/{store}", operation_id = "updateStore", tag = "stores", params(("store" = String, Path, description = "id or alias")), request_body = UpdateStoreBody,
+#[utoipa::path(patch, path = "/v1/stores/{store}", operation_id = "updateStore", tag = "stores", params(("store" = String, Path, description = "id or alias"), IdempotencyHeader), request_body = UpdateStoreBody,
     responses((status = 200, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn update(
     services: web::Data<Services>,
     access: AdminStore,
-    body: Body<UpdateStoreBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let store = &access.0.store;
+    let (store, body) = (&access.0.store, parse::<UpdateStoreBody>(&raw.0)?);
     let change = StoreChange {
-        name: body.0.name.map(name).transpose()?,
-        alias: body.0.alias.read(|text| alias(&text))?,
-        settings: Some(body.0.settings.over(store.current().snapshot.settings())),
+        name: body.name.map(name).transpose()?,
+        alias: body.alias.read(|text| alias(&text))?,
+        settings: Some(body.settings.over(store.current().snapshot.settings())),
     };
-    services.stores.update(&access.0.tenant, store, &access.0.caller.author(), change).await?;
-    Ok(HttpResponse::Ok().json(shown(store)))
+    let once = Once::new(key.of_store(store.scope(), &raw.0), |changed| json(StatusCode::OK, &shown_changed(changed)));
+    respond(&once, services.stores.update(&access.0.tenant, store, &access.0.caller.author(), change, &once).await)
 }
 
 /// Deletes a store; it can be restored for a while.
-#[utoipa::path(delete, path = "/v1/stores/{store}", operation_id = "deleteStore", tag = "stores", params(("store" = String, Path, description = "id or alias")),
+#[utoipa::path(delete, path = "/v1/stores/{store}", operation_id = "deleteStore", tag = "stores", params(("store" = String, Path, description = "id or alias"), IdempotencyHeader),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn delete(services: web::Data<Services>, access: AdminStore) -> Result<HttpResponse, ApiError> {
-    services.stores.delete(&access.0.caller.author(), &access.0.tenant, &access.0.store).await?;
-    Ok(HttpResponse::NoContent().finish())
+pub async fn delete(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    path: web::Path<String>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let tenant = caller.tenant(Permission::Admin)?;
+    let reaches = |id: &StoreId| caller.0.store(tenant, id).is_some();
+    let once = Once::new(key.of_tenant(Some(tenant), b""), |()| no_content());
+    let open = services.replica.find(tenant.tenant(), &path).filter(|store| reaches(store.scope().store()));
+    let deleted = match open {
+        Some(store) => services.stores.delete(&caller.0.author(), tenant, &store, &once).await,
+        // This request may have deleted it. By its alias nobody can tell which store a limited key asks for.
+        None if StoreId::parse(&path).map_or(!caller.0.is_limited(), |id| reaches(&id)) => {
+            let made = services.writers.not_made(once.asked()).await;
+            made.and_then(|()| Err(PapError::NotFound { what: "store", name: path.into_inner() }))
+        }
+        None => return Err(ApiError::not_found("store", &path)),
+    };
+    respond(&once, deleted)
 }
 
 /// Opens a deleted store as it was.
-#[utoipa::path(post, path = "/v1/stores/{store}/restore", operation_id = "restoreStore", tag = "stores", params(("store" = String, Path, description = "id")),
+#[utoipa::path(post, path = "/v1/stores/{store}/restore", operation_id = "restoreStore", tag = "stores", params(("store" = String, Path, description = "id"), IdempotencyHeader),
     responses((status = 200, body = StoreReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn restore(
     services: web::Data<Services>,
     caller: Authenticated,
     path: web::Path<String>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
     let tenant = caller.tenant(Permission::Admin)?;
     let reached = StoreId::parse(&path).ok().filter(|id| caller.0.store(tenant, id).is_some());
     let id = reached.ok_or_else(|| ApiError::not_found("store", &path))?;
-    Ok(HttpResponse::Ok().json(shown(&*services.stores.restore(&caller.0.author(), tenant, id).await?)))
+    // What a store holds is known when it is open again, so a repeated restore tells what it holds by then.
+    let once = Once::new(key.of_tenant(Some(tenant), b""), |_: &StoreId| no_content());
+    let (store, again) = match services.stores.restore(&caller.0.author(), tenant, id, &once).await {
+        Ok(store) => (store, false),
+        Err(PapError::Answered(_)) => {
+            let open = services.replica.find(tenant.tenant(), &path);
+            (open.ok_or_else(|| ApiError::not_found("store", &path))?, true)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(response(json(StatusCode::OK, &shown(&store)), again))
 }

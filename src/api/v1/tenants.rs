@@ -2,13 +2,15 @@
 
 use std::num::NonZeroU32;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
-use crate::api::extract::{Authenticated, Body, Query};
+use crate::api::extract::{Authenticated, Query, RawBody, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond, response};
 use crate::api::paging::PageQuery;
 use crate::api::v1::keys::{CreatedKey, created};
 use crate::api::v1::patch::Patch;
@@ -16,8 +18,7 @@ use crate::api::v1::stores::name;
 use crate::decisions::{LogSettingsChange, Mask, Mode};
 use crate::ids::TenantId;
 use crate::limits::{LimitsChange, TenantLimits};
-use crate::pap::TenantUpdate;
-use crate::storage::records::TenantRecord;
+use crate::pap::{Answer, NewTenant, Once, PapError, TenantUpdate, TenantView};
 
 /// Masks of one tenant, each of which costs every decision.
 const MAX_MASKS: usize = 100;
@@ -209,20 +210,20 @@ pub struct ListTenantsQuery {
     page_token: Option<String>,
 }
 
-fn shown(services: &Services, tenant: &TenantRecord) -> Result<TenantReply, ApiError> {
-    let (rules, own) = services.administration.log_settings_of(tenant)?;
-    Ok(TenantReply {
+fn shown(view: &TenantView) -> TenantReply {
+    let TenantView { tenant, limits, rules, own } = view;
+    TenantReply {
         id: tenant.id.to_string(),
         name: tenant.name.clone(),
-        limits: services.administration.limits_of(tenant)?.into(),
+        limits: (*limits).into(),
         decisions: LogSettingsReply {
             mode: rules.mode,
             allows_per_million: rules.allows_per_million,
-            masks: own.masks.unwrap_or_default(),
+            masks: own.masks.clone().unwrap_or_default(),
         },
         created_at: tenant.created_at.to_string(),
         deleted_at: tenant.deleted_at.map(|at| at.to_string()),
-    })
+    }
 }
 
 fn id(text: &str) -> Result<TenantId, ApiError> {
@@ -230,16 +231,23 @@ fn id(text: &str) -> Result<TenantId, ApiError> {
 }
 
 /// Makes a tenant and an `admin` key of it. Needs a platform key.
-#[utoipa::path(post, path = "/v1/tenants", operation_id = "createTenant", tag = "tenants", request_body = CreateTenantBody,
+#[utoipa::path(post, path = "/v1/tenants", operation_id = "createTenant", tag = "tenants", params(IdempotencyHeader), request_body = CreateTenantBody,
     responses((status = 201, body = CreatedTenant), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn create(
     services: web::Data<Services>,
     caller: Authenticated,
-    body: Body<CreateTenantBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    let new = services.administration.create_tenant(&caller.0.author(), name(body.0.name)?).await?;
-    let TenantReply { id, name, limits, decisions, created_at, .. } = shown(&services, &new.tenant)?;
+    let body: CreateTenantBody = parse(&raw.0)?;
+    let once = Once::new(key.of_tenant(None, &raw.0), |new: &NewTenant| {
+        let (tenant, key) = (&new.tenant.id, &new.admin_key.record.id);
+        Answer::not_repeated(format!("it made the tenant `{tenant}` with the key `{key}`"))
+    });
+    let new = services.administration.create_tenant(&caller.0.author(), name(body.name)?, &once).await?;
+    let view = services.administration.view(new.tenant)?;
+    let TenantReply { id, name, limits, decisions, created_at, .. } = shown(&view);
     let admin_key = created(new.admin_key);
     Ok(HttpResponse::Created().json(CreatedTenant { id, name, limits, decisions, created_at, admin_key }))
 }
@@ -263,7 +271,8 @@ pub async fn list(
         services.administration.tenants(after.as_ref(), page.limit()).await?
     };
     let next_page_token = page.close(&services, &mut rows, |tenant| tenant.id.to_string());
-    let tenants = rows.iter().map(|tenant| shown(&services, tenant)).collect::<Result<Vec<_>, _>>()?;
+    let view = |tenant| services.administration.view(tenant).map(|view| shown(&view));
+    let tenants = rows.into_iter().map(view).collect::<Result<Vec<_>, _>>()?;
     Ok(HttpResponse::Ok().json(TenantList { tenants, next_page_token }))
 }
 
@@ -276,49 +285,60 @@ pub async fn read(
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    Ok(HttpResponse::Ok().json(shown(&services, &services.administration.tenant(&id(&path)?).await?)?))
+    let tenant = services.administration.tenant(&id(&path)?).await?;
+    Ok(HttpResponse::Ok().json(shown(&services.administration.view(tenant)?)))
 }
 
 /// Renames a tenant, or changes what it may have or how its decisions are recorded. Needs a platform key.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant}", operation_id = "updateTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")), request_body = UpdateTenantBody,
+#[utoipa::path(patch, path = "/v1/tenants/{tenant}", operation_id = "updateTenant", tag = "tenants", params(("tenant" = String, Path, description = "id"), IdempotencyHeader), request_body = UpdateTenantBody,
     responses((status = 200, body = TenantReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn update(
     services: web::Data<Services>,
     caller: Authenticated,
     path: web::Path<String>,
-    body: Body<UpdateTenantBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    let UpdateTenantBody { name: new, limits, decisions } = body.0;
+    let UpdateTenantBody { name: new, limits, decisions } = parse(&raw.0)?;
     let update =
         TenantUpdate { name: new.map(name).transpose()?, limits: limits.into(), decisions: decisions.parse()? };
-    let tenant = services.administration.update_tenant(&caller.0.author(), id(&path)?, update).await?;
-    Ok(HttpResponse::Ok().json(shown(&services, &tenant)?))
+    let once = Once::new(key.of_tenant(None, &raw.0), |view: &TenantView| json(StatusCode::OK, &shown(view)));
+    respond(&once, services.administration.update_tenant(&caller.0.author(), id(&path)?, update, &once).await)
 }
 
 /// Deletes a tenant: at once no key of it works and none of its stores answers. Needs a platform key.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant}", operation_id = "deleteTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")),
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}", operation_id = "deleteTenant", tag = "tenants", params(("tenant" = String, Path, description = "id"), IdempotencyHeader),
     responses((status = 204), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn delete(
     services: web::Data<Services>,
     caller: Authenticated,
     path: web::Path<String>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    services.administration.delete_tenant(&caller.0.author(), id(&path)?).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let once = Once::new(key.of_tenant(None, b""), |()| no_content());
+    respond(&once, services.administration.delete_tenant(&caller.0.author(), id(&path)?, &once).await)
 }
 
 /// Brings a deleted tenant back as it was, with its stores and keys. Needs a platform key.
-#[utoipa::path(post, path = "/v1/tenants/{tenant}/restore", operation_id = "restoreTenant", tag = "tenants", params(("tenant" = String, Path, description = "id")),
+#[utoipa::path(post, path = "/v1/tenants/{tenant}/restore", operation_id = "restoreTenant", tag = "tenants", params(("tenant" = String, Path, description = "id"), IdempotencyHeader),
     responses((status = 200, body = TenantReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn restore(
     services: web::Data<Services>,
     caller: Authenticated,
     path: web::Path<String>,
+    key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
-    let scope = caller.0.over(id(&path)?)?;
-    Ok(HttpResponse::Ok()
-        .json(shown(&services, &services.administration.restore_tenant(&caller.0.author(), scope).await?)?))
+    let id = id(&path)?;
+    // As of a store, a repeated restore tells what the tenant is by then.
+    let once = Once::new(key.of_tenant(None, b""), |_: &TenantId| no_content());
+    let administration = &services.administration;
+    let (tenant, again) = match administration.restore_tenant(&caller.0.author(), caller.0.over(id)?, &once).await {
+        Ok(tenant) => (tenant, false),
+        Err(PapError::Answered(_)) => (administration.tenant(&id).await?, true),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(response(json(StatusCode::OK, &shown(&administration.view(tenant)?)), again))
 }

@@ -1,5 +1,6 @@
 //! Writing entities and tuples.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use authx_engine::{EntityInput, EntityUid, InputProblem, JsonObject};
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,11 @@ use utoipa::ToSchema;
 use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody, invalid_input};
 use crate::api::extract::{RawBody, WriteStore, parse};
-use crate::api::once::IdempotencyKey;
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond};
 use crate::api::v1::check::EntityBody;
 use crate::api::v1::tuples::{self, MAX_PROBLEMS, TupleBody, malformed, parse_all};
 use crate::pap::{
-    Committed, DataWrite, EntityPatch, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted,
+    Committed, DataWrite, EntityPatch, Once, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted,
 };
 
 /// A write, all or nothing: deletes first.
@@ -230,12 +231,12 @@ impl From<&Committed> for WriteReply {
 }
 
 /// Writes entities and tuples. The answer comes when the write is durable and visible.
-#[utoipa::path(post, path = "/v1/stores/{store}/write", operation_id = "write", tag = "data", params(("store" = String, Path, description = "id or alias"), ("Idempotency-Key" = Option<String>, Header, description = "for 24 hours the same request with this key is made once and answered the same")), request_body = WriteBody,
+#[utoipa::path(post, path = "/v1/stores/{store}/write", operation_id = "write", tag = "data", params(("store" = String, Path, description = "id or alias"), IdempotencyHeader), request_body = WriteBody,
     responses((status = 200, body = WriteReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn write(
     services: web::Data<Services>,
     access: WriteStore,
-    once: IdempotencyKey,
+    key: IdempotencyKey,
     raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
     let body: WriteBody = parse(&raw.0)?;
@@ -246,5 +247,8 @@ pub async fn write(
         upsert: body.entities.upsert,
         patch: body.entities.patch.into_iter().map(EntityPatch::from).collect(),
     };
-    once.write(&services, &access.0, &raw.0, write, |committed| WriteReply::from(committed)).await
+    let store = &access.0.store;
+    let once = Once::new(key.of_store(store.scope(), &raw.0), |made| json(StatusCode::OK, &WriteReply::from(made)));
+    let made = services.writers.write_once(store, access.0.caller.actor(), write, once.clone()).await;
+    respond(&once, made)
 }

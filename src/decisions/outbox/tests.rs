@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::decisions::tests::{options, start, tokens};
 use crate::decisions::{Change, Filter, Kind, Mode, find, verify};
 use crate::ids::Timestamp;
-use crate::storage::records::{EventRecord, TenantRecord};
+use crate::storage::records::{Beside, EventRecord, TenantRecord};
 use crate::storage::sqlite;
 
 fn tenant(n: u128) -> TenantId {
@@ -30,7 +30,7 @@ async fn store(storage: &Storage, events: &[EventRecord]) {
     let (id, created_at) = (Clock.tenant_id(), Timestamp::from_millis(1));
     let (name, limits, decisions) = ("t".to_owned(), "{}".to_owned(), "{}".to_owned());
     let record = TenantRecord { id, name, limits, decisions, created_at, deleted_at: None };
-    storage.tenants.insert(&record, events).await.unwrap();
+    storage.tenants.insert(&record, None, Beside::events(events)).await.unwrap();
 }
 
 /// What a log says was done, oldest first.

@@ -9,7 +9,7 @@ use super::{
 use crate::ids::{KeyId, ModelId, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::records::{
-    KeyRecord, ModelRecord, NewRelease, SchemaRecord, StoreRecord, TenantChange, TenantRecord, TupleFilter,
+    Beside, KeyRecord, ModelRecord, NewRelease, SchemaRecord, StoreRecord, TenantChange, TenantRecord, TupleFilter,
 };
 use crate::storage::{Storage, StorageError, StoreError};
 
@@ -68,8 +68,8 @@ async fn entities(storage: &Storage, scope: &StoreScope) -> usize {
 pub(crate) async fn tenants_change_and_come_back(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
-    storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
-    storage.keys.insert(&key(1, 1), &[]).await.unwrap();
+    storage.tenants.insert(&tenant_record(2), None, Beside::default()).await.unwrap();
+    storage.keys.insert(&key(1, 1), Beside::default()).await.unwrap();
     let one = tenant_id(1);
     let (limits, decisions) = (r#"{"stores":3}"#.to_owned(), r#"{"mode":"off"}"#.to_owned());
     let change = TenantChange {
@@ -78,14 +78,17 @@ pub(crate) async fn tenants_change_and_come_back(fixture: &impl Fixture) {
         decisions: Some(decisions.clone()),
     };
     let changed = TenantRecord { name: "named".to_owned(), limits, decisions, ..tenant_record(1) };
-    assert_eq!(storage.tenants.update(&one, &change, &[]).await.unwrap(), Some(changed.clone()));
-    assert_eq!(storage.tenants.update(&one, &TenantChange::default(), &[]).await.unwrap(), Some(changed.clone()));
-    assert_eq!(storage.tenants.update(&tenant_id(9), &change, &[]).await.unwrap(), None);
+    assert_eq!(storage.tenants.update(&one, &change, Beside::default()).await.unwrap(), Some(changed.clone()));
+    assert_eq!(
+        storage.tenants.update(&one, &TenantChange::default(), Beside::default()).await.unwrap(),
+        Some(changed.clone())
+    );
+    assert_eq!(storage.tenants.update(&tenant_id(9), &change, Beside::default()).await.unwrap(), None);
 
-    assert!(storage.tenants.soft_delete(&one, at(50), &[]).await.unwrap());
-    assert!(!storage.tenants.soft_delete(&one, at(51), &[]).await.unwrap());
+    assert!(storage.tenants.soft_delete(&one, at(50), Beside::default()).await.unwrap());
+    assert!(!storage.tenants.soft_delete(&one, at(51), Beside::default()).await.unwrap());
     assert_eq!(storage.tenants.get(&one).await.unwrap(), None);
-    assert_eq!(storage.tenants.update(&one, &change, &[]).await.unwrap(), None);
+    assert_eq!(storage.tenants.update(&one, &change, Beside::default()).await.unwrap(), None);
     assert_eq!(storage.tenants.list(None, 9).await.unwrap(), [tenant_record(2)]);
     let deleted = TenantRecord { deleted_at: Some(at(50)), ..changed.clone() };
     assert_eq!(storage.tenants.list_deleted(None, 9).await.unwrap(), [deleted]);
@@ -96,10 +99,10 @@ pub(crate) async fn tenants_change_and_come_back(fixture: &impl Fixture) {
     assert_eq!(storage.keys.all_known().await.unwrap(), []);
     assert!(storage.writes.begin(&scope).await.unwrap().is_none());
 
-    assert_eq!(storage.tenants.restore(&one, at(50), &[]).await.unwrap(), None);
-    assert_eq!(storage.tenants.restore(&tenant_id(2), at(0), &[]).await.unwrap(), None);
-    assert_eq!(storage.tenants.restore(&one, at(49), &[]).await.unwrap(), Some(changed.clone()));
-    assert_eq!(storage.tenants.restore(&one, at(49), &[]).await.unwrap(), None);
+    assert_eq!(storage.tenants.restore(&one, at(50), Beside::default()).await.unwrap(), None);
+    assert_eq!(storage.tenants.restore(&tenant_id(2), at(0), Beside::default()).await.unwrap(), None);
+    assert_eq!(storage.tenants.restore(&one, at(49), Beside::default()).await.unwrap(), Some(changed.clone()));
+    assert_eq!(storage.tenants.restore(&one, at(49), Beside::default()).await.unwrap(), None);
     assert_eq!(storage.tenants.get(&one).await.unwrap(), Some(changed));
     assert_eq!(storage.stores.all_open().await.unwrap(), [store_record(1, 1)]);
     assert_eq!(storage.keys.all_known().await.unwrap(), [key(1, 1)]);
@@ -108,32 +111,35 @@ pub(crate) async fn tenants_change_and_come_back(fixture: &impl Fixture) {
 pub(crate) async fn stores_come_back(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
-    storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
+    storage.tenants.insert(&tenant_record(2), None, Beside::default()).await.unwrap();
     let (one, two) = (tenant_scope(1), tenant_scope(2));
     let named = StoreRecord { alias: Some(alias("docs")), ..store_record(1, 2) };
-    storage.stores.insert(&one, &named, &[]).await.unwrap();
+    storage.stores.insert(&one, &named, Beside::default()).await.unwrap();
     fill(&storage, &scope).await;
     let before = storage.stores.get(&one, &store_id(1)).await.unwrap().unwrap();
     for n in [1, 2] {
-        assert!(storage.stores.soft_delete(&one, &store_id(n), at(50), &[]).await.unwrap());
+        assert!(storage.stores.soft_delete(&one, &store_id(n), at(50), Beside::default()).await.unwrap());
     }
     let deleted = |record: &StoreRecord| StoreRecord { deleted_at: Some(at(50)), updated_at: at(50), ..record.clone() };
     assert_eq!(storage.stores.list_deleted(&one, None, 9).await.unwrap(), [deleted(&before), deleted(&named)]);
     assert_eq!(storage.stores.list_deleted(&one, Some(&store_id(1)), 9).await.unwrap(), [deleted(&named)]);
     assert_eq!(storage.stores.list_deleted(&two, None, 9).await.unwrap(), []);
 
-    assert_eq!(storage.stores.restore(&two, &store_id(1), at(0), at(60), &[]).await.unwrap(), None);
-    assert_eq!(storage.stores.restore(&one, &store_id(1), at(50), at(60), &[]).await.unwrap(), None);
+    assert_eq!(storage.stores.restore(&two, &store_id(1), at(0), at(60), Beside::default()).await.unwrap(), None);
+    assert_eq!(storage.stores.restore(&one, &store_id(1), at(50), at(60), Beside::default()).await.unwrap(), None);
     let back = StoreRecord { updated_at: at(60), ..before };
-    assert_eq!(storage.stores.restore(&one, &store_id(1), at(49), at(60), &[]).await.unwrap(), Some(back.clone()));
-    assert_eq!(storage.stores.restore(&one, &store_id(1), at(49), at(61), &[]).await.unwrap(), None);
+    assert_eq!(
+        storage.stores.restore(&one, &store_id(1), at(49), at(60), Beside::default()).await.unwrap(),
+        Some(back.clone())
+    );
+    assert_eq!(storage.stores.restore(&one, &store_id(1), at(49), at(61), Beside::default()).await.unwrap(), None);
     assert_eq!(storage.stores.get(&one, &store_id(1)).await.unwrap(), Some(back));
     assert_eq!(entities(&storage, &scope).await, 10);
 
     // The alias went to another store meanwhile.
     let other = StoreRecord { alias: Some(alias("docs")), ..store_record(1, 3) };
-    storage.stores.insert(&one, &other, &[]).await.unwrap();
-    let taken = storage.stores.restore(&one, &store_id(2), at(49), at(60), &[]).await;
+    storage.stores.insert(&one, &other, Beside::default()).await.unwrap();
+    let taken = storage.stores.restore(&one, &store_id(2), at(49), at(60), Beside::default()).await;
     assert!(matches!(taken, Err(StoreError::AliasTaken { alias: a }) if a == alias("docs")));
     assert_eq!(storage.stores.list_deleted(&one, None, 9).await.unwrap(), [deleted(&named)]);
 }
@@ -141,23 +147,26 @@ pub(crate) async fn stores_come_back(fixture: &impl Fixture) {
 pub(crate) async fn a_purge_is_bounded_and_takes_what_is_old(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let first = with_store(&storage).await;
-    storage.stores.insert(&tenant_scope(1), &store_record(1, 2), &[]).await.unwrap();
-    storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
-    storage.stores.insert(&tenant_scope(2), &store_record(2, 3), &[]).await.unwrap();
+    storage.stores.insert(&tenant_scope(1), &store_record(1, 2), Beside::default()).await.unwrap();
+    storage.tenants.insert(&tenant_record(2), None, Beside::default()).await.unwrap();
+    storage.stores.insert(&tenant_scope(2), &store_record(2, 3), Beside::default()).await.unwrap();
     let (second, third) = (store_scope(1, 2), store_scope(2, 3));
     for scope in [&first, &second, &third] {
         fill(&storage, scope).await;
     }
-    storage.keys.insert(&key(1, 1), &[]).await.unwrap();
-    storage.keys.insert(&key(2, 2), &[]).await.unwrap();
+    storage.keys.insert(&key(1, 1), Beside::default()).await.unwrap();
+    storage.keys.insert(&key(2, 2), Beside::default()).await.unwrap();
     assert_eq!(storage.purge.purge(at(1_000), 7, &told).await.unwrap(), 0);
 
-    assert!(storage.stores.soft_delete(&tenant_scope(1), &store_id(1), at(50), &[]).await.unwrap());
-    assert!(storage.stores.soft_delete(&tenant_scope(1), &store_id(2), at(60), &[]).await.unwrap());
+    assert!(storage.stores.soft_delete(&tenant_scope(1), &store_id(1), at(50), Beside::default()).await.unwrap());
+    assert!(storage.stores.soft_delete(&tenant_scope(1), &store_id(2), at(60), Beside::default()).await.unwrap());
     assert_eq!(storage.purge.purge(at(49), 7, &told).await.unwrap(), 0);
     // From the first row on there is no way back, whatever time is asked for.
     assert_eq!(storage.purge.purge(at(50), 7, &told).await.unwrap(), 7);
-    assert_eq!(storage.stores.restore(&tenant_scope(1), &store_id(1), at(0), at(70), &[]).await.unwrap(), None);
+    assert_eq!(
+        storage.stores.restore(&tenant_scope(1), &store_id(1), at(0), at(70), Beside::default()).await.unwrap(),
+        None
+    );
     let steps = purge_all(&storage, at(59), 7).await;
     assert!(steps.iter().all(|rows| *rows <= 7) && steps.len() > 3, "{steps:?}");
     assert_eq!(storage.stores.list_deleted(&tenant_scope(1), None, 9).await.unwrap().len(), 1);
@@ -167,21 +176,28 @@ pub(crate) async fn a_purge_is_bounded_and_takes_what_is_old(fixture: &impl Fixt
     assert_eq!(storage.models.list(&first, None, 9).await.unwrap(), []);
     assert_eq!(storage.data.tuples(&first, &TupleFilter::default(), None, 9).await.unwrap(), []);
     // The other store is whole.
-    assert!(storage.stores.restore(&tenant_scope(1), &store_id(2), at(59), at(70), &[]).await.unwrap().is_some());
+    assert!(
+        storage
+            .stores
+            .restore(&tenant_scope(1), &store_id(2), at(59), at(70), Beside::default())
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(entities(&storage, &second).await, 10);
 
     // A tenant goes with its stores, open ones too, and its keys; another one stays.
-    assert!(storage.tenants.soft_delete(&tenant_id(1), at(80), &[]).await.unwrap());
+    assert!(storage.tenants.soft_delete(&tenant_id(1), at(80), Beside::default()).await.unwrap());
     let steps = purge_all(&storage, at(80), 1).await;
     assert!(steps.iter().all(|rows| *rows == 1) && steps.len() > 30, "{steps:?}");
-    assert_eq!(storage.tenants.restore(&tenant_id(1), at(0), &[]).await.unwrap(), None);
+    assert_eq!(storage.tenants.restore(&tenant_id(1), at(0), Beside::default()).await.unwrap(), None);
     assert_eq!(storage.tenants.list_deleted(None, 9).await.unwrap(), []);
     assert_eq!(storage.keys.list(Some(&tenant_id(1)), None, 9).await.unwrap(), []);
     assert_eq!(entities(&storage, &third).await, 10);
     assert_eq!(storage.keys.all_known().await.unwrap(), [key(2, 2)]);
     // Nothing is left of the names.
-    storage.tenants.insert(&tenant_record(1), &[]).await.unwrap();
-    storage.stores.insert(&tenant_scope(1), &store_record(1, 1), &[]).await.unwrap();
-    let again = storage.tenants.insert(&tenant_record(1), &[]).await;
+    storage.tenants.insert(&tenant_record(1), None, Beside::default()).await.unwrap();
+    storage.stores.insert(&tenant_scope(1), &store_record(1, 1), Beside::default()).await.unwrap();
+    let again = storage.tenants.insert(&tenant_record(1), None, Beside::default()).await;
     assert!(matches!(again, Err(StorageError::Refused { .. })), "{again:?}");
 }

@@ -2,7 +2,7 @@
 
 use super::{Fixture, at, store_id, tenant_id, tenant_record};
 use crate::ids::{KeyId, TenantId, Timestamp};
-use crate::storage::records::{Change, KeyChange, KeyRecord, KeySecret};
+use crate::storage::records::{Beside, Change, KeyChange, KeyRecord, KeySecret};
 use crate::storage::{KeyError, Storage};
 
 fn id(n: u8) -> KeyId {
@@ -31,10 +31,10 @@ fn secret(n: u8, created: i64) -> KeySecret {
 
 async fn with(fixture: &impl Fixture, keys: &[KeyRecord]) -> Storage {
     let storage = fixture.open().await;
-    storage.tenants.insert(&tenant_record(1), &[]).await.unwrap();
-    storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
+    storage.tenants.insert(&tenant_record(1), None, Beside::default()).await.unwrap();
+    storage.tenants.insert(&tenant_record(2), None, Beside::default()).await.unwrap();
     for key in keys {
-        storage.keys.insert(key, &[]).await.unwrap();
+        storage.keys.insert(key, Beside::default()).await.unwrap();
     }
     storage
 }
@@ -61,24 +61,36 @@ pub(crate) async fn keys_change_until_they_end(fixture: &impl Fixture) {
         ..keys[0].clone()
     };
     for foreign in [None, Some(&two)] {
-        assert_eq!(storage.keys.update(foreign, &id(1), &change, at(10), &[]).await.unwrap(), None);
-        assert_eq!(storage.keys.rotate(foreign, &id(1), &secret(9, 10), at(20), &[]).await.unwrap(), None);
+        assert_eq!(storage.keys.update(foreign, &id(1), &change, at(10), Beside::default()).await.unwrap(), None);
+        assert_eq!(
+            storage.keys.rotate(foreign, &id(1), &secret(9, 10), at(20), Beside::default()).await.unwrap(),
+            None
+        );
     }
     assert_eq!(stored(&storage, Some(&one), 1).await, keys[0]);
-    assert_eq!(storage.keys.update(Some(&one), &id(1), &change, at(10), &[]).await.unwrap(), Some(wanted.clone()));
+    assert_eq!(
+        storage.keys.update(Some(&one), &id(1), &change, at(10), Beside::default()).await.unwrap(),
+        Some(wanted.clone())
+    );
     assert_eq!(stored(&storage, Some(&one), 1).await, wanted);
     let nothing = KeyChange::default();
-    assert_eq!(storage.keys.update(Some(&one), &id(1), &nothing, at(10), &[]).await.unwrap(), Some(wanted.clone()));
+    assert_eq!(
+        storage.keys.update(Some(&one), &id(1), &nothing, at(10), Beside::default()).await.unwrap(),
+        Some(wanted.clone())
+    );
     let never = KeyChange { expires_at: Change::Clear, ..KeyChange::default() };
     let endless = KeyRecord { expires_at: None, ..wanted };
-    assert_eq!(storage.keys.update(Some(&one), &id(1), &never, at(89), &[]).await.unwrap(), Some(endless));
+    assert_eq!(
+        storage.keys.update(Some(&one), &id(1), &never, at(89), Beside::default()).await.unwrap(),
+        Some(endless)
+    );
 
     // What has expired or was revoked is not brought back.
-    assert!(storage.keys.revoke(Some(&one), &id(1), at(60), &[]).await.unwrap());
+    assert!(storage.keys.revoke(Some(&one), &id(1), at(60), Beside::default()).await.unwrap());
     for n in [1, 2] {
-        let changed = storage.keys.update(Some(&one), &id(n), &never, at(60), &[]).await;
+        let changed = storage.keys.update(Some(&one), &id(n), &never, at(60), Beside::default()).await;
         assert!(matches!(changed, Err(KeyError::Ended)), "{changed:?}");
-        let rotated = storage.keys.rotate(Some(&one), &id(n), &secret(9, 60), at(99), &[]).await;
+        let rotated = storage.keys.rotate(Some(&one), &id(n), &secret(9, 60), at(99), Beside::default()).await;
         assert!(matches!(rotated, Err(KeyError::Ended)), "{rotated:?}");
     }
     assert_eq!(stored(&storage, Some(&one), 2).await, keys[1]);
@@ -97,7 +109,7 @@ pub(crate) async fn a_rotated_key_has_a_successor(fixture: &impl Fixture) {
         (3, 6, 20, 40, Some(40), None),
     ] {
         let before = stored(&storage, Some(&one), n).await;
-        let rotated = storage.keys.rotate(Some(&one), &id(n), &secret(next, made), at(wanted), &[]).await;
+        let rotated = storage.keys.rotate(Some(&one), &id(n), &secret(next, made), at(wanted), Beside::default()).await;
         let (old, new) = rotated.unwrap().unwrap();
         let ended = KeyRecord { expires_at: end.map(at), revoked_at: revoked.map(at), ..before.clone() };
         assert_eq!(old, ended, "{n}");
@@ -112,21 +124,24 @@ pub(crate) async fn the_last_platform_key_stays(fixture: &impl Fixture) {
     let storage = with(fixture, &[key(1, None, None), key(2, None, Some(at(50))), key(3, Some(1), None)]).await;
     let ending = KeyChange { expires_at: Change::Set(at(70)), ..KeyChange::default() };
     // While the second one can be used, the first may end; not from then on.
-    assert!(storage.keys.update(None, &id(1), &ending, at(49), &[]).await.unwrap().is_some());
+    assert!(storage.keys.update(None, &id(1), &ending, at(49), Beside::default()).await.unwrap().is_some());
     for _ in 0..2 {
-        let refused = storage.keys.revoke(None, &id(1), at(50), &[]).await;
+        let refused = storage.keys.revoke(None, &id(1), at(50), Beside::default()).await;
         assert!(matches!(refused, Err(KeyError::LastPlatformKey)), "{refused:?}");
-        let refused = storage.keys.update(None, &id(1), &ending, at(50), &[]).await;
+        let refused = storage.keys.update(None, &id(1), &ending, at(50), Beside::default()).await;
         assert!(matches!(refused, Err(KeyError::LastPlatformKey)), "{refused:?}");
     }
     // One that has expired is none, so that it may be revoked.
-    assert!(storage.keys.revoke(None, &id(2), at(51), &[]).await.unwrap());
+    assert!(storage.keys.revoke(None, &id(2), at(51), Beside::default()).await.unwrap());
     let never = KeyChange { expires_at: Change::Clear, ..KeyChange::default() };
-    assert!(storage.keys.update(None, &id(1), &never, at(52), &[]).await.unwrap().is_some());
-    assert!(storage.keys.rotate(None, &id(1), &secret(4, 53), at(53), &[]).await.unwrap().is_some());
-    assert!(matches!(storage.keys.revoke(None, &id(4), at(54), &[]).await, Err(KeyError::LastPlatformKey)));
+    assert!(storage.keys.update(None, &id(1), &never, at(52), Beside::default()).await.unwrap().is_some());
+    assert!(storage.keys.rotate(None, &id(1), &secret(4, 53), at(53), Beside::default()).await.unwrap().is_some());
+    assert!(matches!(
+        storage.keys.revoke(None, &id(4), at(54), Beside::default()).await,
+        Err(KeyError::LastPlatformKey)
+    ));
     // A tenant may end its last one: the operator makes it another.
-    assert!(storage.keys.revoke(Some(&tenant_id(1)), &id(3), at(54), &[]).await.unwrap());
+    assert!(storage.keys.revoke(Some(&tenant_id(1)), &id(3), at(54), Beside::default()).await.unwrap());
 }
 
 pub(crate) async fn uses_of_keys_only_go_on(fixture: &impl Fixture) {

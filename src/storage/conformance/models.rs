@@ -5,7 +5,7 @@ use super::{
     Fixture, at, commit, release_id, store_record, store_scope, tenant_record, tenant_scope, with_store, write,
 };
 use crate::ids::ModelId;
-use crate::storage::records::{ModelRecord, NewRelease, WriteRecord};
+use crate::storage::records::{Beside, ModelRecord, NewRelease, WriteRecord};
 use crate::storage::{StorageError, WriteError};
 
 fn model_id(n: u128) -> ModelId {
@@ -63,8 +63,8 @@ pub(crate) async fn models_never_change(fixture: &impl Fixture) {
 pub(crate) async fn models_belong(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
-    storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
-    storage.stores.insert(&tenant_scope(2), &store_record(2, 2), &[]).await.unwrap();
+    storage.tenants.insert(&tenant_record(2), None, Beside::default()).await.unwrap();
+    storage.stores.insert(&tenant_scope(2), &store_record(2, 2), Beside::default()).await.unwrap();
     let (ours, theirs) = (model(1, "ours"), model(1, "theirs"));
     commit(&storage, &scope, with_model(0, 1, Some(ours.clone()))).await;
     assert!(storage.models.put_assertions(&scope, &ours.id, "[]", at(6)).await.unwrap());

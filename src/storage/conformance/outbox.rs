@@ -6,7 +6,7 @@ use super::{
 use crate::ids::{KeyId, TenantId};
 use crate::storage::Storage;
 use crate::storage::records::{
-    Change, EventRecord, KeyChange, KeyRecord, KeySecret, Purged, StoreRecord, StoreUpdate, TenantChange,
+    Beside, Change, EventRecord, KeyChange, KeyRecord, KeySecret, Purged, StoreRecord, StoreUpdate, TenantChange,
 };
 
 fn event(tenant: u128, content: &str) -> EventRecord {
@@ -68,42 +68,44 @@ pub(crate) async fn an_event_is_stored_with_its_change_alone(fixture: &impl Fixt
     let (good, bad) = ([event(1, "good")], [event(1, "bad")]);
     let (named, gone) = (TenantChange { name: Some("n".to_owned()), ..TenantChange::default() }, tenant_id(9));
 
-    tenants.insert(&tenant_record(1), &good).await.unwrap();
+    tenants.insert(&tenant_record(1), None, Beside::events(&good)).await.unwrap();
     assert_eq!(taken(&storage).await, ["good"]);
-    assert!(tenants.insert(&tenant_record(1), &bad).await.is_err());
-    tenants.update(&one, &named, &good).await.unwrap().unwrap();
-    assert_eq!(tenants.update(&gone, &named, &bad).await.unwrap(), None);
-    assert!(tenants.soft_delete(&one, at(5), &good).await.unwrap());
-    assert!(!tenants.soft_delete(&one, at(5), &bad).await.unwrap());
-    assert_eq!(tenants.restore(&one, at(5), &bad).await.unwrap(), None);
-    tenants.restore(&one, at(4), &good).await.unwrap().unwrap();
+    assert!(tenants.insert(&tenant_record(1), None, Beside::events(&bad)).await.is_err());
+    tenants.update(&one, &named, Beside::events(&good)).await.unwrap().unwrap();
+    assert_eq!(tenants.update(&gone, &named, Beside::events(&bad)).await.unwrap(), None);
+    assert!(tenants.soft_delete(&one, at(5), Beside::events(&good)).await.unwrap());
+    assert!(!tenants.soft_delete(&one, at(5), Beside::events(&bad)).await.unwrap());
+    assert_eq!(tenants.restore(&one, at(5), Beside::events(&bad)).await.unwrap(), None);
+    tenants.restore(&one, at(4), Beside::events(&good)).await.unwrap().unwrap();
     assert_eq!(taken(&storage).await, ["good"; 3]);
 
     let (id, change) = (key(1).id, KeyChange { expires_at: Change::Set(at(90)), ..KeyChange::default() });
     let secret = |n: u8| KeySecret { id: key(n).id, hash: [n; 32], prefix: "p".to_owned(), created_at: at(9) };
-    keys.insert(&key(1), &good).await.unwrap();
-    assert!(keys.insert(&key(1), &bad).await.is_err());
-    keys.update(Some(&one), &id, &change, at(8), &good).await.unwrap().unwrap();
-    assert!(keys.update(Some(&one), &id, &change, at(90), &bad).await.is_err());
-    assert_eq!(keys.update(None, &id, &change, at(8), &bad).await.unwrap(), None);
-    keys.rotate(Some(&one), &id, &secret(2), at(20), &good).await.unwrap().unwrap();
-    assert_eq!(keys.rotate(None, &id, &secret(3), at(20), &bad).await.unwrap(), None);
-    assert!(keys.revoke(Some(&one), &id, at(10), &good).await.unwrap());
-    assert!(!keys.revoke(Some(&one), &id, at(11), &bad).await.unwrap());
+    keys.insert(&key(1), Beside::events(&good)).await.unwrap();
+    assert!(keys.insert(&key(1), Beside::events(&bad)).await.is_err());
+    keys.update(Some(&one), &id, &change, at(8), Beside::events(&good)).await.unwrap().unwrap();
+    assert!(keys.update(Some(&one), &id, &change, at(90), Beside::events(&bad)).await.is_err());
+    assert_eq!(keys.update(None, &id, &change, at(8), Beside::events(&bad)).await.unwrap(), None);
+    keys.rotate(Some(&one), &id, &secret(2), at(20), Beside::events(&good)).await.unwrap().unwrap();
+    assert_eq!(keys.rotate(None, &id, &secret(3), at(20), Beside::events(&bad)).await.unwrap(), None);
+    assert!(keys.revoke(Some(&one), &id, at(10), Beside::events(&good)).await.unwrap());
+    assert!(!keys.revoke(Some(&one), &id, at(11), Beside::events(&bad)).await.unwrap());
     assert_eq!(taken(&storage).await, ["good"; 4]);
 
     let with_alias = |n: u128| StoreRecord { alias: Some(alias("one")), ..store_record(1, n) };
-    stores.insert(&scope, &with_alias(1), &good).await.unwrap();
-    assert!(stores.insert(&scope, &with_alias(2), &bad).await.is_err());
-    stores.insert(&scope, &store_record(1, 3), &good).await.unwrap();
+    stores.insert(&scope, &with_alias(1), Beside::events(&good)).await.unwrap();
+    assert!(stores.insert(&scope, &with_alias(2), Beside::events(&bad)).await.is_err());
+    stores.insert(&scope, &store_record(1, 3), Beside::events(&good)).await.unwrap();
     let update = |alias| StoreUpdate { name: Some("n".to_owned()), alias, updated_at: at(6) };
-    assert!(stores.update(&scope, &store_id(1), &update(Change::Keep), &good).await.unwrap());
-    assert!(stores.update(&scope, &store_id(3), &update(Change::Set(alias("one"))), &bad).await.is_err());
-    assert!(!stores.update(&scope, &store_id(9), &update(Change::Keep), &bad).await.unwrap());
-    assert!(stores.soft_delete(&scope, &store_id(1), at(6), &good).await.unwrap());
-    assert!(!stores.soft_delete(&scope, &store_id(1), at(6), &bad).await.unwrap());
-    assert_eq!(stores.restore(&scope, &store_id(1), at(6), at(7), &bad).await.unwrap(), None);
-    stores.restore(&scope, &store_id(1), at(5), at(7), &good).await.unwrap().unwrap();
+    assert!(stores.update(&scope, &store_id(1), &update(Change::Keep), Beside::events(&good)).await.unwrap());
+    assert!(
+        stores.update(&scope, &store_id(3), &update(Change::Set(alias("one"))), Beside::events(&bad)).await.is_err()
+    );
+    assert!(!stores.update(&scope, &store_id(9), &update(Change::Keep), Beside::events(&bad)).await.unwrap());
+    assert!(stores.soft_delete(&scope, &store_id(1), at(6), Beside::events(&good)).await.unwrap());
+    assert!(!stores.soft_delete(&scope, &store_id(1), at(6), Beside::events(&bad)).await.unwrap());
+    assert_eq!(stores.restore(&scope, &store_id(1), at(6), at(7), Beside::events(&bad)).await.unwrap(), None);
+    stores.restore(&scope, &store_id(1), at(5), at(7), Beside::events(&good)).await.unwrap().unwrap();
     assert_eq!(taken(&storage).await, ["good"; 5]);
 
     let mut change = write(0);
@@ -121,8 +123,12 @@ pub(crate) async fn an_event_is_stored_with_its_change_alone(fixture: &impl Fixt
 pub(crate) async fn events_wait_in_order_until_they_are_forgotten(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let two = [event(2, "b1"), event(1, "a1")];
-    storage.tenants.insert(&tenant_record(1), &two).await.unwrap();
-    storage.tenants.insert(&tenant_record(2), &[event(1, "a2"), event(2, "b2"), event(1, "a3")]).await.unwrap();
+    storage.tenants.insert(&tenant_record(1), None, Beside::events(&two)).await.unwrap();
+    storage
+        .tenants
+        .insert(&tenant_record(2), None, Beside::events(&[event(1, "a2"), event(2, "b2"), event(1, "a3")]))
+        .await
+        .unwrap();
     assert_eq!(waiting(&storage).await, ["a1", "a2", "a3", "b1", "b2"]);
     let first = storage.outbox.next(None, 2).await.unwrap();
     assert_eq!(first.len(), 2);
@@ -135,16 +141,20 @@ pub(crate) async fn events_wait_in_order_until_they_are_forgotten(fixture: &impl
 
 pub(crate) async fn a_purge_tells_what_is_gone(fixture: &impl Fixture) {
     let storage = fixture.open().await;
-    storage.tenants.insert(&tenant_record(1), &[]).await.unwrap();
+    storage.tenants.insert(&tenant_record(1), None, Beside::default()).await.unwrap();
     for n in 1..=3 {
-        storage.stores.insert(&tenant_scope(1), &store_record(1, n), &[]).await.unwrap();
+        storage.stores.insert(&tenant_scope(1), &store_record(1, n), Beside::default()).await.unwrap();
     }
     let purge = async |by| while storage.purge.purge(at(by), 1, &told).await.unwrap() > 0 {};
-    storage.stores.soft_delete(&tenant_scope(1), &store_id(2), at(50), &[]).await.unwrap();
+    storage.stores.soft_delete(&tenant_scope(1), &store_id(2), at(50), Beside::default()).await.unwrap();
     purge(50).await;
     assert_eq!(taken(&storage).await, [format!("{} purged", store_id(2))]);
     // What its log was to be told goes with a tenant, and its stores are not told of one by one.
-    storage.tenants.soft_delete(&tenant_id(1), at(60), &[event(1, "deleted"), event(2, "other")]).await.unwrap();
+    storage
+        .tenants
+        .soft_delete(&tenant_id(1), at(60), Beside::events(&[event(1, "deleted"), event(2, "other")]))
+        .await
+        .unwrap();
     purge(60).await;
     let last = storage.outbox.next(None, 9).await.unwrap();
     assert_eq!(last[0].event, told(Purged::Tenant(tenant_id(1))));

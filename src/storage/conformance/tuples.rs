@@ -7,7 +7,7 @@ use super::{with_store, write};
 use crate::ids::Revision;
 use crate::scope::StoreScope;
 use crate::storage::records::{
-    LoadChunk, NewTuple, TupleChange, TupleCondition, TupleFilter, TupleKey, TupleRecord, WriteRecord,
+    Beside, LoadChunk, NewTuple, TupleChange, TupleCondition, TupleFilter, TupleKey, TupleRecord, WriteRecord,
 };
 use crate::storage::{Storage, StorageError, WriteError};
 
@@ -217,11 +217,11 @@ pub(crate) async fn changes_begin_at_a_time(fixture: &impl Fixture) {
 pub(crate) async fn tuples_belong(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
-    storage.tenants.insert(&tenant_record(2), &[]).await.unwrap();
+    storage.tenants.insert(&tenant_record(2), None, Beside::default()).await.unwrap();
     let mut twin = store_record(2, 2);
     twin.name = store_record(1, 1).name;
-    storage.stores.insert(&tenant_scope(2), &twin, &[]).await.unwrap();
-    storage.stores.insert(&tenant_scope(1), &store_record(1, 3), &[]).await.unwrap();
+    storage.stores.insert(&tenant_scope(2), &twin, Beside::default()).await.unwrap();
+    storage.stores.insert(&tenant_scope(1), &store_record(1, 3), Beside::default()).await.unwrap();
     let (ann, bob) = (viewer("1", "ann"), viewer("1", "bob"));
     let put = change(&[], &[plain(ann.clone()), plain(bob.clone())]);
     commit(&storage, &scope, put.clone()).await;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::{Fixture, at, commit, entity, link, release_id, store_id, store_scope, tenant_scope, with_store, write};
 use crate::ids::Revision;
 use crate::storage::WriteError;
-use crate::storage::records::{AnswerRecord, NewAnswer, WriteRecord};
+use crate::storage::records::{Beside, WriteRecord};
 
 fn put(expected: u64, id: &str) -> WriteRecord {
     let mut change = write(expected);
@@ -140,7 +140,7 @@ pub(crate) async fn a_closed_store_takes_no_writes(fixture: &impl Fixture) {
     let storage = fixture.open().await;
     let scope = with_store(&storage).await;
     assert!(storage.writes.begin(&store_scope(1, 2)).await.unwrap().is_none());
-    storage.stores.soft_delete(&tenant_scope(1), &store_id(1), at(9), &[]).await.unwrap();
+    storage.stores.soft_delete(&tenant_scope(1), &store_id(1), at(9), Beside::default()).await.unwrap();
     assert!(storage.writes.begin(&scope).await.unwrap().is_none());
     assert_eq!(storage.data.load(&scope, &mut |_| Ok(())).await.unwrap(), None);
 }
@@ -201,33 +201,4 @@ pub(crate) async fn the_log_has_one_row_per_commit(fixture: &impl Fixture) {
     assert_eq!((first.epoch.as_str(), first.actor.as_str()), ("e1", "ann"));
     assert_eq!((first.at, first.release), (at(100), None));
     assert!(storage.data.revisions(&scope, Some(Revision(5)), 3).await.unwrap().is_empty());
-}
-
-pub(crate) async fn an_answer_is_of_its_write(fixture: &impl Fixture) {
-    let storage = fixture.open().await;
-    let scope = with_store(&storage).await;
-    let (key, other) = ([1; 32], [2; 32]);
-    let answered = |expected: u64, id: &str, request: u8| {
-        let answer = NewAnswer { key, request: [request; 32], answer: id.as_bytes().to_vec() };
-        WriteRecord { answer: Some(answer), ..put(expected, id) }
-    };
-    commit(&storage, &scope, answered(0, "a", 7)).await;
-    let found = storage.data.answer(&scope, &key).await.unwrap();
-    let first = AnswerRecord { request: [7; 32], answer: b"a".to_vec(), at: at(0) };
-    assert_eq!(found.map(|found| AnswerRecord { at: at(0), ..found }), Some(first));
-    assert_eq!(storage.data.answer(&scope, &other).await.unwrap(), None);
-    assert_eq!(storage.data.answer(&store_scope(2, 1), &key).await.unwrap(), None, "another tenant");
-    // What is undone was not answered.
-    let mut open = storage.writes.begin(&scope).await.unwrap().unwrap();
-    open.write(&answered(1, "b", 8)).await.unwrap();
-    open.rollback().await;
-    assert_eq!(storage.data.answer(&scope, &key).await.unwrap().unwrap().answer, b"a");
-    // The next one takes its place.
-    commit(&storage, &scope, answered(1, "c", 9)).await;
-    let found = storage.data.answer(&scope, &key).await.unwrap().unwrap();
-    assert_eq!((found.request, found.answer), ([9; 32], b"c".to_vec()));
-    let before = crate::ids::Timestamp::from_millis(found.at.as_millis() - 1);
-    assert_eq!(storage.purge.forget_answers(before, 9).await.unwrap(), 0);
-    assert_eq!(storage.purge.forget_answers(found.at, 9).await.unwrap(), 1);
-    assert_eq!(storage.data.answer(&scope, &key).await.unwrap(), None);
 }

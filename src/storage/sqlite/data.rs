@@ -16,8 +16,8 @@ use crate::ids::{Revision, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
 use crate::storage::records::{
-    AnswerRecord, EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StateRecord, StoreRecord,
-    TupleChange, TupleFilter, TupleKey, TupleRecord,
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StateRecord, StoreRecord, TupleChange, TupleFilter,
+    TupleKey, TupleRecord,
 };
 use crate::storage::repository::DataRepository;
 
@@ -268,21 +268,6 @@ impl DataRepository for Sqlite {
             .fetch_optional(&self.readers)
             .await?;
         Ok(state)
-    }
-
-    async fn answer(&self, scope: &StoreScope, key: &[u8; 32]) -> Result<Option<AnswerRecord>, StorageError> {
-        let found = sqlx::query("SELECT request, answer, at FROM answers WHERE tenant = ? AND store = ? AND key = ?")
-            .bind(scope.tenant().as_str())
-            .bind(scope.store().as_str())
-            .bind(key.as_slice())
-            .try_map(|row| {
-                let request: &[u8] = row.try_get("request")?;
-                let request = request.try_into().map_err(|error| row::unreadable("request", error))?;
-                Ok(AnswerRecord { request, answer: row.try_get("answer")?, at: row::time(&row, "at")? })
-            })
-            .fetch_optional(&self.readers)
-            .await?;
-        Ok(found)
     }
 
     async fn revisions(

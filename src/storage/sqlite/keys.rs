@@ -7,11 +7,10 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
-use super::outbox;
 use super::row;
 use super::transaction::OpenTransaction;
 use crate::ids::{KeyId, StoreId, TenantId, Timestamp};
-use crate::storage::records::{EventRecord, KeyChange, KeyRecord, KeySecret};
+use crate::storage::records::{Beside, KeyChange, KeyRecord, KeySecret};
 use crate::storage::repository::KeyRepository;
 use crate::storage::{KeyError, StorageError};
 
@@ -27,27 +26,10 @@ macro_rules! select {
 
 #[async_trait]
 impl KeyRepository for Sqlite {
-    async fn insert(&self, key: &KeyRecord, events: &[EventRecord]) -> Result<(), StorageError> {
-        let stores = key.stores.as_ref().map(|stores| json(stores)).transpose()?;
+    async fn insert(&self, key: &KeyRecord, beside: Beside<'_>) -> Result<(), StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
-        sqlx::query(
-            "INSERT INTO keys (id, tenant, name, hash, prefix, scopes, stores, created_at, expires_at, \
-             revoked_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(key.id.as_str())
-        .bind(key.tenant.as_ref().map(TenantId::as_str))
-        .bind(&key.name)
-        .bind(key.hash.as_slice())
-        .bind(&key.prefix)
-        .bind(json(&key.scopes)?)
-        .bind(stores)
-        .bind(key.created_at.as_millis())
-        .bind(key.expires_at.map(Timestamp::as_millis))
-        .bind(key.revoked_at.map(Timestamp::as_millis))
-        .bind(key.last_used_at.map(Timestamp::as_millis))
-        .execute(transaction.connection())
-        .await?;
-        outbox::end(transaction, true, events).await
+        insert(transaction.connection(), key).await?;
+        transaction.end(true, beside).await
     }
 
     async fn get(&self, tenant: Option<&TenantId>, id: &KeyId) -> Result<Option<KeyRecord>, StorageError> {
@@ -82,11 +64,11 @@ impl KeyRepository for Sqlite {
         id: &KeyId,
         change: &KeyChange,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<KeyRecord>, KeyError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let changed = change::update(transaction.connection(), tenant, id, change, at).await;
-        change::end(transaction, changed, events).await
+        change::end(transaction, changed, beside).await
     }
 
     async fn rotate(
@@ -95,11 +77,11 @@ impl KeyRepository for Sqlite {
         id: &KeyId,
         secret: &KeySecret,
         ends_at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<(KeyRecord, KeyRecord)>, KeyError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let rotated = change::rotate(transaction.connection(), tenant, id, secret, ends_at).await;
-        change::end(transaction, rotated, events).await
+        change::end(transaction, rotated, beside).await
     }
 
     async fn revoke(
@@ -107,11 +89,11 @@ impl KeyRepository for Sqlite {
         tenant: Option<&TenantId>,
         id: &KeyId,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<bool, KeyError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let revoked = change::revoke(transaction.connection(), tenant, id, at).await;
-        Ok(change::end(transaction, revoked, events).await?.is_some())
+        Ok(change::end(transaction, revoked, beside).await?.is_some())
     }
 
     async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StorageError> {
@@ -139,6 +121,29 @@ impl KeyRepository for Sqlite {
         .await?;
         Ok(keys)
     }
+}
+
+/// Adds a key inside the caller's transaction.
+pub(super) async fn insert(connection: &mut SqliteConnection, key: &KeyRecord) -> Result<(), StorageError> {
+    let stores = key.stores.as_ref().map(|stores| json(stores)).transpose()?;
+    sqlx::query(
+        "INSERT INTO keys (id, tenant, name, hash, prefix, scopes, stores, created_at, expires_at, \
+         revoked_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(key.id.as_str())
+    .bind(key.tenant.as_ref().map(TenantId::as_str))
+    .bind(&key.name)
+    .bind(key.hash.as_slice())
+    .bind(&key.prefix)
+    .bind(json(&key.scopes)?)
+    .bind(stores)
+    .bind(key.created_at.as_millis())
+    .bind(key.expires_at.map(Timestamp::as_millis))
+    .bind(key.revoked_at.map(Timestamp::as_millis))
+    .bind(key.last_used_at.map(Timestamp::as_millis))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// A key inside the caller's transaction.

@@ -5,7 +5,6 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
 use super::row;
-use super::transaction::OpenTransaction;
 use crate::ids::TenantId;
 use crate::storage::StorageError;
 use crate::storage::records::{EventRecord, OutboxRecord};
@@ -47,20 +46,6 @@ pub(super) async fn put(connection: &mut SqliteConnection, events: &[EventRecord
             .await?;
     }
     Ok(())
-}
-
-/// Ends a transaction: with its events when something changed, else as if it had not been.
-pub(super) async fn end(
-    mut transaction: OpenTransaction,
-    changed: bool,
-    events: &[EventRecord],
-) -> Result<(), StorageError> {
-    if !changed {
-        transaction.rollback().await;
-        return Ok(());
-    }
-    put(transaction.connection(), events).await?;
-    transaction.commit().await
 }
 
 fn record(row: &SqliteRow) -> Result<OutboxRecord, sqlx::Error> {

@@ -119,18 +119,6 @@ impl PurgeRepository for Sqlite {
         transaction.commit().await?;
         Ok(deleted)
     }
-
-    async fn forget_answers(&self, by: Timestamp, limit: u32) -> Result<u64, StorageError> {
-        let mut transaction = OpenTransaction::write(&self.writer).await?;
-        let deleted = sqlx::query(OLD_ANSWERS)
-            .bind(by.as_millis())
-            .bind(limit)
-            .execute(transaction.connection())
-            .await?
-            .rows_affected();
-        transaction.commit().await?;
-        Ok(deleted)
-    }
 }
 
 /// They ended with the revision that was in force at ?4, or before.
@@ -145,9 +133,6 @@ pub(super) const OLD_HISTORY: [&str; 2] = [
     some_of!("entities_history", "tenant, store, type_name, id, created_revision", ended!()),
     some_of!("links_history", "tenant, store, id, created_revision", ended!()),
 ];
-
-pub(super) const OLD_ANSWERS: &str = "DELETE FROM answers WHERE (tenant, store, key) IN \
-     (SELECT tenant, store, key FROM answers WHERE at <= ? ORDER BY at LIMIT ?)";
 
 async fn step(
     connection: &mut SqliteConnection,
@@ -187,8 +172,9 @@ async fn step(
     if keys >= limit {
         return Ok(keys);
     }
-    // What its log was still to be told is of no use: the log goes, too.
+    // What its log was still to be told is of no use: the log goes, too. And nobody sends its requests again.
     sqlx::query("DELETE FROM outbox WHERE log = ?").bind(tenant.as_str()).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM answers WHERE tenant = ?").bind(tenant.as_str()).execute(&mut *connection).await?;
     let own = sqlx::query("DELETE FROM tenants WHERE id = ?").bind(tenant.as_str()).execute(&mut *connection).await?;
     outbox::put(connection, &[tell(Purged::Tenant(tenant))]).await?;
     Ok(keys + own.rows_affected())

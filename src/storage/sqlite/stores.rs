@@ -4,12 +4,11 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::Sqlite;
-use super::outbox;
 use super::row;
 use super::transaction::OpenTransaction;
 use crate::ids::{ReleaseId, StoreAlias, StoreId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
-use crate::storage::records::{AliasChange, EventRecord, StoreRecord, StoreUpdate};
+use crate::storage::records::{AliasChange, Beside, StoreRecord, StoreUpdate};
 use crate::storage::repository::StoreRepository;
 use crate::storage::{StorageError, StoreError};
 
@@ -37,7 +36,7 @@ macro_rules! select_open {
 
 #[async_trait]
 impl StoreRepository for Sqlite {
-    async fn insert(&self, scope: &TenantScope, store: &StoreRecord, events: &[EventRecord]) -> Result<(), StoreError> {
+    async fn insert(&self, scope: &TenantScope, store: &StoreRecord, beside: Beside<'_>) -> Result<(), StoreError> {
         if store.tenant != *scope.tenant() {
             let what = "the store names another tenant".to_owned();
             return Err(StorageError::Refused { what }.into());
@@ -65,7 +64,7 @@ impl StoreRepository for Sqlite {
         .await?
         .rows_affected()
             > 0;
-        outbox::end(transaction, inserted, events).await?;
+        transaction.end(inserted, beside).await?;
         match &store.alias {
             Some(alias) if !inserted => Err(StoreError::AliasTaken { alias: alias.clone() }),
             Some(_) | None => Ok(()),
@@ -111,7 +110,7 @@ impl StoreRepository for Sqlite {
         scope: &TenantScope,
         id: &StoreId,
         update: &StoreUpdate,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<bool, StoreError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let (change_alias, alias) = match &update.alias {
@@ -133,7 +132,7 @@ impl StoreRepository for Sqlite {
         .execute(transaction.connection())
         .await;
         let changed = updated.as_ref().is_ok_and(|updated| updated.rows_affected() > 0);
-        outbox::end(transaction, changed, events).await?;
+        transaction.end(changed, beside).await?;
         match (updated, alias) {
             (Ok(_), _) => Ok(changed),
             // The alias is the only unique column that the statement changes.
@@ -149,7 +148,7 @@ impl StoreRepository for Sqlite {
         scope: &TenantScope,
         id: &StoreId,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<bool, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let deleted = sqlx::query(
@@ -164,7 +163,7 @@ impl StoreRepository for Sqlite {
         .await?
         .rows_affected()
             > 0;
-        outbox::end(transaction, deleted, events).await?;
+        transaction.end(deleted, beside).await?;
         Ok(deleted)
     }
 
@@ -184,7 +183,7 @@ impl StoreRepository for Sqlite {
         id: &StoreId,
         since: Timestamp,
         at: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<StoreRecord>, StoreError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let restored = sqlx::query(
@@ -204,7 +203,7 @@ impl StoreRepository for Sqlite {
             .fetch_optional(transaction.connection())
             .await?;
         let changed = restored.as_ref().is_ok_and(|restored| restored.rows_affected() > 0);
-        outbox::end(transaction, changed, events).await?;
+        transaction.end(changed, beside).await?;
         match (restored, found) {
             (Ok(_), found) => Ok(found.filter(|_| changed)),
             // The alias is the only unique column that an open store has and a deleted one has not.

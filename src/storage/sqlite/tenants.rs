@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
-use super::outbox;
+use super::keys;
 use super::row;
 use super::transaction::OpenTransaction;
 use crate::ids::{TenantId, Timestamp};
 use crate::storage::StorageError;
-use crate::storage::records::{EventRecord, TenantChange, TenantRecord};
+use crate::storage::records::{Beside, KeyRecord, TenantChange, TenantRecord};
 use crate::storage::repository::TenantRepository;
 
 macro_rules! columns {
@@ -26,7 +26,12 @@ macro_rules! select {
 
 #[async_trait]
 impl TenantRepository for Sqlite {
-    async fn insert(&self, tenant: &TenantRecord, events: &[EventRecord]) -> Result<(), StorageError> {
+    async fn insert(
+        &self,
+        tenant: &TenantRecord,
+        key: Option<&KeyRecord>,
+        beside: Beside<'_>,
+    ) -> Result<(), StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         sqlx::query(
             "INSERT INTO tenants (id, name, limits, decisions, created_at, deleted_at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -39,7 +44,10 @@ impl TenantRepository for Sqlite {
         .bind(tenant.deleted_at.map(Timestamp::as_millis))
         .execute(transaction.connection())
         .await?;
-        outbox::end(transaction, true, events).await
+        if let Some(key) = key {
+            keys::insert(transaction.connection(), key).await?;
+        }
+        transaction.end(true, beside).await
     }
 
     async fn get(&self, id: &TenantId) -> Result<Option<TenantRecord>, StorageError> {
@@ -63,7 +71,7 @@ impl TenantRepository for Sqlite {
         &self,
         id: &TenantId,
         change: &TenantChange,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<TenantRecord>, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let updated = sqlx::query(concat!(
@@ -79,11 +87,11 @@ impl TenantRepository for Sqlite {
         .try_map(|row| record(&row))
         .fetch_optional(transaction.connection())
         .await?;
-        outbox::end(transaction, updated.is_some(), events).await?;
+        transaction.end(updated.is_some(), beside).await?;
         Ok(updated)
     }
 
-    async fn soft_delete(&self, id: &TenantId, at: Timestamp, events: &[EventRecord]) -> Result<bool, StorageError> {
+    async fn soft_delete(&self, id: &TenantId, at: Timestamp, beside: Beside<'_>) -> Result<bool, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let deleted = sqlx::query("UPDATE tenants SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
             .bind(at.as_millis())
@@ -92,7 +100,7 @@ impl TenantRepository for Sqlite {
             .await?
             .rows_affected()
             > 0;
-        outbox::end(transaction, deleted, events).await?;
+        transaction.end(deleted, beside).await?;
         Ok(deleted)
     }
 
@@ -100,7 +108,7 @@ impl TenantRepository for Sqlite {
         &self,
         id: &TenantId,
         since: Timestamp,
-        events: &[EventRecord],
+        beside: Beside<'_>,
     ) -> Result<Option<TenantRecord>, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
         let restored = sqlx::query(concat!(
@@ -112,7 +120,7 @@ impl TenantRepository for Sqlite {
         .try_map(|row| record(&row))
         .fetch_optional(transaction.connection())
         .await?;
-        outbox::end(transaction, restored.is_some(), events).await?;
+        transaction.end(restored.is_some(), beside).await?;
         Ok(restored)
     }
 }

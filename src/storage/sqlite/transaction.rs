@@ -6,7 +6,9 @@
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 
+use super::{answers, outbox};
 use crate::storage::StorageError;
+use crate::storage::records::Beside;
 
 pub(super) struct OpenTransaction {
     connection: PoolConnection<Sqlite>,
@@ -46,6 +48,19 @@ impl OpenTransaction {
         self.run("COMMIT").await?;
         self.ended = true;
         Ok(())
+    }
+
+    /// Ends it: with what is stored beside the change when something changed, else as if it had not been.
+    pub(super) async fn end(mut self, changed: bool, beside: Beside<'_>) -> Result<(), StorageError> {
+        if !changed {
+            self.rollback().await;
+            return Ok(());
+        }
+        outbox::put(self.connection(), beside.events).await?;
+        if let Some(answer) = beside.answer {
+            answers::put(self.connection(), answer).await?;
+        }
+        self.commit().await
     }
 
     pub(super) async fn rollback(mut self) {

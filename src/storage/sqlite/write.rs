@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
+use super::answers;
 use super::lock::DirectoryLock;
 use super::outbox;
 use super::row;
@@ -19,7 +20,7 @@ use super::stores;
 use super::transaction::OpenTransaction;
 use crate::ids::{ReleaseId, Revision};
 use crate::scope::StoreScope;
-use crate::storage::records::{NewAnswer, StoreRecord, WriteRecord};
+use crate::storage::records::{StoreRecord, WriteRecord};
 use crate::storage::repository::{StoreWrite, WriteRepository};
 use crate::storage::{StorageError, WriteError};
 
@@ -157,28 +158,10 @@ async fn apply(
     }
     let settings_before = write.settings.as_ref().map(|new| std::mem::replace(&mut store.settings, new.clone()));
     if let Some(answer) = &write.answer {
-        put_answer(connection, scope, write, answer).await?;
+        answers::put(connection, answer).await?;
     }
     outbox::put(connection, write.event.as_slice()).await?;
     finish(connection, scope, store, write, settings_before, revision).await
-}
-
-async fn put_answer(
-    connection: &mut SqliteConnection,
-    scope: &StoreScope,
-    write: &WriteRecord,
-    answer: &NewAnswer,
-) -> Result<(), WriteError> {
-    sqlx::query("INSERT OR REPLACE INTO answers (tenant, store, key, request, answer, at) VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(scope.tenant().as_str())
-        .bind(scope.store().as_str())
-        .bind(answer.key.as_slice())
-        .bind(answer.request.as_slice())
-        .bind(answer.answer.as_slice())
-        .bind(write.at.as_millis())
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// Adds the revision and moves the store's row to it, in one message to the database.

@@ -11,7 +11,7 @@ use super::{TransferCounts, TransferLine};
 use crate::api::error::{ApiError, Code, ErrorItem, invalid_input};
 use crate::api::extract::parse;
 use crate::pace::Pace;
-use crate::pap::{ImportPart, Imported};
+use crate::pap::{Asked, ImportPart, Imported};
 
 /// Lines of one part at most: a write takes no more.
 const MAX_LINES: u64 = 5_000;
@@ -101,7 +101,7 @@ pub(super) struct Places {
 
 /// Reads a part. Of what is said twice the last counts, as it would in two parts. Lines that were written before are left
 /// out.
-pub(super) fn read(text: &Text, done: Imported, id: Option<String>) -> Result<Part, ApiError> {
+pub(super) fn read(text: &Text, done: Imported, asked: Option<Asked>) -> Result<Part, ApiError> {
     let mut reader = Reader { imported: done, ..Reader::default() };
     let (mut number, mut pace) = (text.first, Pace::begin());
     for line in text.bytes.split(|byte| *byte == b'\n') {
@@ -115,7 +115,7 @@ pub(super) fn read(text: &Text, done: Imported, id: Option<String>) -> Result<Pa
     let lines = if text.bytes.ends_with(b"\n") { number - 2 } else { number - 1 };
     let imported = Imported { lines: lines.max(done.lines), ..reader.imported };
     let Reader { part: mut write, places, .. } = reader;
-    write.progress = id.map(|id| (id, imported));
+    write.progress = asked.map(|asked| (asked, imported));
     Ok(Part { write, places, imported })
 }
 

@@ -1,5 +1,6 @@
 //! `POST /v1/stores/{store}/tuples/delete-by-filter`: as many as one write takes; who asks again goes on.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use authx_engine::relation::{ObjectRef, SubjectRef, TupleKey};
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,9 @@ use utoipa::ToSchema;
 use super::filter;
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
-use crate::api::extract::{Body, WriteStore};
-use crate::pap::{DataWrite, Otherwise, PapError, TupleChanges};
+use crate::api::extract::{RawBody, WriteStore, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond};
+use crate::pap::{Committed, DataWrite, Once, Otherwise, PapError, TupleChanges};
 use crate::storage::records;
 
 const DEFAULT_STEP: u32 = 1_000;
@@ -48,14 +50,15 @@ pub struct DeleteTuplesReply {
 }
 
 /// Deletes tuples by object, relation and subject, in steps that are each all or nothing.
-#[utoipa::path(post, path = "/v1/stores/{store}/tuples/delete-by-filter", operation_id = "deleteTuples", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = DeleteTuplesBody,
+#[utoipa::path(post, path = "/v1/stores/{store}/tuples/delete-by-filter", operation_id = "deleteTuples", tag = "data", params(("store" = String, Path, description = "id or alias"), IdempotencyHeader), request_body = DeleteTuplesBody,
     responses((status = 200, body = DeleteTuplesReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn delete(
     services: web::Data<Services>,
     access: WriteStore,
-    body: Body<DeleteTuplesBody>,
+    key: IdempotencyKey,
+    raw: RawBody,
 ) -> Result<HttpResponse, ApiError> {
-    let DeleteTuplesBody { object, relation, subject, limit } = body.0;
+    let DeleteTuplesBody { object, relation, subject, limit } = parse(&raw.0)?;
     if object.is_none() && relation.is_none() && subject.is_none() {
         let detail = "name an `object`, a `relation` or a `subject`: without any, every tuple of the store would go";
         return Err(ApiError::new(Code::MalformedRequest, detail));
@@ -66,35 +69,31 @@ pub async fn delete(
     }
     let filter = filter(object.as_deref(), relation.as_deref(), subject.as_deref())
         .map_err(|problems| invalid_input(&problems))?;
-    let store = &access.0.store;
+    let (store, writers) = (&access.0.store, &services.writers);
     let rows = services.storage.data.tuples(store.scope(), &filter, None, limit + 1).await;
     let rows = rows.map_err(PapError::from)?;
     let complete = rows.len() <= limit as usize;
-    if rows.is_empty() {
-        let current = store.current();
-        return Ok(HttpResponse::Ok().json(DeleteTuplesReply {
-            deleted: 0,
-            complete,
-            revision: current.revision().0,
-            release: current.release_id().map(str::to_owned),
-            consistency_token: current.token.clone(),
-        }));
+    let asked = key.of_store(store.scope(), &raw.0);
+    let once = Once::new(asked, move |made| json(StatusCode::OK, &DeleteTuplesReply::of(made, complete)));
+    let keys: Vec<TupleKey> = rows.iter().take(limit as usize).map(|row| key_of(&row.key)).collect();
+    if keys.is_empty() {
+        let nothing = Committed::nothing(&store.current());
+        return respond(&once, writers.nothing_made(&once, nothing).await);
     }
-    let keys = rows.iter().take(limit as usize).map(|row| key(&row.key));
     // What somebody else deleted meanwhile is gone as it should be.
-    let tuples = TupleChanges { delete: keys.collect(), on_missing: Otherwise::Ignore, ..TupleChanges::default() };
+    let tuples = TupleChanges { delete: keys, on_missing: Otherwise::Ignore, ..TupleChanges::default() };
     let write = DataWrite { tuples, ..DataWrite::default() };
-    let committed = services.writers.write(store, access.0.caller.actor(), write).await?;
-    Ok(HttpResponse::Ok().json(DeleteTuplesReply {
-        deleted: committed.tuples_deleted,
-        complete,
-        revision: committed.revision.0,
-        release: committed.release,
-        consistency_token: committed.token,
-    }))
+    respond(&once, writers.write_once(store, access.0.caller.actor(), write, once.clone()).await)
 }
 
-fn key(key: &records::TupleKey) -> TupleKey {
+impl DeleteTuplesReply {
+    fn of(made: &Committed, complete: bool) -> Self {
+        let Committed { tuples_deleted, revision, release, token, .. } = made.clone();
+        Self { deleted: tuples_deleted, complete, revision: revision.0, release, consistency_token: token }
+    }
+}
+
+fn key_of(key: &records::TupleKey) -> TupleKey {
     let relation = key.subject_relation.as_deref().map(Into::into);
     TupleKey {
         object: ObjectRef::new(&key.object_type, &key.object_id),

@@ -2,21 +2,20 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::outbox;
 use super::super::transaction::OpenTransaction;
 use super::{json, one};
 use crate::ids::{KeyId, TenantId, Timestamp};
 use crate::storage::KeyError;
-use crate::storage::records::{Change, EventRecord, KeyChange, KeyRecord, KeySecret};
+use crate::storage::records::{Beside, Change, KeyChange, KeyRecord, KeySecret};
 
 /// Ends a transaction as its outcome says. After a failure of storage its connection is closed.
 pub(super) async fn end<T>(
     transaction: OpenTransaction,
     outcome: Result<Option<T>, KeyError>,
-    events: &[EventRecord],
+    beside: Beside<'_>,
 ) -> Result<Option<T>, KeyError> {
     match &outcome {
-        Ok(Some(_)) => outbox::end(transaction, true, events).await?,
+        Ok(Some(_)) => transaction.end(true, beside).await?,
         Ok(None) | Err(KeyError::Ended | KeyError::LastPlatformKey) => transaction.rollback().await,
         Err(KeyError::Storage(_)) => {}
     }
@@ -30,15 +29,11 @@ pub(super) async fn update(
     change: &KeyChange,
     at: Timestamp,
 ) -> Result<Option<KeyRecord>, KeyError> {
-    let Some(mut key) = usable(connection, tenant, id, at).await? else { return Ok(None) };
+    let Some(key) = usable(connection, tenant, id, at).await? else { return Ok(None) };
     if matches!(change.expires_at, Change::Set(_)) {
         another_platform_key(connection, &key, at).await?;
     }
-    let change = change.clone();
-    key.name = change.name.unwrap_or(key.name);
-    key.scopes = change.scopes.unwrap_or(key.scopes);
-    key.stores = after(key.stores, change.stores);
-    key.expires_at = after(key.expires_at, change.expires_at);
+    let key = key.with(change);
     sqlx::query("UPDATE keys SET name = ?, scopes = ?, stores = ?, expires_at = ? WHERE tenant IS ? AND id = ?")
         .bind(&key.name)
         .bind(json(&key.scopes)?)
@@ -104,14 +99,6 @@ pub(super) async fn revoke(
         .execute(connection)
         .await?;
     Ok(Some(()))
-}
-
-fn after<T>(before: Option<T>, change: Change<T>) -> Option<T> {
-    match change {
-        Change::Keep => before,
-        Change::Clear => None,
-        Change::Set(value) => Some(value),
-    }
 }
 
 /// Whether a key does not open anything any more.
