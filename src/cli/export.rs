@@ -19,34 +19,21 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Exit {
-    let client = match Client::new(&args.server) {
-        Ok(client) => client,
-        Err(exit) => return exit,
-    };
-    let path = match client.store_path().await {
-        Ok(path) => path,
-        Err(exit) => return exit,
-    };
-    let mut reply = match client.stream(&format!("{path}/export")).await {
-        Ok(Ok(reply)) => reply,
-        Ok(Err(refused)) => return client.refused(&refused),
-        Err(message) => return fail(Exit::Unreachable, &message),
-    };
-    let mut target = match Target::open(&args.file) {
-        Ok(target) => target,
-        Err(error) => return fail(Exit::Error, &format!("{}: {error}", args.file.display())),
-    };
-    loop {
-        let piece = match reply.chunk().await {
-            Ok(Some(piece)) => piece,
-            Ok(None) => break,
-            Err(error) => return fail(Exit::Unreachable, &error.to_string()),
-        };
-        if let Err(error) = target.write(&piece) {
-            return fail(Exit::Error, &format!("{}: {error}", args.file.display()));
-        }
+    export(&args).await.unwrap_or_else(|exit| exit)
+}
+
+async fn export(args: &Args) -> Result<Exit, Exit> {
+    let client = Client::new(&args.server)?;
+    let path = client.store_path().await?;
+    let of_file = |error: std::io::Error| fail(Exit::Error, &format!("{}: {error}", args.file.display()));
+    let unreachable = |message: String| fail(Exit::Unreachable, &message);
+    let reply = client.stream(&format!("{path}/export")).await.map_err(unreachable)?;
+    let mut reply = reply.map_err(|refused| client.refused(&refused))?;
+    let mut target = Target::open(&args.file).map_err(of_file)?;
+    while let Some(piece) = reply.chunk().await.map_err(|error| unreachable(error.to_string()))? {
+        target.write(&piece).map_err(of_file)?;
     }
-    target.finish(&args.file)
+    Ok(target.finish(&args.file))
 }
 
 /// A file takes its name when the export is whole.

@@ -62,21 +62,19 @@ enum OnExisting {
 }
 
 pub(crate) async fn run(args: Args) -> Exit {
-    let client = match Client::new(&args.server) {
-        Ok(client) => client,
-        Err(exit) => return exit,
-    };
-    let path = match client.store_path().await {
-        Ok(path) => path,
-        Err(exit) => return exit,
-    };
+    import(args).await.unwrap_or_else(|exit| exit)
+}
+
+async fn import(args: Args) -> Result<Exit, Exit> {
+    let client = Client::new(&args.server)?;
+    let path = client.store_path().await?;
     if args.all {
-        return all::run(&client, &path, &args).await;
+        return Ok(all::run(&client, &path, &args).await);
     }
     let sender = Arc::new(Sender { client, path, args });
     let mut import = Import::new(&sender.args);
     let stopped = import.run(&sender).await;
-    import.tell(&sender.args, stopped)
+    Ok(import.tell(&sender.args, stopped))
 }
 
 /// Why an import ends before its files do.

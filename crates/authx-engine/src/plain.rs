@@ -4,6 +4,8 @@
 //! comes to true or false is told here; what errs, and all else of the language, is left to Cedar's evaluator. That
 //! both say the same is held by tests against Cedar's authorizer.
 
+use std::cell::OnceCell;
+
 use smol_str::SmolStr;
 
 use crate::cedar::{BinaryOp, EntityUID, Expr, ExprKind, Literal, UnaryOp, ValueKind, Var};
@@ -19,8 +21,8 @@ const FEW: usize = 256;
 pub(crate) struct Plain<'a> {
     question: &'a Question<'a>,
     facts: Option<&'a Facts<'a>>,
-    /// Of the principal and the resource.
-    rows: [Option<&'a EntityRow>; 2],
+    /// Of the principal and the resource, once a condition reads them.
+    rows: [OnceCell<Option<&'a EntityRow>>; 2],
 }
 
 /// A value that can be compared without an error.
@@ -40,8 +42,7 @@ struct NotPlain;
 
 impl<'a> Plain<'a> {
     pub(crate) fn new(question: &'a Question<'a>, facts: Option<&'a Facts<'a>>) -> Self {
-        let rows = question.ancestors.map(|(uid, _)| question.view.row(uid).map(AsRef::as_ref));
-        Self { question, facts, rows }
+        Self { question, facts, rows: Default::default() }
     }
 
     /// Whether a condition holds, if that is told here.
@@ -159,10 +160,9 @@ impl<'a> Plain<'a> {
     }
 
     fn row(&self, uid: &EntityUID) -> Option<&'a EntityRow> {
-        match self.question.ancestors.iter().position(|(known, _)| same(known, uid)) {
-            Some(at) => self.rows.get(at).copied().flatten(),
-            None => self.question.view.row(uid).map(AsRef::as_ref),
-        }
+        let find = || self.question.view.row(uid).map(AsRef::as_ref);
+        let known = self.question.ancestors.iter().zip(&self.rows).find(|((known, _), _)| same(known, uid));
+        known.map_or_else(find, |(_, row)| *row.get_or_init(find))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::pap::PapError;
 use crate::storage::records::{SubjectFilter, SubjectRelation, TupleFilter, TupleKey, TupleRecord};
 
 pub use wire::{ConditionBody, TupleBody, TupleParts, TupleReply};
-pub(super) use wire::{MAX_PROBLEMS, malformed, object, parse_all, relation, subject, time};
+pub(super) use wire::{MAX_PROBLEMS, key_of, malformed, object, parse_all, relation, subject, time};
 
 /// Which tuples to read: those that have everything that is given.
 #[derive(Debug, Default, Deserialize, ToSchema)]

@@ -2,17 +2,16 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use authx_engine::relation::{ObjectRef, SubjectRef, TupleKey};
+use authx_engine::relation::TupleKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::filter;
+use super::{filter, key_of};
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
 use crate::api::extract::{RawBody, WriteStore, parse};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond};
 use crate::pap::{Committed, DataWrite, Once, Otherwise, PapError, TupleChanges};
-use crate::storage::records;
 
 const DEFAULT_STEP: u32 = 1_000;
 /// What a write takes at most.
@@ -90,14 +89,5 @@ impl DeleteTuplesReply {
     fn of(made: &Committed, complete: bool) -> Self {
         let Committed { tuples_deleted, revision, release, token, .. } = made.clone();
         Self { deleted: tuples_deleted, complete, revision: revision.0, release, consistency_token: token }
-    }
-}
-
-fn key_of(key: &records::TupleKey) -> TupleKey {
-    let relation = key.subject_relation.as_deref().map(Into::into);
-    TupleKey {
-        object: ObjectRef::new(&key.object_type, &key.object_id),
-        relation: key.relation.as_str().into(),
-        subject: SubjectRef { object: ObjectRef::new(&key.subject_type, &key.subject_id), relation },
     }
 }

@@ -192,21 +192,27 @@ pub struct TupleReply {
     expires_at: Option<String>,
 }
 
+/// The key of a stored tuple, in the engine's words.
+pub(crate) fn key_of(key: &records::TupleKey) -> TupleKey {
+    let relation = key.subject_relation.as_deref().map(Into::into);
+    TupleKey {
+        object: ObjectRef::new(&key.object_type, &key.object_id),
+        relation: key.relation.as_str().into(),
+        subject: SubjectRef { object: ObjectRef::new(&key.subject_type, &key.subject_id), relation },
+    }
+}
+
 impl From<&records::TupleRecord> for TupleReply {
     fn from(record: &records::TupleRecord) -> Self {
-        let key = &record.key;
-        let subject = SubjectRef {
-            object: ObjectRef::new(&key.subject_type, &key.subject_id),
-            relation: key.subject_relation.as_deref().map(Into::into),
-        };
+        let key = key_of(&record.key);
         let condition = |condition: &records::TupleCondition| ConditionBody {
             name: condition.name.clone(),
             context: serde_json::from_str(&condition.context).unwrap_or_default(),
         };
         Self {
-            object: ObjectRef::new(&key.object_type, &key.object_id).to_string(),
-            relation: key.relation.clone(),
-            subject: subject.to_string(),
+            object: key.object.to_string(),
+            relation: key.relation.to_string(),
+            subject: key.subject.to_string(),
             condition: record.condition.as_ref().map(condition),
             expires_at: record.expires_at.map(|at| at.to_string()),
         }
