@@ -5,6 +5,7 @@ pub mod error;
 pub mod extract;
 pub mod followers;
 pub mod lines;
+pub mod listing;
 pub mod middleware;
 pub mod once;
 pub mod openapi;
@@ -20,9 +21,12 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::api::error::{ApiError, Code};
+use crate::api::places::Place;
 use crate::clock::Clock;
 use crate::decisions::{DecisionLog, Outbox};
 use crate::identity::Identity;
+use crate::ids::TenantId;
 use crate::limits::LimitTable;
 use crate::pap::{Administration, Releases, Stores, Writers};
 use crate::pdp::Pdp;
@@ -50,7 +54,7 @@ pub struct Services {
     pub followers: Arc<Followers>,
     /// Of batches of checks.
     pub batches: Arc<Places>,
-    /// Of imports and exports.
+    /// Of imports, exports and lists as lines.
     pub transfers: Arc<Places>,
     /// Of logs that are verified.
     pub verifications: Arc<Places>,
@@ -59,4 +63,18 @@ pub struct Services {
     /// The process was told to end.
     pub draining: CancellationToken,
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+}
+
+impl Services {
+    /// A place among what a tenant may have in transfer at once.
+    ///
+    /// # Errors
+    /// When it has as much as it may.
+    pub fn transfer(&self, tenant: TenantId) -> Result<Place, ApiError> {
+        self.transfers.take(tenant).ok_or_else(|| {
+            let limit = self.transfers.limit();
+            let detail = format!("{limit} imports, exports and lists of the tenant are in work, as many as may be");
+            ApiError::new(Code::TooManyTransfers, detail)
+        })
+    }
 }

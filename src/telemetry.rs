@@ -1,7 +1,9 @@
 //! Logs and metrics. Logs hold no attributes, tokens or bodies.
 
+use std::any::Any;
 use std::fmt;
 use std::io::IsTerminal as _;
+use std::panic::{Location, PanicHookInfo};
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::{Event, Subscriber};
@@ -16,7 +18,7 @@ use crate::trace;
 /// Seconds.
 const BUCKETS: [f64; 10] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1, 1.0, 10.0];
 
-/// Sends logs to stderr from now on.
+/// Sends logs to stderr from now on, panics among them.
 pub fn log(config: &LogConfig) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
@@ -30,6 +32,16 @@ pub fn log(config: &LogConfig) {
             builder.json().map_event_format(|lines| OfRequest { lines, format: LogFormat::Json }).try_init()
         }
     };
+    std::panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
+        metrics::counter!("authx_panics_total").increment(1);
+        let (message, at) = (message(info.payload()), info.location().map(Location::to_string));
+        tracing::error!(at, "a fault of the program, please report it: {message}");
+    }));
+}
+
+/// What a panic says, if that was written by who made the program: what it was made of at run time may be somebody's data.
+fn message(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().unwrap_or(&"its message may hold data and is not told")
 }
 
 /// Lines that say which request they are of. A span for each request would say it too, at a price that every check pays.
@@ -82,6 +94,7 @@ fn describe() {
         ("authx_decision_log_full_total", "times that a queue had no room"),
         ("authx_decision_log_gaps_total", "decisions that were answered and not recorded"),
         ("authx_decision_log_errors_total", "writes of the log that failed and were tried again"),
+        ("authx_panics_total", "faults of the program, each a line of the log"),
     ] {
         metrics::describe_counter!(name, is);
         if name != "authx_limited_requests_total" {
@@ -107,4 +120,22 @@ fn describe() {
         metrics::describe_gauge!(name, is);
     }
     metrics::describe_histogram!("authx_http_request_seconds", "requests by method, route and class of status");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_tells_nothing_that_was_read() {
+        let secret = "canary".to_owned();
+        let panics: [(fn(&str), &str); 2] = [
+            (|_| panic!("no such state"), "no such state"),
+            (|read| panic!("no such state: {read}"), "its message may hold data and is not told"),
+        ];
+        for (panics, told) in panics {
+            let payload = std::panic::catch_unwind(|| panics(&secret)).unwrap_err();
+            assert_eq!(message(payload.as_ref()), told);
+        }
+    }
 }

@@ -34,6 +34,18 @@ impl PageQuery {
         Self { page_size, page_token }
     }
 
+    /// The same page, as large as one may be.
+    #[must_use]
+    pub fn large(self) -> Self {
+        Self { page_size: Some(MAX_PAGE), ..self }
+    }
+
+    /// A large page behind the one that gave this token.
+    #[must_use]
+    pub fn behind(page_token: String) -> Self {
+        Self { page_size: Some(MAX_PAGE), page_token: Some(page_token) }
+    }
+
     /// Reads the query of one list; `bound` is what else the list depends on.
     pub fn open(&self, services: &Services, tenant: Option<&TenantScope>, bound: &[&str]) -> Result<Page, ApiError> {
         let size = self.page_size.unwrap_or(DEFAULT_PAGE);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::relations::MODEL;
-use crate::support::{Client, Launch, Reply};
+use crate::support::{Client, Launch, Reply, Server};
 
 /// Each stands for one kind of secret.
 const MASKED: &str = "canary-masked-attribute";
@@ -11,6 +11,8 @@ const CONTEXT: &str = "canary-context-value";
 const ENTITY: &str = "canary-entity-attribute";
 const CONDITION: &str = "canary-condition-context";
 const HEADER: &str = "canary-header-that-is-no-key";
+/// What is told: were it not found, a secret would not be either.
+const TOLD: &str = "canary-that-is-told";
 
 const CONFIG: &str = "
 [log]
@@ -50,6 +52,20 @@ fn provoked(admin: &Client, anyone: &Client, path: &str) -> Vec<(u16, Reply)> {
     ]
 }
 
+/// What is told when the server fails, which is told in its log too.
+fn failed(admin: &Client, server: &Server) -> Reply {
+    // The platform's comes first.
+    let logs = std::fs::read_dir(server.data_dir().join("decisions")).unwrap().map(|entry| entry.unwrap().path());
+    let (log, aside) = (logs.max().unwrap(), server.data_dir().join("aside"));
+    std::fs::rename(&log, &aside).unwrap();
+    std::fs::write(&log, "no folder").unwrap();
+    let reply = admin.header("x-request-id", TOLD).get("/v1/decisions");
+    std::fs::remove_file(&log).unwrap();
+    std::fs::rename(&aside, &log).unwrap();
+    assert!(reply.status >= 500, "{}", reply.text());
+    reply
+}
+
 #[test]
 fn no_secret_is_told() {
     let dir = tempfile::tempdir().unwrap();
@@ -64,7 +80,7 @@ fn no_secret_is_told() {
     let written = json!({"entities": {"upsert": [{"uid": "User:ann", "attrs": {"word": ENTITY}}]},
         "tuples": {"write": [{"object": "document:a", "relation": "owner", "subject": "user:ann", "condition": {"name": "secret", "context": {"known": CONDITION}}}]}});
     admin.post(&format!("{path}/write"), &written).expect(200);
-    let check = json!({"principal": "User:ann", "action": "read", "resource": "Doc:a",
+    let check = json!({"principal": "User:ann", "action": "read", "resource": format!("Doc:{TOLD}"),
         "context": {"word": "known", "password": MASKED},
         "entities": [{"uid": "User:eve", "attrs": {"ssn": MASKED}, "parents": []}]});
     let mut answers = vec![admin.post(&format!("{path}/check"), &check)];
@@ -73,6 +89,7 @@ fn no_secret_is_told() {
         assert_eq!(reply.status, status, "{}", reply.text());
         answers.push(reply);
     }
+    answers.push(failed(&admin, &server));
     answers.push(anyone.get("/metrics"));
     server.terminate(std::time::Duration::from_secs(30)).unwrap();
 
@@ -86,6 +103,8 @@ fn no_secret_is_told() {
         HEADER,
     ];
     let log = server.log();
+    assert!(log.contains(TOLD), "{log}");
+    assert!(answers.iter().any(|answer| answer.text().contains(TOLD)));
     for secret in secrets {
         assert!(!log.contains(secret), "the log has {secret}: {log}");
         for answer in &answers {
@@ -98,7 +117,7 @@ fn no_secret_is_told() {
     for folder in std::fs::read_dir(server.data_dir().join("decisions")).unwrap() {
         for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
             let text = String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()).into_owned();
-            files += usize::from(text.contains("\"kind\":\"decision\"") && text.contains("***"));
+            files += usize::from(text.contains("\"kind\":\"decision\"") && text.contains("***") && text.contains(TOLD));
             for secret in [MASKED, secrets[0], secrets[1], HEADER] {
                 assert!(!text.contains(secret), "the decision log has {secret}: {text}");
             }

@@ -121,3 +121,34 @@ fn a_page_has_1_to_1000_rows() {
         }
     }
 }
+
+#[test]
+fn lines_are_the_rows_of_the_pages() {
+    let (server, client) = filled();
+    let lines = client.header("accept", "application/json;q=0.5, application/x-ndjson");
+    for (path, rows, _) in LISTS {
+        let whole = client.get(&format!("{path}?page_size=1000")).expect(200);
+        let reply = lines.get(&format!("{path}?page_size=2"));
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/x-ndjson")), "{path}");
+        let text = reply.text();
+        let mut told: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let end = told.pop().unwrap()["end"].clone();
+        assert_eq!(told.len(), whole[rows].as_array().unwrap().len(), "{path}");
+        assert!(
+            told.iter().zip(whole[rows].as_array().unwrap()).all(|(a, b)| a["id"] == b["id"] && a["uid"] == b["uid"])
+        );
+        assert_eq!((&end["rows"], &end["revision"]), (&json!(told.len()), &whole["revision"]), "{path}");
+    }
+    // More than a page, and a question that is wrong.
+    let path = "/v1/stores/paged/write";
+    for part in 0..3 {
+        let upsert: Vec<Value> = (0..700).map(|i| json!({"uid": format!("Row:{part}-{i}")})).collect();
+        client.post(path, &json!({"entities": {"upsert": upsert}})).expect(200);
+    }
+    let text = lines.get("/v1/stores/paged/entities?type=Row").text();
+    assert_eq!(text.lines().count(), 2_101);
+    assert!(text.lines().last().unwrap().starts_with(r#"{"end":{"#), "{}", text.lines().last().unwrap());
+    lines.get("/v1/stores/paged/entities?page_token=x").expect_problem(400, "invalid_page_token");
+    lines.get("/v1/stores/absent/entities").expect_problem(404, "not_found");
+    drop(server);
+}

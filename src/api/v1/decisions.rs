@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Authenticated, Query};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::paging::PageQuery;
 use crate::api::v1::check::DecisionWord;
 use crate::decisions::{Filter, Found, Kind, Position, entity_names, find, get};
@@ -171,33 +172,50 @@ pub enum DecisionKind {
 /// What was decided or changed in the caller's tenant, the newest first. A key that is limited to some stores sees what is of
 /// them.
 #[utoipa::path(get, path = "/v1/decisions", operation_id = "listDecisions", tag = "decisions", params(DecisionsQuery),
-    responses((status = 200, body = DecisionList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((DecisionList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     caller: Authenticated,
     query: Query<DecisionsQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
-    let query = query.0;
+    let mut query = query.0;
+    let first = PageQuery::new(query.page_size.take(), query.page_token.take());
+    let tenant = log_of(&caller, &query)?.map_or_else(TenantId::platform, |tenant| *tenant.tenant());
+    let page = async move |services: &Services, paging| page(services, &caller, &query, &paging).await;
+    listing.list(services, tenant, "decisions", first, page).await
+}
+
+/// Whose log is asked for, when the caller may read it.
+fn log_of<'a>(caller: &'a Authenticated, query: &DecisionsQuery) -> Result<Option<&'a TenantScope>, ApiError> {
     let decisions = query.kind.unwrap_or(KindWord::Decision) == KindWord::Decision;
-    let tenant = match (query.platform, decisions) {
+    Ok(match (query.platform, decisions) {
         (true, _) => caller.0.platform().map(|()| None)?,
         (false, true) => Some(caller.tenant(Permission::Read)?),
         // Who has which keys is an administrator's to know.
         (false, false) => Some(caller.tenant(Permission::Admin)?),
-    };
-    let filter = filter(&services, tenant, &caller, &query)?;
+    })
+}
+
+async fn page(
+    services: &Services,
+    caller: &Authenticated,
+    query: &DecisionsQuery,
+    paging: &PageQuery,
+) -> Result<DecisionList, ApiError> {
+    let tenant = log_of(caller, query)?;
+    let filter = filter(services, tenant, caller, query)?;
     let bound = format!("{filter:?}");
-    let page = PageQuery::new(query.page_size, query.page_token);
-    let page = page.open(&services, tenant, &["decisions", &bound])?;
+    let page = paging.open(services, tenant, &["decisions", &bound])?;
     let behind = page.after.as_deref().and_then(Position::parse);
     let limit = page.limit() as usize;
     if filter.kind != Some(Kind::Decision) {
         services.outbox.drain().await;
     }
-    let mut found = reading(&services, tenant, move |dir| find(dir, &filter, behind, limit)).await?;
-    let next_page_token = page.close(&services, &mut found, |found| found.position.to_string());
+    let mut found = reading(services, tenant, move |dir| find(dir, &filter, behind, limit)).await?;
+    let next_page_token = page.close(services, &mut found, |found| found.position.to_string());
     let decisions = found.into_iter().map(|found| found.content).collect();
-    Ok(HttpResponse::Ok().json(DecisionList { decisions, next_page_token }))
+    Ok(DecisionList { decisions, next_page_token })
 }
 
 /// One decision or change by its id.

@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
-use crate::api::extract::{Query, ReadStore};
+use crate::api::extract::{Query, ReadStore, StoreAccess};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::paging::PageQuery;
 use crate::api::v1::check::EntityBody;
 use crate::pap::entity_tag;
@@ -37,40 +38,47 @@ pub struct EntityList {
 
 /// Stored entities, by type and id.
 #[utoipa::path(get, path = "/v1/stores/{store}/entities", operation_id = "listEntities", tag = "data", params(("store" = String, Path, description = "id or alias"), EntityQuery),
-    responses((status = 200, body = EntityList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((EntityList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     access: ReadStore,
     query: Query<EntityQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
-    let scope = access.0.store.scope();
     let EntityQuery { r#type, page_size, page_token } = query.0;
-    let paging = PageQuery::new(page_size, page_token);
-    let page = paging.open(
-        &services,
-        Some(&access.0.tenant),
-        &["entities", scope.store().as_str(), r#type.as_deref().unwrap_or("")],
-    )?;
+    let (tenant, first) = (*access.0.tenant.tenant(), PageQuery::new(page_size, page_token));
+    let page = async move |services: &Services, paging| page(services, &access.0, r#type.as_deref(), &paging).await;
+    listing.list(services, tenant, "entities", first, page).await
+}
+
+async fn page(
+    services: &Services,
+    access: &StoreAccess,
+    type_name: Option<&str>,
+    paging: &PageQuery,
+) -> Result<EntityList, ApiError> {
+    let scope = access.store.scope();
+    let page =
+        paging.open(services, Some(&access.tenant), &["entities", scope.store().as_str(), type_name.unwrap_or("")])?;
     let after: Option<(String, String)> = page.after.as_deref().and_then(|key| serde_json::from_str(key).ok());
     let after = after.as_ref().map(|(ty, id)| (ty.as_str(), id.as_str()));
-    let rows = services.storage.data.entities(scope, r#type.as_deref(), after, page.limit()).await;
+    let rows = services.storage.data.entities(scope, type_name, after, page.limit()).await;
     let mut rows = rows.map_err(crate::pap::PapError::from)?;
-    let next_page_token =
-        page.close(&services, &mut rows, |row| serde_json::json!([row.type_name, row.id]).to_string());
+    let next_page_token = page.close(services, &mut rows, |row| serde_json::json!([row.type_name, row.id]).to_string());
     let shown = |row: &crate::storage::records::EntityRecord| {
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
         let parents: Vec<(String, String)> = serde_json::from_str(&row.parents).unwrap_or_default();
         let parents: Vec<_> = parents.into_iter().map(|(ty, id)| serde_json::json!({"type": ty, "id": id})).collect();
         serde_json::json!({"uid": {"type": row.type_name, "id": row.id}, "attrs": value(&row.attrs), "parents": parents, "tags": value(&row.tags)})
     };
-    let current = access.0.store.current();
-    Ok(HttpResponse::Ok().json(EntityList {
+    let current = access.store.current();
+    Ok(EntityList {
         entities: rows.iter().map(shown).collect(),
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),
         consistency_token: current.token.clone(),
         next_page_token,
-    }))
+    })
 }
 
 /// One stored entity, as it was written. Its `ETag` changes when the entity does; a write takes it in `preconditions`.

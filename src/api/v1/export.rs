@@ -13,7 +13,7 @@ use crate::api::error::{ApiError, ProblemBody};
 use crate::api::extract::ReadStore;
 use crate::api::lines::{self, line};
 use crate::api::places::Place;
-use crate::api::v1::import::{TransferCounts, TransferLine, take_place};
+use crate::api::v1::import::{TransferCounts, TransferLine};
 use crate::api::v1::tuples::TupleReply;
 use crate::ids::Revision;
 use crate::pap::PapError;
@@ -29,7 +29,7 @@ const PAGE: u32 = 1_000;
 #[utoipa::path(get, path = "/v1/stores/{store}/export", operation_id = "export", tag = "data", params(("store" = String, Path, description = "id or alias")),
     responses((status = 200, body = TransferLine, content_type = "application/x-ndjson"), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn export(services: web::Data<Services>, access: ReadStore) -> Result<HttpResponse, ApiError> {
-    let place = take_place(&services, &access.0)?;
+    let place = services.transfer(*access.0.tenant.tenant())?;
     let current = access.0.store.current();
     let (to, body) = channel(4);
     let work = Export { services, store: Arc::clone(&access.0.store), revision: current.revision(), to, _place: place };

@@ -111,7 +111,7 @@ pub async fn import(
     query: Query<ImportQuery>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let place = take_place(&services, &access.0)?;
+    let place = services.transfer(*access.0.tenant.tenant())?;
     let ImportQuery { id, from_line } = query.0;
     let (store, actor) = (Arc::clone(&access.0.store), access.0.caller.actor().to_owned());
     let done = match &id {
@@ -143,15 +143,6 @@ pub async fn progress(
     let found = imported(&services, &access.0.store, &id).await?;
     let found = found.ok_or_else(|| ApiError::not_found("import", &id))?;
     Ok(HttpResponse::Ok().json(ImportProgress::from(found)))
-}
-
-/// A place among the tenant's imports and exports.
-pub(super) fn take_place(services: &Services, access: &crate::api::extract::StoreAccess) -> Result<Place, ApiError> {
-    services.transfers.take(*access.tenant.tenant()).ok_or_else(|| {
-        let limit = services.transfers.limit();
-        let detail = format!("{limit} imports and exports of the tenant are in work, as many as may be");
-        ApiError::new(Code::TooManyTransfers, detail)
-    })
 }
 
 async fn imported(services: &Services, store: &OpenStore, id: &str) -> Result<Option<Imported>, ApiError> {

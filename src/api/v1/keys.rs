@@ -12,11 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Authenticated, Query, RawBody, parse};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond};
 use crate::api::paging::PageQuery;
 use crate::api::v1::patch::Patch;
 use crate::api::v1::stores::name;
-use crate::ids::{KeyId, StoreId, Timestamp};
+use crate::ids::{KeyId, StoreId, TenantId, Timestamp};
 use crate::keys::{KeySpec, NewKey, Permission};
 use crate::pap::{Answer, Once};
 use crate::scope::TenantScope;
@@ -169,20 +170,25 @@ pub async fn create(
 
 /// The keys of the caller's tenant or of the platform, revoked ones too, by id.
 #[utoipa::path(get, path = "/v1/keys", operation_id = "listKeys", tag = "keys", params(ListKeysQuery),
-    responses((status = 200, body = KeyList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((KeyList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     caller: Authenticated,
     query: Query<ListKeysQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
     let ListKeysQuery { platform, page_size, page_token } = query.0;
-    let owner = owner(&caller, platform)?;
-    let page = PageQuery::new(page_size, page_token).open(&services, owner, &["keys"])?;
+    let tenant = owner(&caller, platform)?.map_or_else(TenantId::platform, |scope| *scope.tenant());
+    let page = async move |services: &Services, paging| page(services, owner(&caller, platform)?, &paging).await;
+    listing.list(services, tenant, "keys", PageQuery::new(page_size, page_token), page).await
+}
+
+async fn page(services: &Services, owner: Option<&TenantScope>, paging: &PageQuery) -> Result<KeyList, ApiError> {
+    let page = paging.open(services, owner, &["keys"])?;
     let after = page.after.as_deref().and_then(|id| KeyId::parse(id).ok());
-    let of = owner.map(TenantScope::tenant);
-    let mut rows = services.administration.keys(of, after.as_ref(), page.limit()).await?;
-    let next_page_token = page.close(&services, &mut rows, |key| key.id.to_string());
-    Ok(HttpResponse::Ok().json(KeyList { keys: rows.iter().map(shown).collect(), next_page_token }))
+    let mut rows = services.administration.keys(owner.map(TenantScope::tenant), after.as_ref(), page.limit()).await?;
+    let next_page_token = page.close(services, &mut rows, |key| key.id.to_string());
+    Ok(KeyList { keys: rows.iter().map(shown).collect(), next_page_token })
 }
 
 /// One key, without its secret.

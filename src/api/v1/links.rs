@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody};
-use crate::api::extract::{Query, RawBody, ReadStore, WriteStore, parse};
+use crate::api::extract::{Query, RawBody, ReadStore, StoreAccess, WriteStore, parse};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond};
 use crate::api::paging::PageQuery;
 use crate::api::v1::write::CommitReply;
@@ -53,14 +54,21 @@ pub struct LinkList {
 
 /// The store's links, by id.
 #[utoipa::path(get, path = "/v1/stores/{store}/links", operation_id = "listLinks", tag = "links", params(("store" = String, Path, description = "id or alias"), PageQuery),
-    responses((status = 200, body = LinkList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((LinkList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     access: ReadStore,
     query: Query<PageQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
-    let store = &access.0.store;
-    let page = query.0.open(&services, Some(&access.0.tenant), &["links", store.scope().store().as_str()])?;
+    let tenant = *access.0.tenant.tenant();
+    let page = async move |services: &Services, paging| page(services, &access.0, &paging);
+    listing.list(services, tenant, "links", query.0, page).await
+}
+
+fn page(services: &Services, access: &StoreAccess, paging: &PageQuery) -> Result<LinkList, ApiError> {
+    let store = &access.store;
+    let page = paging.open(services, Some(&access.tenant), &["links", store.scope().store().as_str()])?;
     let current = store.current();
     let after = |id: &str| page.after.as_deref().is_none_or(|after| id > after);
     let rows = current.snapshot.data().links().filter(|(id, _)| after(id)).take(page.limit() as usize);
@@ -72,14 +80,14 @@ pub async fn list(
             resource: link.resource.clone(),
         })
         .collect();
-    let next_page_token = page.close(&services, &mut links, |link| link.id.clone());
-    Ok(HttpResponse::Ok().json(LinkList {
+    let next_page_token = page.close(services, &mut links, |link| link.id.clone());
+    Ok(LinkList {
         links,
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),
         consistency_token: current.token.clone(),
         next_page_token,
-    }))
+    })
 }
 
 /// A link with its id, as it is imported.

@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody, internal};
-use crate::api::extract::{AdminStore, Query, RawBody, ReadStore, parse};
+use crate::api::extract::{AdminStore, Query, RawBody, ReadStore, StoreAccess, parse};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, no_content, respond};
 use crate::api::paging::PageQuery;
 use crate::api::v1::releases::{SchemaBody, cedar_text, expected, once, quoted};
@@ -90,26 +91,33 @@ fn shown(policy: &Policy) -> PolicyReply {
 
 /// The active release's policies and templates, by id.
 #[utoipa::path(get, path = "/v1/stores/{store}/policies", operation_id = "listPolicies", tag = "policies", params(("store" = String, Path, description = "id or alias"), PageQuery),
-    responses((status = 200, body = PolicyList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((PolicyList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     access: ReadStore,
     query: Query<PageQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
-    let store = &access.0.store;
-    let page = query.0.open(&services, Some(&access.0.tenant), &["policies", store.scope().store().as_str()])?;
+    let tenant = *access.0.tenant.tenant();
+    let page = async move |services: &Services, paging| page(services, &access.0, &paging);
+    listing.list(services, tenant, "policies", query.0, page).await
+}
+
+fn page(services: &Services, access: &StoreAccess, paging: &PageQuery) -> Result<PolicyList, ApiError> {
+    let store = &access.store;
+    let page = paging.open(services, Some(&access.tenant), &["policies", store.scope().store().as_str()])?;
     let current = store.current();
     let release = current.snapshot.release();
     let rows = release.into_iter().flat_map(|release| release.policies_after(page.after.as_deref()));
     let mut policies: Vec<PolicyReply> = rows.take(page.limit() as usize).map(|policy| shown(policy)).collect();
-    let next_page_token = page.close(&services, &mut policies, |policy| policy.id.clone());
-    Ok(HttpResponse::Ok().json(PolicyList {
+    let next_page_token = page.close(services, &mut policies, |policy| policy.id.clone());
+    Ok(PolicyList {
         policies,
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),
         consistency_token: current.token.clone(),
         next_page_token,
-    }))
+    })
 }
 
 /// One policy, as text and as JSON.

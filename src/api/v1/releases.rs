@@ -12,7 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ErrorItem, ProblemBody};
-use crate::api::extract::{AdminStore, Body, Query, RawBody, ReadStore, parse};
+use crate::api::extract::{AdminStore, Body, Query, RawBody, ReadStore, StoreAccess, parse};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond, response};
 use crate::api::paging::PageQuery;
 use crate::api::v1::write::CommitReply;
@@ -361,25 +362,32 @@ async fn record(services: &Services, store: &OpenStore, id: &str) -> Result<Rele
 
 /// The store's releases, newest first.
 #[utoipa::path(get, path = "/v1/stores/{store}/releases", operation_id = "listReleases", tag = "releases", params(("store" = String, Path, description = "id or alias"), PageQuery),
-    responses((status = 200, body = ReleaseList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((ReleaseList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     access: ReadStore,
     query: Query<PageQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
-    let store = &access.0.store;
-    let page = query.0.open(&services, Some(&access.0.tenant), &["releases", store.scope().store().as_str()])?;
+    let tenant = *access.0.tenant.tenant();
+    let page = async move |services: &Services, paging| page(services, &access.0, &paging).await;
+    listing.list(services, tenant, "releases", query.0, page).await
+}
+
+async fn page(services: &Services, access: &StoreAccess, paging: &PageQuery) -> Result<ReleaseList, ApiError> {
+    let store = &access.store;
+    let page = paging.open(services, Some(&access.tenant), &["releases", store.scope().store().as_str()])?;
     let before = page.after.as_deref().and_then(|number| number.parse().ok());
     let mut rows = services.storage.releases.list(store.scope(), before, page.limit()).await.map_err(PapError::from)?;
-    let next_page_token = page.close(&services, &mut rows, |row| row.number.to_string());
+    let next_page_token = page.close(services, &mut rows, |row| row.number.to_string());
     let current = store.current();
-    Ok(HttpResponse::Ok().json(ReleaseList {
+    Ok(ReleaseList {
         releases: rows.iter().map(|row| shown(row, current.release_id())).collect(),
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),
         consistency_token: current.token.clone(),
         next_page_token,
-    }))
+    })
 }
 
 /// One release.

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{AdminStore, Authenticated, Query, RawBody, ReadStore, parse};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond, response};
 use crate::api::paging::PageQuery;
 use crate::api::v1::patch::Patch;
@@ -227,31 +228,42 @@ pub async fn create(
 
 /// The tenant's stores, or its deleted ones, by id.
 #[utoipa::path(get, path = "/v1/stores", operation_id = "listStores", tag = "stores", params(ListStoresQuery),
-    responses((status = 200, body = StoreList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((StoreList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     caller: Authenticated,
     query: Query<ListStoresQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
-    let tenant = caller.tenant(Permission::Read)?;
     let ListStoresQuery { deleted, page_size, page_token } = query.0;
-    let paging = PageQuery::new(page_size, page_token);
+    let (tenant, first) = (*caller.tenant(Permission::Read)?.tenant(), PageQuery::new(page_size, page_token));
+    let page = async move |services: &Services, paging| page(services, &caller, deleted, &paging).await;
+    listing.list(services, tenant, "stores", first, page).await
+}
+
+async fn page(
+    services: &Services,
+    caller: &Authenticated,
+    deleted: bool,
+    paging: &PageQuery,
+) -> Result<StoreList, ApiError> {
+    let tenant = caller.tenant(Permission::Read)?;
     let reaches = |id: &StoreId| caller.0.store(tenant, id).is_some();
     if deleted {
-        let page = paging.open(&services, Some(tenant), &["deleted-stores"])?;
+        let page = paging.open(services, Some(tenant), &["deleted-stores"])?;
         let after = page.after.as_deref().and_then(|id| StoreId::parse(id).ok());
         let mut rows = services.stores.deleted(tenant, after.as_ref(), page.limit()).await?;
-        let next_page_token = page.close(&services, &mut rows, |store| store.id.to_string());
+        let next_page_token = page.close(services, &mut rows, |store| store.id.to_string());
         let seen = rows.iter().filter(|store| reaches(&store.id));
         let stores = seen.map(|store| ListedStore::Deleted(shown_deleted(store))).collect();
-        return Ok(HttpResponse::Ok().json(StoreList { stores, next_page_token }));
+        return Ok(StoreList { stores, next_page_token });
     }
-    let page = paging.open(&services, Some(tenant), &["stores"])?;
+    let page = paging.open(services, Some(tenant), &["stores"])?;
     let after = page.after.as_deref().and_then(|id| StoreId::parse(id).ok());
     let mut rows = services.replica.list(tenant.tenant(), after.as_ref(), page.limit() as usize, &reaches);
-    let next_page_token = page.close(&services, &mut rows, |store| store.scope().store().to_string());
+    let next_page_token = page.close(services, &mut rows, |store| store.scope().store().to_string());
     let stores = rows.iter().map(|store| ListedStore::Open(shown(store))).collect();
-    Ok(HttpResponse::Ok().json(StoreList { stores, next_page_token }))
+    Ok(StoreList { stores, next_page_token })
 }
 
 /// One store.

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Authenticated, Query, RawBody, parse};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond, response};
 use crate::api::paging::PageQuery;
 use crate::api::v1::keys::{CreatedKey, created};
@@ -254,26 +255,33 @@ pub async fn create(
 
 /// Every tenant, or every deleted one, by id. Needs a platform key.
 #[utoipa::path(get, path = "/v1/tenants", operation_id = "listTenants", tag = "tenants", params(ListTenantsQuery),
-    responses((status = 200, body = TenantList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((TenantList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     caller: Authenticated,
     query: Query<ListTenantsQuery>,
+    listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
     caller.0.platform()?;
     let ListTenantsQuery { deleted, page_size, page_token } = query.0;
+    let first = PageQuery::new(page_size, page_token);
+    let page = async move |services: &Services, paging| page(services, deleted, &paging).await;
+    listing.list(services, TenantId::platform(), "tenants", first, page).await
+}
+
+async fn page(services: &Services, deleted: bool, paging: &PageQuery) -> Result<TenantList, ApiError> {
     let list = if deleted { "deleted-tenants" } else { "tenants" };
-    let page = PageQuery::new(page_size, page_token).open(&services, None, &[list])?;
+    let page = paging.open(services, None, &[list])?;
     let after = page.after.as_deref().and_then(|id| TenantId::parse(id).ok());
     let mut rows = if deleted {
         services.administration.deleted_tenants(after.as_ref(), page.limit()).await?
     } else {
         services.administration.tenants(after.as_ref(), page.limit()).await?
     };
-    let next_page_token = page.close(&services, &mut rows, |tenant| tenant.id.to_string());
+    let next_page_token = page.close(services, &mut rows, |tenant| tenant.id.to_string());
     let view = |tenant| services.administration.view(tenant).map(|view| shown(&view));
     let tenants = rows.into_iter().map(view).collect::<Result<Vec<_>, _>>()?;
-    Ok(HttpResponse::Ok().json(TenantList { tenants, next_page_token }))
+    Ok(TenantList { tenants, next_page_token })
 }
 
 /// One tenant. Needs a platform key.

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
-use crate::api::extract::{Body, ReadStore};
+use crate::api::extract::{Body, ReadStore, StoreAccess};
+use crate::api::listing::{LastLine, Listing};
 use crate::api::paging::PageQuery;
 use crate::pap::PapError;
 use crate::storage::records::{SubjectFilter, SubjectRelation, TupleFilter, TupleKey, TupleRecord};
@@ -63,36 +64,50 @@ pub struct TupleList {
 
 /// Stored tuples, by object, relation and subject.
 #[utoipa::path(post, path = "/v1/stores/{store}/tuples/read", operation_id = "readTuples", tag = "data", params(("store" = String, Path, description = "id or alias")), request_body = ReadTuplesBody,
-    responses((status = 200, body = TupleList), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((TupleList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn read(
     services: web::Data<Services>,
     access: ReadStore,
+    listing: Listing,
     body: Body<ReadTuplesBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let store = &access.0.store;
-    let ReadTuplesBody { object, relation, subject, page_size, page_token } = body.0;
-    let filter = filter(object.as_deref(), relation.as_deref(), subject.as_deref())
-        .map_err(|problems| invalid_input(&problems))?;
-    let bound = [&object, &relation, &subject].map(|part| part.as_deref().unwrap_or_default());
+    let mut wanted = body.0;
+    let (tenant, first) =
+        (*access.0.tenant.tenant(), PageQuery::new(wanted.page_size.take(), wanted.page_token.take()));
+    let page = async move |services: &Services, paging| page(services, &access.0, &wanted, &paging).await;
+    listing.list(services, tenant, "tuples", first, page).await
+}
+
+async fn page(
+    services: &Services,
+    access: &StoreAccess,
+    wanted: &ReadTuplesBody,
+    paging: &PageQuery,
+) -> Result<TupleList, ApiError> {
+    let store = &access.store;
+    let parts = [&wanted.object, &wanted.relation, &wanted.subject].map(Option::as_deref);
+    let [object, relation, subject] = parts;
+    let filter = filter(object, relation, subject).map_err(|problems| invalid_input(&problems))?;
+    let bound = parts.map(Option::unwrap_or_default);
     let bound = [&["tuples", store.scope().store().as_str()], bound.as_slice()].concat();
-    let page = PageQuery::new(page_size, page_token).open(&services, Some(&access.0.tenant), &bound)?;
+    let page = paging.open(services, Some(&access.tenant), &bound)?;
     let after = page.after.as_deref().map(read_key).transpose()?;
     let rows = services.storage.data.tuples(store.scope(), &filter, after.as_ref(), page.limit()).await;
     let mut rows = rows.map_err(PapError::from)?;
-    let next_page_token = page.close(&services, &mut rows, |row| key_text(&row.key));
+    let next_page_token = page.close(services, &mut rows, |row| key_text(&row.key));
     let shown = |row: &TupleRecord| StoredTuple {
         tuple: TupleReply::from(row),
         created_at: row.created_at.to_string(),
         created_revision: row.created_revision.0,
     };
     let current = store.current();
-    Ok(HttpResponse::Ok().json(TupleList {
+    Ok(TupleList {
         tuples: rows.iter().map(shown).collect(),
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),
         consistency_token: current.token.clone(),
         next_page_token,
-    }))
+    })
 }
 
 fn filter(
