@@ -1,11 +1,12 @@
 //! A large body, sent a piece at a time: megabytes that are copied at once would hold up the checks of the same thread.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
+use tokio::task::yield_now;
 
 /// Bytes that are sent before others have their turn.
 const PIECE: usize = 32 << 10;
@@ -37,7 +38,8 @@ impl MessageBody for Pieces {
         }
         self.pause = !self.pause;
         if !self.pause {
-            task.waker().wake_by_ref();
+            // Not by the waker: what only wakes itself is asked again before the network is.
+            let _ = pin!(yield_now()).poll(task);
             return Poll::Pending;
         }
         let length = PIECE.min(self.rest.len());

@@ -26,6 +26,8 @@ use crate::tokens::Tokens;
 
 /// How long what is no decision may take to the disk before its fate counts as unknown.
 const KEEP: Duration = Duration::from_secs(5);
+/// Records that are put into a queue before others have their turn.
+const STEP: usize = 256;
 
 /// When an answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -216,7 +218,7 @@ impl DecisionLog {
             LogError::NotWritten
         })?;
         let (mode, mut unwritten) = (self.shared.rules.of(tenant, |rules| rules.mode), Vec::new());
-        self.enqueue(&queue, mode, &mut records, &mut unwritten)?;
+        self.fill(&queue, mode, &mut records, &mut unwritten).await?;
         if records.peek().is_some() {
             metrics::counter!("authx_decision_log_full_total").increment(1);
             let LogOptions { when_full, wait, .. } = &self.shared.options;
@@ -239,25 +241,42 @@ impl DecisionLog {
     }
 
     /// Puts as many records into the queue as there is room for.
-    fn enqueue(
+    async fn fill(
         &self,
         queue: &Arc<Queue>,
         mode: Mode,
         records: &mut Peekable<impl Iterator<Item = Prepared>>,
         unwritten: &mut Vec<oneshot::Receiver<()>>,
     ) -> Result<(), LogError> {
+        while self.enqueue(queue, mode, records, unwritten)? == STEP && records.peek().is_some() {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Puts records into the queue, at most a step's, and says how many.
+    fn enqueue(
+        &self,
+        queue: &Arc<Queue>,
+        mode: Mode,
+        records: &mut Peekable<impl Iterator<Item = Prepared>>,
+        unwritten: &mut Vec<oneshot::Receiver<()>>,
+    ) -> Result<usize, LogError> {
         let options = &self.shared.options;
         let sync = mode == Mode::Sync;
         let mut pending = queue.pending.lock();
-        let before = pending.records.len();
-        while let Some(record) = records.next_if(|record| pending.has_room(record, options)) {
+        let mut taken = 0;
+        while taken < STEP
+            && let Some(record) = records.next_if(|record| pending.has_room(record, options))
+        {
             pending.bytes += record.weight();
             pending.records.push_back((record, None));
+            taken += 1;
         }
-        let count = (pending.records.len() - before) as u64;
-        if count == 0 {
-            return Ok(());
+        if taken == 0 {
+            return Ok(0);
         }
+        let count = taken as u64;
         if sync && let Some((_, answer)) = pending.records.back_mut() {
             let (done, written) = oneshot::channel();
             *answer = Some(Answer { count, done });
@@ -267,7 +286,10 @@ impl DecisionLog {
         drop(pending);
         // Counted first would be a gap if the answer never came; counted now, it can at most be recorded and not counted,
         // which is no loss.
-        if sync { Ok(()) } else { queue.counter.add(count).map_err(|_| LogError::NotWritten) }
+        if !sync {
+            queue.counter.add(count).map_err(|_| LogError::NotWritten)?;
+        }
+        Ok(taken)
     }
 
     async fn wait_for_room(
@@ -281,7 +303,7 @@ impl DecisionLog {
             let room = queue.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            self.enqueue(queue, mode, records, unwritten)?;
+            self.fill(queue, mode, records, unwritten).await?;
             if records.peek().is_none() {
                 return Ok(());
             }
