@@ -64,6 +64,8 @@ mod openfga_refusals;
 mod operations;
 #[path = "api/paging.rs"]
 mod paging;
+#[path = "api/past.rs"]
+mod past;
 #[path = "api/relations.rs"]
 mod relations;
 #[path = "api/releases.rs"]
@@ -78,6 +80,8 @@ mod tampering;
 mod tenants;
 #[path = "api/transfer.rs"]
 mod transfer;
+#[path = "api/trimmed.rs"]
+mod trimmed;
 #[path = "api/tuples.rs"]
 mod tuples;
 #[path = "api/write.rs"]

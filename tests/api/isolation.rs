@@ -6,7 +6,7 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 33] = [
+const UNDER_A_STORE: [(&str, &str, &str); 36] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
@@ -14,6 +14,8 @@ const UNDER_A_STORE: [(&str, &str, &str); 33] = [
     ("POST", "/write", r#"{"entities":{"upsert":[{"uid":"User:intruder"}]}}"#),
     ("GET", "/entities", ""),
     ("GET", "/entities/User/a", ""),
+    ("GET", "/entities?at_revision=1", ""),
+    ("GET", "/entities/User/a?at_revision=1", ""),
     ("POST", "/apply", r#"{"policies":[]}"#),
     ("POST", "/validate", r#"{"policies":[]}"#),
     ("GET", "/releases", ""),
@@ -35,6 +37,7 @@ const UNDER_A_STORE: [(&str, &str, &str); 33] = [
     ("POST", "/import?id=one", r#"{"entity":{"uid":"User:intruder"}}"#),
     ("GET", "/import?id=one", ""),
     ("GET", "/export", ""),
+    ("GET", "/export?at_revision=1", ""),
     ("GET", "/changes", ""),
     ("POST", "/relations/check", r#"{"subject":"user:a","relation":"r","object":"doc:b"}"#),
     ("POST", "/relations/expand", r#"{"object":"doc:b","relation":"r"}"#),

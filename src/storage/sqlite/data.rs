@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::Sqlite;
+use super::changes;
 use super::load;
 use super::row;
 use super::stores;
@@ -16,8 +17,8 @@ use crate::ids::{Revision, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
 use crate::storage::records::{
-    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StateRecord, StoreRecord, TupleChange, TupleFilter,
-    TupleKey, TupleRecord,
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StateRecord, StoreRecord, TrimmedRecord,
+    TupleChange, TupleFilter, TupleKey, TupleRecord,
 };
 use crate::storage::repository::DataRepository;
 
@@ -33,17 +34,20 @@ macro_rules! select_entity {
 
 /// Live rows that existed by revision ?3, and history rows that span it.
 macro_rules! select_entity_at {
-    ($after:literal) => {
+    ($which:literal, $rest:literal) => {
         concat!(
             "SELECT type_name, id, attrs, tags, parents, created_revision FROM entities \
              WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 ",
-            $after,
+            $which,
             " UNION ALL \
              SELECT type_name, id, attrs, tags, parents, created_revision FROM entities_history \
              WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 AND deleted_revision > ?3 ",
-            $after,
-            " ORDER BY type_name, id LIMIT ?4"
+            $which,
+            $rest
         )
+    };
+    ($which:literal) => {
+        select_entity_at!($which, " ORDER BY type_name, id LIMIT ?4")
     };
 }
 
@@ -125,16 +129,41 @@ impl DataRepository for Sqlite {
         Ok(entities)
     }
 
+    async fn entity_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        type_name: &str,
+        id: &str,
+    ) -> Result<Option<EntityRecord>, StorageError> {
+        let found = sqlx::query(select_entity_at!("AND type_name = ?4 AND id = ?5", ""))
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(row::bound(revision.0))
+            .bind(type_name)
+            .bind(id)
+            .try_map(|row| entity(&row))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found)
+    }
+
     async fn entities_at(
         &self,
         scope: &StoreScope,
         revision: Revision,
+        type_name: Option<&str>,
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<EntityRecord>, StorageError> {
-        let sql = match after {
-            None => select_entity_at!(""),
-            Some(_) => select_entity_at!("AND (type_name, id) > (?5, ?6)"),
+        let sql = match (type_name, after) {
+            (None, None) => select_entity_at!(""),
+            (None, Some(_)) => select_entity_at!("AND (type_name, id) > (?5, ?6)"),
+            (Some(wanted), Some((behind, _))) if behind == wanted => {
+                select_entity_at!("AND type_name = ?7 AND id > ?6")
+            }
+            (Some(wanted), Some((behind, _))) if behind > wanted => return Ok(Vec::new()),
+            (Some(_), _) => select_entity_at!("AND type_name = ?7"),
         };
         let entities = sqlx::query(sql)
             .bind(scope.tenant().as_str())
@@ -143,6 +172,7 @@ impl DataRepository for Sqlite {
             .bind(limit)
             .bind(after.map(|(type_name, _)| type_name))
             .bind(after.map(|(_, id)| id))
+            .bind(type_name)
             .try_map(|row| entity(&row))
             .fetch_all(&self.readers)
             .await?;
@@ -218,10 +248,11 @@ impl DataRepository for Sqlite {
         &self,
         scope: &StoreScope,
         revision: Revision,
+        filter: &TupleFilter,
         after: Option<&TupleKey>,
         limit: u32,
     ) -> Result<Vec<TupleRecord>, StorageError> {
-        tuples::page_at(&self.readers, scope, revision, after, limit).await
+        tuples::page_at(&self.readers, scope, revision, filter, after, limit).await
     }
 
     async fn tuple_changes(
@@ -232,7 +263,15 @@ impl DataRepository for Sqlite {
         since: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<TupleChange>, StorageError> {
-        tuples::changes(&self.readers, scope, object_type, after, since, limit).await
+        changes::page(&self.readers, scope, object_type, after, since, limit).await
+    }
+
+    async fn trimmed_changes(
+        &self,
+        scope: &StoreScope,
+        object_type: Option<&str>,
+    ) -> Result<Option<TrimmedRecord>, StorageError> {
+        changes::trimmed(&self.readers, scope, object_type).await
     }
 
     async fn load(
@@ -263,6 +302,7 @@ impl DataRepository for Sqlite {
                     settings: row::text(&row, "settings")?,
                     at: row::time(&row, "at")?,
                     ended_at: row::optional_time(&row, "ended_at")?,
+                    forgotten: row.try_get("forgotten")?,
                 })
             })
             .fetch_optional(&self.readers)
@@ -292,7 +332,7 @@ impl DataRepository for Sqlite {
 }
 
 /// The settings of a revision are what the first change of them behind it found.
-const STATE_AT: &str = "SELECT r.release, r.at, \
+const STATE_AT: &str = "SELECT r.release, r.at, s.forgotten_revision > r.revision AS forgotten, \
      (SELECT n.at FROM revisions n WHERE n.tenant = ?1 AND n.store = ?2 AND n.revision = ?3 + 1) AS ended_at, \
      COALESCE((SELECT n.settings_before FROM revisions n WHERE n.tenant = ?1 AND n.store = ?2 AND n.revision > ?3 \
      AND n.settings_before IS NOT NULL ORDER BY n.revision LIMIT 1), s.settings) AS settings \
