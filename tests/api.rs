@@ -34,6 +34,8 @@ mod conventions;
 mod decisions;
 #[path = "api/entities.rs"]
 mod entities;
+#[path = "api/erasing.rs"]
+mod erasing;
 #[path = "api/expiry.rs"]
 mod expiry;
 #[path = "api/forgery.rs"]

@@ -19,7 +19,7 @@ use crate::api::v1::{
         models::read, models::put,
         write::write, entities::list, entities::read, tuples::read, tuples::delete::delete, changes::list, import::import, import::progress, export::export,
         links::list, links::put, links::delete,
-        decisions::list, decisions::read, audit::verify,
+        decisions::list, decisions::read, audit::verify, audit::erase,
         stores::create, stores::list, stores::read, stores::update, stores::delete, stores::restore,
         tenants::create, tenants::list, tenants::read, tenants::update, tenants::delete, tenants::restore,
         keys::create, keys::list, keys::read, keys::update, keys::rotate, keys::revoke, whoami::whoami,

@@ -50,6 +50,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(at("/v1/decisions", SMALL, "GET").route(get().to(decisions::list)))
         .service(at("/v1/decisions/{decision}", SMALL, "GET").route(get().to(decisions::read)))
         .service(at("/v1/audit/verify", SMALL, "POST").route(post().to(audit::verify)))
+        .service(at("/v1/audit/erase", SMALL, "POST").route(post().to(audit::erase)))
         .service(at("/v1/tenants", SMALL, "GET, POST").route(get().to(tenants::list)).route(post().to(tenants::create)))
         .service(at("/v1/tenants/{tenant}", SMALL, "GET, PATCH, DELETE").route(get().to(tenants::read)).route(patch().to(tenants::update)).route(delete().to(tenants::delete)))
         .service(at("/v1/tenants/{tenant}/restore", SMALL, "POST").route(post().to(tenants::restore)))

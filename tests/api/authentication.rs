@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 57] = [
+const OPERATIONS: [Operation; 58] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -73,6 +73,7 @@ const OPERATIONS: [Operation; 57] = [
     ),
     ("listDecisions", "GET", "/v1/decisions", "", Scope("read")),
     ("verifyLog", "POST", "/v1/audit/verify", "", Scope("admin")),
+    ("eraseDecisions", "POST", "/v1/audit/erase", r#"{"ids":["01JD0000000000000000000000"]}"#, Scope("admin")),
     ("readDecision", "GET", "/v1/decisions/{decision}", "", Scope("read")),
     ("listLinks", "GET", "/v1/stores/target/links", "", Scope("read")),
     ("listStores", "GET", "/v1/stores", "", Scope("read")),

@@ -283,7 +283,7 @@ fn asked(field: &str, value: Value) -> Value {
 }
 
 /// Operations with a body that has no place for the name of an entity, a type or an attribute.
-const NOWHERE: [(&str, &str); 7] = [
+const NOWHERE: [(&str, &str); 8] = [
     ("createStore", "a name, which is any text, an alias and settings"),
     ("updateStore", "the same"),
     ("createKey", "a name, scopes and stores"),
@@ -291,6 +291,7 @@ const NOWHERE: [(&str, &str); 7] = [
     ("rotateKey", "how long the old secret still works"),
     ("createTenant", "a name"),
     ("updateTenant", "a name and limits"),
+    ("eraseDecisions", "ids of decisions, or whom they are about, which is only compared"),
 ];
 
 fn of_openfga() -> Vec<Way> {

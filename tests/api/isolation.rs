@@ -131,3 +131,22 @@ fn tokens_are_of_one_store_and_one_tenant() {
         client.post(&format!("/v1/stores/{alias}/check"), &body).expect_problem(400, "invalid_consistency_token");
     }
 }
+
+#[test]
+fn nobody_erases_what_is_recorded_of_another_tenant() {
+    let server = Launch::normal().start();
+    let admin = server.admin();
+    let made = server.platform().post("/v1/tenants", &json!({"name": "other"})).expect(201);
+    let stranger = server.with_key(made["admin_key"]["secret"].as_str().unwrap());
+    let path = store(&admin, "private", &json!({}));
+    let ask = json!({"principal": "User:a", "action": "read", "resource": "Doc:b"});
+    let decision = admin.post(&format!("{path}/check"), &ask).expect(200)["decision_id"].clone();
+    let erase = |client: &Client, body| client.post("/v1/audit/erase", &body).expect(200)["erased"].clone();
+    for body in [json!({"ids": [decision]}), json!({"principal": "User:a"})] {
+        assert_eq!(erase(&stranger, body), 0);
+    }
+    let recorded = format!("/v1/decisions/{}", decision.as_str().unwrap());
+    admin.get(&recorded).expect(200);
+    assert_eq!(erase(&admin, json!({"ids": [decision]})), 1);
+    admin.get(&recorded).expect_problem(404, "not_found");
+}
