@@ -89,7 +89,7 @@ fn who_may_erase_and_what_is_asked() {
         (json!({"ids": ["01JD0000000000000000000000"], "principal": "User:ann"}), "invalid_input"),
         (json!({"ids": ["01JD0000000000000000000000", "mine"]}), "invalid_input"),
         (json!({"ids": "01JD0000000000000000000000"}), "malformed_request"),
-        (json!([]), "malformed_request"),
+        (json!("User:ann"), "malformed_request"),
     ] {
         erase(&admin, &body).expect_problem(400, code);
     }

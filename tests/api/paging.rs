@@ -148,6 +148,8 @@ fn lines_are_the_rows_of_the_pages() {
     let text = lines.get("/v1/stores/paged/entities?type=Row").text();
     assert_eq!(text.lines().count(), 2_101);
     assert!(text.lines().last().unwrap().starts_with(r#"{"end":{"#), "{}", text.lines().last().unwrap());
+    let none = lines.get("/v1/stores/paged/entities?type=None").text();
+    assert!(none.starts_with(r#"{"end":{"rows":0,"#) && none.lines().count() == 1, "{none}");
     lines.get("/v1/stores/paged/entities?page_token=x").expect_problem(400, "invalid_page_token");
     lines.get("/v1/stores/absent/entities").expect_problem(404, "not_found");
     drop(server);
