@@ -80,6 +80,8 @@ const OPERATIONS: [Operation; 58] = [
     ("readStore", "GET", "/v1/stores/target", "", Scope("read")),
     ("import", "POST", "/v1/stores/target/import?id=one", r#"{"entity":{"uid":"User:b"}}"#, Scope("write")),
     ("readImport", "GET", "/v1/stores/target/import?id=one", "", Scope("read")),
+    ("deleteEntities", "POST", "/v1/stores/target/entities/delete-by-filter", r#"{"type":"None"}"#, Scope("write")),
+    ("listRevisions", "GET", "/v1/stores/target/revisions", "", Scope("read")),
     ("deleteTuples", "POST", "/v1/stores/target/tuples/delete-by-filter", r#"{"object":"doc:none"}"#, Scope("write")),
     ("write", "POST", "/v1/stores/target/write", r#"{"entities":{"upsert":[{"uid":"User:a"}]}}"#, Scope("write")),
     (

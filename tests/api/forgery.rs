@@ -244,6 +244,7 @@ fn of_data() -> Vec<Way> {
             RESERVED,
         ),
         // A filter finds what is stored, and nothing of that name is.
+        way("deleteEntities", "/entities/delete-by-filter", json!({"type": "AuthX::Facts"}), (200, "")),
         way("deleteTuples", "/tuples/delete-by-filter", json!({"object": USERSET}), (200, "")),
         way("readTuples", "/tuples/read", json!({"object": USERSET}), (200, "")),
     ]);

@@ -135,6 +135,7 @@ const CHANGES: [Asked; 24] = [
         200,
         "",
     ),
+    ("deleteEntities", "POST", "/v1/stores/one/entities/delete-by-filter", r#"{"type":"User","limit":1}"#, 200, ""),
     ("deleteTuples", "POST", "/v1/stores/one/tuples/delete-by-filter", r#"{"object":"doc:","limit":1}"#, 200, ""),
     ("putLink", "PUT", "/v1/stores/one/links/l", r#"{"template":"t","principal":"User:ann"}"#, 200, ""),
     ("deleteLink", "DELETE", "/v1/stores/one/links/l", "", 204, ""),

@@ -34,6 +34,8 @@ const UNDER_A_STORE: [(&str, &str, &str); 36] = [
     ("PUT", "/model", r#"{"dsl":"model\n  schema 1.1\ntype user\n"}"#),
     ("POST", "/tuples/read", "{}"),
     ("POST", "/tuples/delete-by-filter", r#"{"object":"doc:b"}"#),
+    ("POST", "/entities/delete-by-filter", r#"{"type":"Doc"}"#),
+    ("GET", "/revisions", ""),
     ("POST", "/import?id=one", r#"{"entity":{"uid":"User:intruder"}}"#),
     ("GET", "/import?id=one", ""),
     ("GET", "/export", ""),

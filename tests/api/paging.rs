@@ -8,7 +8,7 @@ use crate::support::{Client, Launch, Server};
 const COUNT: usize = 23;
 
 /// The lists: path, the array in the answer, and what identifies a row.
-const LISTS: [(&str, &str, &str); 7] = [
+const LISTS: [(&str, &str, &str); 8] = [
     ("/v1/stores", "stores", "id"),
     ("/v1/keys", "keys", "id"),
     ("/v1/tenants", "tenants", "id"),
@@ -16,6 +16,7 @@ const LISTS: [(&str, &str, &str); 7] = [
     ("/v1/stores/paged/policies", "policies", "id"),
     ("/v1/stores/paged/links", "links", "id"),
     ("/v1/stores/paged/releases", "releases", "id"),
+    ("/v1/stores/paged/revisions", "revisions", "revision"),
 ];
 
 /// A server where every list has at least `COUNT` rows.

@@ -1,5 +1,7 @@
 //! Reading entities.
 
+pub mod delete;
+
 use std::sync::Arc;
 
 use actix_web::http::header::ETAG;

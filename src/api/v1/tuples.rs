@@ -18,6 +18,7 @@ use crate::ids::Revision;
 use crate::pap::PapError;
 use crate::storage::records::{SubjectFilter, SubjectRelation, TupleFilter, TupleKey, TupleRecord};
 
+pub(super) use delete::step;
 pub use wire::{ConditionBody, TupleBody, TupleParts, TupleReply};
 pub(super) use wire::{MAX_PROBLEMS, key_of, malformed, object, parse_all, relation, subject, time};
 
