@@ -235,7 +235,7 @@ fn entities_are_deleted_by_type_in_steps() {
     let client = server.anyone();
     let store = made(&client, "deletes");
     let entities: Vec<Value> = (0..120)
-        .map(|n| json!({"entity": {"uid": {"type": ["User", "Doc"][n % 2], "id": format!("{n} ::\"")}}}))
+        .map(|n| json!({"entity": {"uid": {"type": (["User", "Doc"][n % 2]), "id": format!("{n} ::\"")}}}))
         .collect();
     lines(&import(&client, &store, "", &entities));
     let step = |body: Value| client.post(&format!("{store}/entities/delete-by-filter"), &body);

@@ -3,8 +3,8 @@
 //! A page has a text of its own when it is the first: ids may be empty, and nothing comes before those.
 
 use async_trait::async_trait;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Sqlite;
 use super::changes;
@@ -32,6 +32,14 @@ macro_rules! select_entity {
     };
 }
 
+/// A page of the live rows that existed by revision ?3, or of history rows.
+fn entities_of(table: &str, which: &str, within: &str) -> String {
+    format!(
+        "SELECT type_name, id, attrs, tags, parents, created_revision FROM {table} \
+         WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 {which} {within} ORDER BY type_name, id LIMIT ?4"
+    )
+}
+
 /// Live rows that existed by revision ?3, and history rows that span it.
 macro_rules! select_entity_at {
     ($which:literal, $rest:literal) => {
@@ -45,9 +53,6 @@ macro_rules! select_entity_at {
             $which,
             $rest
         )
-    };
-    ($which:literal) => {
-        select_entity_at!($which, " ORDER BY type_name, id LIMIT ?4")
     };
 }
 
@@ -156,26 +161,43 @@ impl DataRepository for Sqlite {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<EntityRecord>, StorageError> {
-        let sql = match (type_name, after) {
-            (None, None) => select_entity_at!(""),
-            (None, Some(_)) => select_entity_at!("AND (type_name, id) > (?5, ?6)"),
-            (Some(wanted), Some((behind, _))) if behind == wanted => {
-                select_entity_at!("AND type_name = ?7 AND id > ?6")
-            }
+        let which = match (type_name, after) {
+            (None, None) => "",
+            (None, Some(_)) => "AND (type_name, id) > (?5, ?6)",
+            (Some(wanted), Some((behind, _))) if behind == wanted => "AND type_name = ?7 AND id > ?6",
             (Some(wanted), Some((behind, _))) if behind > wanted => return Ok(Vec::new()),
-            (Some(_), _) => select_entity_at!("AND type_name = ?7"),
+            (Some(_), _) => "AND type_name = ?7",
         };
-        let entities = sqlx::query(sql)
-            .bind(scope.tenant().as_str())
-            .bind(scope.store().as_str())
-            .bind(row::bound(revision.0))
-            .bind(limit)
-            .bind(after.map(|(type_name, _)| type_name))
-            .bind(after.map(|(_, id)| id))
-            .bind(type_name)
-            .try_map(|row| entity(&row))
-            .fetch_all(&self.readers)
-            .await?;
+        let page = async |sql: &str, last: Option<(String, String)>| {
+            let (last_type, last_id) = last.unzip();
+            let rows = sqlx::query(AssertSqlSafe(sql))
+                .bind(scope.tenant().as_str())
+                .bind(scope.store().as_str())
+                .bind(row::bound(revision.0))
+                .bind(limit)
+                .bind(after.map(|(type_name, _)| type_name))
+                .bind(after.map(|(_, id)| id))
+                .bind(type_name)
+                .bind(last_type)
+                .bind(last_id)
+                .try_map(|row| entity(&row));
+            rows.fetch_all(&self.readers).await
+        };
+        // The live rows first: what is deleted between is found in both, not in none.
+        let mut entities = page(&entities_of("entities", which, ""), None).await?;
+        // The past of a page lies within it. Looked for up to the end it would be gone through again for every page.
+        let last = entities.get((limit as usize).saturating_sub(1));
+        let last = last.map(|last| (last.type_name.clone(), last.id.clone()));
+        let within = if last.is_some() {
+            "AND deleted_revision > ?3 AND (type_name, id) <= (?8, ?9)"
+        } else {
+            "AND deleted_revision > ?3"
+        };
+        entities.extend(page(&entities_of("entities_history", which, within), last).await?);
+        let key = |row: &EntityRecord| (row.type_name.clone(), row.id.clone());
+        entities.sort_by_cached_key(key);
+        entities.dedup_by(|a, b| (&a.type_name, &a.id) == (&b.type_name, &b.id));
+        entities.truncate(limit as usize);
         Ok(entities)
     }
 
