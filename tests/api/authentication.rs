@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 58] = [
+const OPERATIONS: [Operation; 60] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),

@@ -96,7 +96,7 @@ const WITHOUT: [&str; 8] =
 type Asked = (&'static str, &'static str, &'static str, &'static str, u16, &'static str);
 
 /// Every operation that takes a key. `{name}` is an id of before; an answer of 201 with a secret comes once.
-const CHANGES: [Asked; 24] = [
+const CHANGES: [Asked; 25] = [
     ("createTenant", "POST", "/v1/tenants", r#"{"name":"t"}"#, 201, "tenant"),
     ("updateTenant", "PATCH", "/v1/tenants/{tenant}", r#"{"name":"u","limits":{"stores":7}}"#, 200, ""),
     ("deleteTenant", "DELETE", "/v1/tenants/{tenant}", "", 204, ""),

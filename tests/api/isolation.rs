@@ -6,7 +6,7 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 36] = [
+const UNDER_A_STORE: [(&str, &str, &str); 38] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
