@@ -103,7 +103,10 @@ fn a_held_transaction_leaves_no_gap_and_changes_nothing_before_it() {
         // The levels are equal in every second round.
         let entity = |uid: &str, level: usize| json!({"uid": uid, "attrs": {"level": level}});
         let entities = [entity("User:u", round), entity("Doc:d", round / 2 * 2)];
-        let bodies = [json!({"entities": {"upsert": entities}}), json!({"tuples": {"write": [format!("doc:r{round}#viewer@user:u")]}})];
+        let bodies = [
+            json!({"entities": {"upsert": entities}}),
+            json!({"tuples": {"write": [format!("doc:r{round}#viewer@user:u")]}}),
+        ];
         hold("BEGIN IMMEDIATE");
         let mut made = std::thread::scope(|scope| {
             let (server, store) = (&server, &store);

@@ -9,6 +9,7 @@
 
 mod compiling;
 mod differential;
+mod explain;
 mod index;
 mod linking;
 mod plain;
