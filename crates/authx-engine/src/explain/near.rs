@@ -21,7 +21,7 @@ use crate::json::JsonObject;
 use crate::linking::{EntityGraph, asks};
 use crate::patch::EntityPatch;
 use crate::policy::{Policy, PolicyId};
-use crate::relation::{SubjectRef, Tuple, TupleKey};
+use crate::relation::{Tuple, TupleKey};
 use crate::request::{AccessRequest, Limits};
 use crate::snapshot::Snapshot;
 use crate::uid::EntityUid;
@@ -71,13 +71,13 @@ impl Trial<'_> {
     ) -> Result<Vec<NearMiss>, DecideError> {
         let (lacks, mut found) = match lack {
             Lack::Scope(Lacking { text, entity, target }) => {
-                let mut finder = Finder { snapshot: self.snapshot, question, facts: None, found: Vec::new() };
+                let mut finder = Finder { question, facts: None, found: Vec::new() };
                 finder.member(entity, target);
                 (text.clone(), finder.found)
             }
             Lack::Conjunct(conjunct) => {
                 let facts = Facts::of(&[&conjunct.policy], question);
-                let mut finder = Finder { snapshot: self.snapshot, question, facts: facts.as_ref(), found: Vec::new() };
+                let mut finder = Finder { question, facts: facts.as_ref(), found: Vec::new() };
                 finder.holds(&conjunct.expr, conjunct)?;
                 (conjunct.text.clone(), finder.found)
             }
@@ -86,7 +86,7 @@ impl Trial<'_> {
         let mut told = Vec::new();
         for write in found {
             let after = self.after(&write);
-            if let Some(forbids) = after.map(|after| self.matches(&after, policy)).transpose()?.flatten() {
+            if let Some(forbids) = after.and_then(|after| self.matches(&after, policy)) {
                 told.push(NearMiss { policy: policy.id.clone(), lacks: lacks.clone(), write, forbids });
             }
         }
@@ -116,7 +116,7 @@ impl Trial<'_> {
     }
 
     /// The forbids that decide there, when the permit matches and nothing but they deny; `None` else.
-    fn matches(&self, after: &Snapshot, policy: &Policy) -> Result<Option<Vec<PolicyId>>, DecideError> {
+    fn matches(&self, after: &Snapshot, policy: &Policy) -> Option<Vec<PolicyId>> {
         let told = asked(after, self.request, self.limits, |candidates, question| {
             let Evaluated { outcomes, .. } = evaluate(candidates, question)?;
             let matched =
@@ -127,17 +127,13 @@ impl Trial<'_> {
                 Decision::Deny => matched.then_some(evaluation.determining_policies),
             })
         });
-        match told {
-            Ok(told) => Ok(told.of.flatten()),
-            // What cannot be decided is no near miss.
-            Err(_) => Ok(None),
-        }
+        // What cannot be decided is no near miss.
+        told.ok()?.of.flatten()
     }
 }
 
 /// Makes up writes for what does not hold.
 struct Finder<'a> {
-    snapshot: &'a Snapshot,
     question: &'a Question<'a>,
     facts: Option<&'a Facts<'a>>,
     found: Vec<Supply>,
@@ -195,7 +191,7 @@ impl<'a> Finder<'a> {
                 && let Some((subject, object)) = facts.ends(fact, &self.question.roots)
                 && let Some(key) = facts.graph().key(subject, &fact.relation, object)
             {
-                self.grants(facts.graph(), key);
+                self.grants(facts.graph(), &key);
             }
         }
     }
@@ -211,10 +207,10 @@ impl<'a> Finder<'a> {
         {
             // Between linked types only tuples count.
             if let Some(relation) = linking.members_of(target.entity_type()) {
-                graph.key(entity, relation, target).into_iter().for_each(|key| self.grants(graph, key));
+                graph.key(entity, relation, target).into_iter().for_each(|key| self.grants(graph, &key));
             }
             if let Some(relation) = linking.containers_of(entity.entity_type()) {
-                graph.key(target, relation, entity).into_iter().for_each(|key| self.grants(graph, key));
+                graph.key(target, relation, entity).into_iter().for_each(|key| self.grants(graph, &key));
             }
             return;
         }
@@ -224,10 +220,9 @@ impl<'a> Finder<'a> {
     }
 
     /// The tuples, each of which gives a relation at once.
-    fn grants(&mut self, graph: &EntityGraph<'_>, key: TupleKey) {
+    fn grants(&mut self, graph: &EntityGraph<'_>, key: &TupleKey) {
         for relation in graph.relations.given_by(&key.object.type_name, &key.relation) {
-            let SubjectRef { object: subject, .. } = key.subject.clone();
-            let key = TupleKey { relation, subject: SubjectRef { object: subject, relation: None }, ..key.clone() };
+            let key = TupleKey { relation, ..key.clone() };
             self.found.push(Supply::Tuple(Tuple { key, condition: None, expires_at: None }));
         }
     }
