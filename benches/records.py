@@ -26,8 +26,7 @@ def main():
             ids += [result['decision_id'] for result in reply['results']]
         seconds = time.monotonic() - begun
         time.sleep(1)
-        folder = next(p for p in pathlib.Path(data, 'decisions').iterdir() if any(p.glob('*.ndjson')))
-        sizes = [sum(f.stat().st_size for f in folder.glob(pattern)) for pattern in ('*.ndjson', '*')]
+        sizes = [sum(f.stat().st_size for f in pathlib.Path(data, 'decisions').glob(f'*/{pattern}')) for pattern in ('*.ndjson', '*')]
         print(f'{len(ids)} decisions in {seconds:.0f} s; {sizes[0] / len(ids):.0f} bytes a record, {sizes[1] / len(ids):.0f} with its index', flush=True)
 
         def timed(name, ask):

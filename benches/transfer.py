@@ -27,6 +27,30 @@ def digest(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
+def watched(server, source, rows, name):
+    """Imports a file, and tells the server's memory meanwhile."""
+    peak, running = [memory(server.process.pid)], threading.Event()
+
+    def watch():
+        while not running.is_set():
+            peak.append(memory(server.process.pid))
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    begun = time.monotonic()
+    told = authx(server, 'import', '--all', source, '--store', 'first')
+    seconds = time.monotonic() - begun
+    running.set()
+    thread.join()
+    if told.returncode:
+        sys.exit(told.stderr)
+    quarters = [max(peak[at * len(peak) // 4:(at + 1) * len(peak) // 4]) / 1e6 for at in range(4)]
+    print(f'{name}: {told.stdout.strip()}: {2 * rows / seconds:.0f} rows/s', flush=True)
+    print('server memory, peak of each quarter: ' + ', '.join(f'{q:.0f} MB' for q in quarters), flush=True)
+    return seconds
+
+
 def main():
     rows = int((sys.argv[1:] + ['1000000'])[0])
     with tempfile.TemporaryDirectory() as base:
@@ -40,25 +64,9 @@ def main():
                 out.write(f'{{"tuple":"doc:d{n % 50_000}#viewer@user:u{n:07}"}}\n')
         server = Server(data)
         store(server, 'first')
-        peak, running = [memory(server.process.pid)], threading.Event()
-
-        def watch():
-            while not running.is_set():
-                peak.append(memory(server.process.pid))
-                time.sleep(0.2)
-
-        thread = threading.Thread(target=watch)
-        thread.start()
-        begun = time.monotonic()
-        told = authx(server, 'import', '--all', source, '--store', 'first')
-        seconds = time.monotonic() - begun
-        running.set()
-        thread.join()
-        if told.returncode:
-            sys.exit(told.stderr)
-        quarters = [max(peak[at * len(peak) // 4:(at + 1) * len(peak) // 4]) / 1e6 for at in range(4)]
-        print(f'{told.stdout.strip()}: {2 * rows / seconds:.0f} rows/s', flush=True)
-        print('server memory, peak of each quarter of the import: ' + ', '.join(f'{q:.0f} MB' for q in quarters), flush=True)
+        seconds = watched(server, source, rows, 'import')
+        # What is there already is put once more: all that memory may take now is the import's own.
+        watched(server, source, rows, 'the same import again')
         server.stop()
         server = Server(data)
         print(f'after a restart with that data: {memory(server.process.pid) / 1e6:.0f} MB, ready in {server.ready:.1f} s', flush=True)

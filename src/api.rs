@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod error;
+pub mod evolution;
 pub mod extract;
 pub mod followers;
 pub mod lines;

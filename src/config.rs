@@ -76,6 +76,7 @@ pub struct TenantsConfig {
     pub entities: u32,
     pub tuples: u32,
     pub policies: u32,
+    pub bytes: u64,
 }
 
 impl TenantsConfig {
@@ -91,6 +92,7 @@ impl TenantsConfig {
             entities: some(self.entities),
             tuples: some(self.tuples),
             policies: some(self.policies),
+            bytes: Some(self.bytes).filter(|bytes| *bytes > 0),
         }
     }
 }

@@ -21,7 +21,7 @@ mod worker;
 
 pub use again::Recorded;
 pub use content::{Asked, Record, Told};
-pub use erase::{EraseError, Erasure, erase};
+pub use erase::{BadDecisionId, EraseError, Erasing, Erasure, erase};
 pub use event::{Change, Refusals};
 pub use journal::{Prepared, Retention};
 pub use log::{Backlog, DecisionLog, LogError, LogOptions, Mode, WhenFull};

@@ -30,13 +30,16 @@ pub struct TenantLimits {
     /// Requests in work at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<NonZeroU32>,
-    /// Of one store, as `tuples` and `policies`.
+    /// Of one store, as `tuples`, `policies` and `bytes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entities: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tuples: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policies: Option<u32>,
+    /// Of the names, ids and values of entities, tuples and links.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// A change of limits; one that is cleared has its default.
@@ -49,6 +52,7 @@ pub struct LimitsChange {
     pub entities: Change<u32>,
     pub tuples: Change<u32>,
     pub policies: Change<u32>,
+    pub bytes: Change<u64>,
 }
 
 impl TenantLimits {
@@ -62,6 +66,7 @@ impl TenantLimits {
             entities: changed(self.entities, change.entities),
             tuples: changed(self.tuples, change.tuples),
             policies: changed(self.policies, change.policies),
+            bytes: changed(self.bytes, change.bytes),
         }
     }
 
@@ -82,6 +87,7 @@ impl TenantLimits {
             entities: self.entities.or(defaults.entities),
             tuples: self.tuples.or(defaults.tuples),
             policies: self.policies.or(defaults.policies),
+            bytes: self.bytes.or(defaults.bytes),
         }
     }
 }
@@ -175,6 +181,7 @@ mod tests {
             ("{}", r#"{"stores":5}"#, r#"{"stores":5}"#),
             (r#"{"stores":9}"#, r#"{"stores":5,"tuples":1}"#, r#"{"stores":9,"tuples":1}"#),
             (r#"{"entities":0}"#, "{}", r#"{"entities":0}"#),
+            (r#"{"bytes":5000000000}"#, r#"{"bytes":7}"#, r#"{"bytes":5000000000}"#),
             (r#"{"requests_per_second":9}"#, r#"{"requests_per_second":5,"burst":50}"#, r#"{"requests_per_second":9}"#),
             (r#"{"burst":9}"#, r#"{"requests_per_second":5,"burst":50}"#, r#"{"requests_per_second":5,"burst":9}"#),
         ] {

@@ -20,7 +20,7 @@ use crate::storage::Storage;
 use history::History;
 
 pub use batch::{Interrupted, Moment, Turns};
-pub use history::HistoryLimits;
+pub use history::{Head, HistoryLimits};
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
 

@@ -18,7 +18,7 @@ use crate::scope::StoreScope;
 use crate::storage::records::StoreRecord;
 use crate::tokens::Tokens;
 
-pub use load::{LoadError, Past, load_at, load_model, load_release, load_store};
+pub use load::{LoadError, Past, entity_row, link_input, load_at, load_model, load_release, load_store};
 
 /// A snapshot as it was published, with its consistency token.
 #[derive(Debug, Clone)]

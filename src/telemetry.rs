@@ -128,8 +128,9 @@ mod tests {
 
     #[test]
     fn a_panic_tells_nothing_that_was_read() {
+        type Panic = fn(&str);
         let secret = "canary".to_owned();
-        let panics: [(fn(&str), &str); 2] = [
+        let panics: [(Panic, &str); 2] = [
             (|_| panic!("no such state"), "no such state"),
             (|read| panic!("no such state: {read}"), "its message may hold data and is not told"),
         ];

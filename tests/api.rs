@@ -34,8 +34,12 @@ mod conventions;
 mod decisions;
 #[path = "api/entities.rs"]
 mod entities;
+#[path = "api/erasing.rs"]
+mod erasing;
 #[path = "api/expiry.rs"]
 mod expiry;
+#[path = "api/explain.rs"]
+mod explain;
 #[path = "api/forgery.rs"]
 mod forgery;
 #[path = "api/history.rs"]
@@ -64,6 +68,8 @@ mod openfga_refusals;
 mod operations;
 #[path = "api/paging.rs"]
 mod paging;
+#[path = "api/past.rs"]
+mod past;
 #[path = "api/relations.rs"]
 mod relations;
 #[path = "api/releases.rs"]
@@ -78,6 +84,8 @@ mod tampering;
 mod tenants;
 #[path = "api/transfer.rs"]
 mod transfer;
+#[path = "api/trimmed.rs"]
+mod trimmed;
 #[path = "api/tuples.rs"]
 mod tuples;
 #[path = "api/write.rs"]

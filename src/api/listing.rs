@@ -77,7 +77,8 @@ impl Listing {
             let mut count = 0;
             let last = loop {
                 count += piece.rows;
-                if to.send(piece.text.into()).await.is_err() {
+                // An empty chunk would be the end of the body.
+                if !piece.text.is_empty() && to.send(piece.text.into()).await.is_err() {
                     return;
                 }
                 let Some(token) = piece.next else {

@@ -13,9 +13,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError as _, web};
 use metrics::Histogram;
 
-use crate::api::admission;
 use crate::api::error::{ApiError, Code};
 use crate::api::openfga::error::{FgaError, is_path};
+use crate::api::{admission, evolution};
 use crate::clock::Clock;
 use crate::trace::{self, RequestTrace};
 
@@ -58,6 +58,7 @@ pub async fn track(
     }
     response.headers_mut().insert(REQUEST_ID.clone(), id);
     admission::tell(&mut response);
+    evolution::tell(method, &mut response);
     count(method, &response, started);
     Ok(response)
 }

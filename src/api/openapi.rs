@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 use crate::api::service;
 use crate::api::v1::{
     audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
-    relations, releases, stores, tenants, tuples, whoami, write,
+    relations, releases, revisions, stores, tenants, tuples, whoami, write,
 };
 
 #[derive(OpenApi)]
@@ -17,9 +17,9 @@ use crate::api::v1::{
         releases::apply, releases::validate, releases::draft, releases::list, releases::read, releases::diff, releases::activate,
         policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
         models::read, models::put,
-        write::write, entities::list, entities::read, tuples::read, tuples::delete::delete, changes::list, import::import, import::progress, export::export,
+        write::write, entities::list, entities::read, entities::delete::delete, tuples::read, tuples::delete::delete, changes::list, revisions::list, import::import, import::progress, export::export,
         links::list, links::put, links::delete,
-        decisions::list, decisions::read, decisions::explain::explain, audit::verify,
+        decisions::list, decisions::read, decisions::explain::explain, audit::verify, audit::erase,
         stores::create, stores::list, stores::read, stores::update, stores::delete, stores::restore,
         tenants::create, tenants::list, tenants::read, tenants::update, tenants::delete, tenants::restore,
         keys::create, keys::list, keys::read, keys::update, keys::rotate, keys::revoke, whoami::whoami,

@@ -5,6 +5,7 @@ use utoipa::IntoParams;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code};
+use crate::ids::Revision;
 use crate::scope::TenantScope;
 
 const DEFAULT_PAGE: u32 = 100;
@@ -18,6 +19,34 @@ pub struct PageQuery {
     page_size: Option<u32>,
     /// From the page before.
     page_token: Option<String>,
+}
+
+/// `?at_revision=`.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AtQuery {
+    /// As it was at this revision; as it is now when absent.
+    pub at_revision: Option<u64>,
+}
+
+/// `?page_size=&page_token=&at_revision=`.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PastPageQuery {
+    /// 1 to 1,000; 100 when absent.
+    page_size: Option<u32>,
+    /// From the page before.
+    page_token: Option<String>,
+    /// As it was at this revision; as it is now when absent.
+    at_revision: Option<u64>,
+}
+
+impl PastPageQuery {
+    /// The page, and the revision that it is asked of.
+    #[must_use]
+    pub fn parts(self) -> (PageQuery, Option<Revision>) {
+        (PageQuery::new(self.page_size, self.page_token), self.at_revision.map(Revision))
+    }
 }
 
 /// A page that is asked for: how many rows behind which one.

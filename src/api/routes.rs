@@ -8,7 +8,7 @@ use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
     audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
-    relations, releases, stores, tenants, tuples, whoami, write,
+    relations, releases, revisions, stores, tenants, tuples, whoami, write,
 };
 
 const SMALL: usize = 1 << 20;
@@ -29,9 +29,11 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/entities", SMALL, "GET").route(get().to(entities::list)))
         .service(store("/entities/{type}/{id:.*}", SMALL, "GET").route(get().to(entities::read)))
         .service(store("/tuples/read", SMALL, "POST").route(post().to(tuples::read)))
+        .service(store("/entities/delete-by-filter", SMALL, "POST").route(post().to(entities::delete::delete)))
         .service(store("/tuples/delete-by-filter", SMALL, "POST").route(post().to(tuples::delete::delete)))
         .service(store("/import", SMALL, "GET, POST").route(get().to(import::progress)).route(post().to(import::import)))
         .service(store("/export", SMALL, "GET").route(get().to(export::export)))
+        .service(store("/revisions", SMALL, "GET").route(get().to(revisions::list)))
         .service(store("/changes", SMALL, "GET").route(get().to(changes::list)))
         .service(store("/apply", APPLY, "POST").route(post().to(releases::apply)))
         .service(store("/validate", APPLY, "POST").route(post().to(releases::validate)))
@@ -52,6 +54,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(at("/v1/decisions/{decision}/explain", SMALL, "GET").route(get().to(decisions::explain::explain)))
         .service(at("/v1/decisions/{decision}", SMALL, "GET").route(get().to(decisions::read)))
         .service(at("/v1/audit/verify", SMALL, "POST").route(post().to(audit::verify)))
+        .service(at("/v1/audit/erase", SMALL, "POST").route(post().to(audit::erase)))
         .service(at("/v1/tenants", SMALL, "GET, POST").route(get().to(tenants::list)).route(post().to(tenants::create)))
         .service(at("/v1/tenants/{tenant}", SMALL, "GET, PATCH, DELETE").route(get().to(tenants::read)).route(patch().to(tenants::update)).route(delete().to(tenants::delete)))
         .service(at("/v1/tenants/{tenant}/restore", SMALL, "POST").route(post().to(tenants::restore)))

@@ -16,6 +16,7 @@ pub mod patch;
 pub mod policies;
 pub mod relations;
 pub mod releases;
+pub mod revisions;
 pub mod stores;
 pub mod tenants;
 pub mod tuples;

@@ -9,6 +9,7 @@ use crate::app::installation_tokens;
 use crate::cli::{Exit, Output, fail, note, print_as};
 use crate::decisions::{Erasure, Finding, Report, erase, verify};
 use crate::ids::TenantId;
+use crate::pap::Author;
 use crate::storage::sqlite;
 
 #[derive(Debug, clap::Args)]
@@ -66,10 +67,7 @@ fn which(tenant: &str, ids: &[String], principal: Option<&str>) -> Result<(Tenan
     if let Some(principal) = principal {
         return Ok((tenant, Erasure::of_principal(principal)));
     }
-    let id = |text: &String| {
-        ulid::Ulid::from_string(text).map_err(|_| format!("`{text}` is no id of a decision: expected a ULID"))
-    };
-    Ok((tenant, Erasure::Ids(ids.iter().map(id).collect::<Result<_, _>>()?)))
+    Ok((tenant, Erasure::of_ids(ids).map_err(|error| error.to_string())?))
 }
 
 async fn erase_from(data_dir: PathBuf, tenant: TenantId, which: Erasure, output: Output) -> Result<Exit, String> {
@@ -77,7 +75,8 @@ async fn erase_from(data_dir: PathBuf, tenant: TenantId, which: Erasure, output:
         let tokens = installation_tokens(&data_dir).map_err(|error| error.to_string())?;
         let _held = sqlite::hold(&data_dir).map_err(|error| format!("{error}: stop the server first"))?;
         let dir = data_dir.join("decisions").join(tenant.as_str());
-        erase(&dir, tenant, &which, &tokens).map_err(|error| error.to_string())
+        let note = |records| Author::process("shell").of_erasure(&tenant, records);
+        erase(&dir, tenant, &which, &tokens, note).map_err(|error| error.to_string())
     };
     let erased = tokio::task::spawn_blocking(work).await.map_err(|_| "the work was interrupted".to_owned())??;
     if erased == 0 {

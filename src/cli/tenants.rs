@@ -85,6 +85,9 @@ struct UpdateArgs {
     /// Policies that each store may have
     #[arg(long, value_name = "COUNT")]
     max_policies: Option<u32>,
+    /// Bytes of names, ids and values that the data of each store may have
+    #[arg(long, value_name = "BYTES")]
+    max_bytes: Option<u64>,
     /// When its decisions are answered: async, sync or off, without a record
     #[arg(long, value_name = "MODE", value_parser = ["async", "sync", "off"])]
     log_mode: Option<String>,
@@ -116,7 +119,9 @@ impl UpdateArgs {
             ("tuples", self.max_tuples),
             ("policies", self.max_policies),
         ];
-        let given = given.into_iter().filter_map(|(name, count)| Some((name.to_owned(), json!(count?))));
+        let given =
+            given.map(|(name, count)| (name, count.map(u64::from))).into_iter().chain([("bytes", self.max_bytes)]);
+        let given = given.filter_map(|(name, count)| Some((name.to_owned(), json!(count?))));
         let unset = self.unset.iter().filter(|name| !LOG_SETTINGS.contains(&name.as_str()));
         unset.map(|name| (name.clone(), Value::Null)).chain(given).collect()
     }

@@ -158,6 +158,11 @@ impl Journal {
         self.write(records)
     }
 
+    /// Begins another segment, if this one is the last.
+    pub(super) fn close_segment(&mut self, number: u64) -> std::io::Result<()> {
+        if self.segment == number { self.begin_segment() } else { Ok(()) }
+    }
+
     fn begin_segment(&mut self) -> std::io::Result<()> {
         self.sync()?;
         if self.segment == 0 {

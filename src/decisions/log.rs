@@ -8,7 +8,7 @@ use std::iter::Peekable;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
@@ -86,7 +86,7 @@ pub struct Backlog {
 /// Records decisions.
 #[derive(Debug)]
 pub struct DecisionLog {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -101,6 +101,8 @@ pub(super) struct Shared {
     queues: ArcSwap<HashMap<TenantId, Arc<Queue>>>,
     pub(super) work: Mutex<Work>,
     pub(super) wake: Condvar,
+    /// What can be done another time is not begun any more.
+    pub(super) ending: AtomicBool,
 }
 
 /// What the thread has to do.
@@ -123,6 +125,8 @@ pub(super) struct Queue {
     pub(super) room: Notify,
     /// The last try to write failed.
     pub(super) failing: AtomicBool,
+    /// Held by who rewrites files, so that nothing is deleted beside it.
+    pub(super) erasing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A record, and who waits until it and those before it are on the disk.
@@ -143,6 +147,8 @@ pub(super) struct Pending {
     /// Told when everything before is in the file, and, if one of them needs it, on the disk.
     pub(super) flushed: Vec<oneshot::Sender<()>>,
     pub(super) durably: bool,
+    /// The segment that nobody is to write to any more, when the records are written.
+    pub(super) closes: Option<u64>,
     /// The chain is to go, with all that waits.
     pub(super) ended: bool,
     /// It is in the list of those that have work.
@@ -157,7 +163,8 @@ impl DecisionLog {
     pub fn start(dir: PathBuf, options: LogOptions, tokens: Tokens, clock: Clock) -> std::io::Result<Self> {
         let (queues, work, wake) = (ArcSwap::default(), Mutex::default(), Condvar::new());
         let rules = RuleTable::new(options.rules.clone());
-        let shared = Arc::new(Shared { dir, options, rules, tokens, clock, queues, work, wake });
+        let ending = AtomicBool::new(false);
+        let shared = Arc::new(Shared { dir, options, rules, tokens, clock, queues, work, wake, ending });
         // What a kill lost is told at the start, not with the tenant's next decision.
         for tenant in segment::tenants(&shared.dir).unwrap_or_default() {
             if let Err(error) = shared.queue(&tenant).map(|queue| shared.list(&queue, &mut queue.pending.lock(), false))
@@ -342,6 +349,14 @@ impl DecisionLog {
         self.settle(&queue, KEEP, |pending| pending.ended = true).await
     }
 
+    /// Has a segment closed, if it is the last one.
+    ///
+    /// # Errors
+    /// When it is not known whether it is.
+    pub(super) async fn close_segment(&self, queue: &Arc<Queue>, number: u64) -> Result<(), LogError> {
+        self.settle(queue, KEEP, |pending| pending.closes = Some(number)).await
+    }
+
     async fn settle(&self, queue: &Arc<Queue>, wait: Duration, add: impl FnOnce(&mut Pending)) -> Result<(), LogError> {
         let (done, settled) = oneshot::channel();
         {
@@ -371,6 +386,13 @@ impl DecisionLog {
 
     /// Writes what waits, and ends the thread. Nothing may be recorded any more.
     pub fn close(&self) {
+        self.shared.ending.store(true, Ordering::Release);
+        // Who is in the middle of a file notes what was taken out.
+        let begun = Instant::now();
+        let erasing = || self.shared.queues.load().keys().any(|tenant| self.shared.is_erasing(tenant));
+        while erasing() && begun.elapsed() < KEEP {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         self.shared.work.lock().closing = true;
         self.shared.wake.notify_all();
         if let Some(thread) = self.thread.lock().take() {
@@ -388,7 +410,7 @@ impl Pending {
 }
 
 impl Shared {
-    fn queue(&self, tenant: &TenantId) -> std::io::Result<Arc<Queue>> {
+    pub(super) fn queue(&self, tenant: &TenantId) -> std::io::Result<Arc<Queue>> {
         if let Some(queue) = self.queues.load().get(tenant) {
             return Ok(Arc::clone(queue));
         }
@@ -401,11 +423,17 @@ impl Shared {
         std::fs::create_dir_all(&dir)?;
         let (counter, before) = Counter::open(&dir.join("count"))?;
         let (tenant, pending, room, failing) = (*tenant, Mutex::default(), Notify::new(), AtomicBool::new(false));
-        let queue = Arc::new(Queue { tenant, counter, counted: before, pending, room, failing });
+        let erasing = Arc::default();
+        let queue = Arc::new(Queue { tenant, counter, counted: before, pending, room, failing, erasing });
         let mut queues = HashMap::clone(&self.queues.load());
         queues.insert(tenant, Arc::clone(&queue));
         self.queues.store(Arc::new(queues));
         Ok(queue)
+    }
+
+    /// Whether a tenant's files are being rewritten.
+    pub(super) fn is_erasing(&self, tenant: &TenantId) -> bool {
+        self.queues.load().get(tenant).is_some_and(|queue| queue.erasing.try_lock().is_err())
     }
 
     /// Forgets the queue of a chain that is gone.

@@ -3,7 +3,7 @@
 //! A query reads indexes from the end and opens only the lines that match. It blocks: call it where that is allowed.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use authx_engine::EntityUid;
@@ -151,12 +151,24 @@ struct Segment {
 impl Segment {
     /// `None` when it was deleted meanwhile.
     fn open(dir: &Path, number: u64) -> std::io::Result<Option<Self>> {
-        let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
         let path = segment::path(dir, number);
-        let file = match File::open(&path) {
-            Err(error) if gone(&error) => return Ok(None),
-            file => file?,
-        };
+        loop {
+            let read = Self::read(dir, number).and_then(|segment| {
+                let (opened, there) = (segment.file.metadata()?, std::fs::metadata(&path)?);
+                Ok((opened.ino() == there.ino()).then_some(segment))
+            });
+            match read {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                // One that was rewritten meanwhile has another index.
+                Ok(None) => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn read(dir: &Path, number: u64) -> std::io::Result<Self> {
+        let path = segment::path(dir, number);
+        let file = File::open(&path)?;
         let mut index = std::fs::read(segment::index_path(dir, number)).unwrap_or_default();
         let last = index.as_chunks::<ENTRY_BYTES>().0.iter().rev().find_map(Entry::from_bytes);
         // Lines may be a little ahead of their entries; an index that lacks more is made anew.
@@ -169,7 +181,7 @@ impl Segment {
                 }
             })?;
         }
-        Ok(Some(Self { file, index }))
+        Ok(Self { file, index })
     }
 
     fn entries(&self) -> &[[u8; ENTRY_BYTES]] {

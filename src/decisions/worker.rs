@@ -37,11 +37,11 @@ impl Worker {
                 self.write_all(&queue);
             }
             if closing || self.synced.elapsed() >= SYNC_EVERY {
-                self.each_journal(Journal::sync);
+                self.each_journal(|_, journal| journal.sync());
                 self.synced = Instant::now();
             }
             if self.trimmed.elapsed() >= TRIM_EVERY {
-                self.each_journal(|journal| journal.trim().map(drop));
+                self.trim();
                 self.trimmed = Instant::now();
             }
             if closing {
@@ -65,9 +65,16 @@ impl Worker {
         (std::mem::take(&mut work.waiting), work.closing)
     }
 
-    fn each_journal(&mut self, act: impl Fn(&mut Journal) -> std::io::Result<()>) {
+    /// Deletes what is too old or too much; not beside an erasure. One that begins after this look waits for this thread
+    /// before it touches a file.
+    fn trim(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        self.each_journal(|tenant, journal| if shared.is_erasing(tenant) { Ok(()) } else { journal.trim().map(drop) });
+    }
+
+    fn each_journal(&mut self, act: impl Fn(&TenantId, &mut Journal) -> std::io::Result<()>) {
         for (tenant, journal) in &mut self.journals {
-            if let Err(error) = act(journal) {
+            if let Err(error) = act(tenant, journal) {
                 tracing::error!(%tenant, %error, "the decision log could not be kept");
             }
         }
@@ -75,12 +82,16 @@ impl Worker {
 
     /// Writes everything that a queue holds; what cannot be written stays there.
     fn write_all(&mut self, queue: &Arc<Queue>) {
-        let Pending { mut records, shed, flushed, durably, ended, .. } = {
+        let Pending { mut records, shed, flushed, durably, closes, ended, .. } = {
             let mut pending = queue.pending.lock();
             std::mem::take(&mut *pending)
         };
         queue.room.notify_waiters();
-        let written = if ended { self.remove(&queue.tenant) } else { self.write(queue, &mut records, shed, durably) };
+        let written = if ended {
+            self.remove(&queue.tenant)
+        } else {
+            self.write(queue, &mut records, shed, durably).and_then(|()| self.close_segment(queue, closes))
+        };
         queue.failing.store(written.is_err(), Ordering::Release);
         match written {
             Ok(()) => {
@@ -95,6 +106,7 @@ impl Worker {
                 let mut pending = queue.pending.lock();
                 pending.bytes += records.iter().map(|(record, _)| record.weight()).sum::<usize>();
                 pending.shed += shed;
+                pending.closes = pending.closes.or(closes);
                 pending.ended |= ended;
                 records.append(&mut pending.records);
                 pending.records = records;
@@ -139,6 +151,11 @@ impl Worker {
         Ok(())
     }
 
+    fn close_segment(&mut self, queue: &Queue, number: Option<u64>) -> std::io::Result<()> {
+        let Some(number) = number else { return Ok(()) };
+        self.journal(queue)?.close_segment(number)
+    }
+
     /// Removes a chain; the next record of its tenant, if there ever is one, begins another.
     fn remove(&mut self, tenant: &TenantId) -> std::io::Result<()> {
         self.journals.remove(tenant);
@@ -172,5 +189,32 @@ impl Worker {
                 Ok(vacant.insert(journal))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decisions::tests::{options, start, tenant, written};
+    use crate::decisions::{Mode, Retention, segment};
+
+    #[test]
+    fn no_file_is_deleted_beside_an_erasure() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = written(dir.path(), 100, 4_000);
+        let mut options = options(Mode::Async);
+        options.retention = Retention { kept: Duration::ZERO, ..options.retention };
+        let log = start(dir.path(), options);
+        let queue = log.shared.queue(&tenant()).unwrap();
+        let mut worker = Worker::new(Arc::clone(&log.shared));
+        worker.journal(&queue).unwrap();
+        let files = segment::list(&folder).unwrap();
+        let turn = queue.erasing.try_lock().unwrap();
+        worker.trim();
+        assert_eq!(segment::list(&folder).unwrap(), files);
+        drop(turn);
+        worker.trim();
+        assert_eq!(segment::list(&folder).unwrap(), files[files.len() - 1..]);
+        log.close();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::decisions::{DecisionLog, LogSettings, LogSettingsChange, Rules};
+use crate::decisions::{DecisionLog, Erasure, LogSettings, LogSettingsChange, Rules};
 use crate::ids::TenantId;
 use crate::keys::{KeySpec, KeyTable, NewKey, Permission, make_key};
 use crate::limits::{LimitsChange, TenantLimits};
@@ -162,6 +162,30 @@ impl Administration {
             Ok(view)
         };
         self.writers.in_turn(asked, work).await
+    }
+
+    /// Takes decisions out of a tenant's log, and tells how many they were. Asked again after a kill in the middle, it takes out
+    /// what was left.
+    ///
+    /// # Errors
+    /// When the log was altered or cannot be rewritten, or storage fails.
+    pub async fn erase(
+        &self,
+        author: &Author,
+        tenant: &TenantScope,
+        which: Erasure,
+        once: &Once<u64>,
+    ) -> Result<u64, PapError> {
+        let (this, author, once, tenant) = (self.clone(), author.clone(), once.clone(), *tenant.tenant());
+        let work = async move {
+            let erasing = this.log.erasing(&tenant).await?;
+            // Only one who has the log's turn knows whether the same request was made meanwhile.
+            this.writers.not_made(once.asked()).await?;
+            let erased = erasing.erase(which, |records| author.of_erasure(&tenant, records)).await?;
+            this.writers.put_answer(&once, &erased).await?;
+            Ok(erased)
+        };
+        self.writers.background(work).await
     }
 
     /// A tenant with what holds for it.

@@ -53,6 +53,12 @@ impl Author {
         EventRecord { ends: Some(tenant), ..event }
     }
 
+    /// Decisions that were taken out of a tenant's log: what the log says of it.
+    #[must_use]
+    pub fn of_erasure(&self, tenant: &TenantId, records: u64) -> String {
+        self.event(*tenant, "log.erase", format!("tenant:{tenant}"), None, json!({"records": records})).content
+    }
+
     /// A key that is made.
     #[must_use]
     pub fn of_new_key(&self, key: &KeyRecord) -> EventRecord {

@@ -3,6 +3,7 @@
 use authx_engine::relation::TupleKey;
 use authx_engine::{InputProblem, Nonconforming, Problem};
 
+use crate::decisions::EraseError;
 use crate::ids::KeyId;
 use crate::pap::once::Answer;
 use crate::replica::LoadError;
@@ -72,6 +73,9 @@ pub enum PapError {
     OutcomeUnknown,
     #[error("stored data could not be read")]
     Load(#[from] LoadError),
+    /// The decision log was left as it is, or half of what was asked for is done.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     #[error("the operating system has no randomness")]
     Random(#[from] getrandom::Error),
     /// A part of the process did not finish its work.

@@ -22,12 +22,13 @@ pub(super) fn plan(
     let planned = write.plan(before, now)?;
     let (old, new) = (&before.snapshot, &planned.after.snapshot);
     let entities = (old.data().entity_count(), new.data().entity_count());
-    check("entities", limits.entities, entities)?;
-    check("tuples", limits.tuples, (old.tuples().len(), new.tuples().len()))?;
+    check("entities", limits.entities.map(u64::from), entities)?;
+    check("tuples", limits.tuples.map(u64::from), (old.tuples().len(), new.tuples().len()))?;
+    check("bytes", limits.bytes, (old.bytes(), new.bytes()))?;
     let active = old.release().map_or(0, |release| release.policy_count());
     let made = planned.after.newest.as_ref().filter(|made| !is(before.newest.as_ref(), made));
     for release in [new.release(), made].into_iter().flatten() {
-        check("policies", limits.policies, (active, release.policy_count()))?;
+        check("policies", limits.policies.map(u64::from), (active, release.policy_count()))?;
     }
     Ok(planned)
 }
@@ -36,9 +37,9 @@ fn is(old: Option<&Arc<Release>>, new: &Arc<Release>) -> bool {
     old.is_some_and(|old| Arc::ptr_eq(old, new))
 }
 
-fn check(what: &str, limit: Option<u32>, (before, after): (usize, usize)) -> Result<(), PapError> {
+fn check(what: &str, limit: Option<u64>, (before, after): (usize, usize)) -> Result<(), PapError> {
     let Some(limit) = limit else { return Ok(()) };
-    if after <= before || u64::try_from(after).is_ok_and(|after| after <= u64::from(limit)) {
+    if after <= before || u64::try_from(after).is_ok_and(|after| after <= limit) {
         return Ok(());
     }
     let message =

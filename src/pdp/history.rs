@@ -1,4 +1,4 @@
-//! Stores as they were: a snapshot of an earlier revision, made from what storage keeps of it.
+//! Stores as they were: whether a revision may be asked, and a snapshot of it, made from what storage keeps.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::ids::{Revision, StoreId};
 use crate::pdp::{CheckError, Pdp};
 use crate::replica::{Current, LoadError, OpenStore, Past, load_at};
+use crate::storage::records::StateRecord;
 
 /// Snapshots of earlier revisions that are kept, of all stores.
 const KEPT: usize = 8;
@@ -49,6 +50,22 @@ impl History {
     }
 }
 
+/// The revision that an answer is made from, and what is told of it.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub revision: Revision,
+    /// The release that was active.
+    pub release: Option<String>,
+    pub token: String,
+}
+
+impl From<&Current> for Head {
+    fn from(current: &Current) -> Self {
+        let release = current.release_id().map(str::to_owned);
+        Self { revision: current.revision(), release, token: current.token.clone() }
+    }
+}
+
 impl Pdp {
     /// The store as it was at a revision.
     pub(super) async fn at_revision(&self, store: &OpenStore, revision: Revision) -> Result<Arc<Current>, CheckError> {
@@ -56,16 +73,8 @@ impl Pdp {
         if revision == current.revision() {
             return Ok(current);
         }
-        let unknown = || CheckError::UnknownRevision { wanted: revision.0, head: current.revision().0 };
-        if revision > current.revision() {
-            return Err(unknown());
-        }
+        let state = self.state_at(store, &current, revision).await?;
         let (scope, history) = (store.scope(), &self.history);
-        let state = self.storage.data.state_at(scope, revision).await.map_err(LoadError::from)?.ok_or_else(unknown)?;
-        let since = self.clock.now().before(history.limits.kept);
-        if state.ended_at.is_some_and(|ended| ended <= since) {
-            return Err(CheckError::RevisionExpired { wanted: revision.0 });
-        }
         if let Some(kept) = history.find(scope.store(), revision) {
             return Ok(kept);
         }
@@ -80,7 +89,55 @@ impl Pdp {
         let loading = async move { load_at(&storage, &scope, past, &tokens).await };
         let loaded = self.turns.spawn(loading).await.map_err(|_| LoadError::Interrupted)??;
         let loaded = Arc::new(loaded.ok_or(CheckError::HistoryTooLarge { limit })?);
+        self.not_forgotten(store, revision).await?;
         history.keep(*store.scope().store(), Arc::clone(&loaded));
         Ok(loaded)
+    }
+
+    /// What is told of a revision that may be asked, or without one of the current one. Who reads rows as of a revision calls
+    /// this behind the reading: then none of them was missing.
+    ///
+    /// # Errors
+    /// When there is no such revision or it is too old.
+    pub async fn head(&self, store: &OpenStore, at: Option<Revision>) -> Result<Head, CheckError> {
+        let current = store.current();
+        let Some(revision) = at.filter(|revision| *revision != current.revision()) else {
+            return Ok(Head::from(&*current));
+        };
+        let state = self.state_at(store, &current, revision).await?;
+        let token = self.replica.tokens().consistency(store.scope(), &current.epoch, revision);
+        Ok(Head { revision, release: state.release.map(|id| id.to_string()), token })
+    }
+
+    /// Fails when rows that a revision needs may have been deleted: for whoever has read them for a while.
+    ///
+    /// # Errors
+    /// That, or that storage fails.
+    pub async fn not_forgotten(&self, store: &OpenStore, revision: Revision) -> Result<(), CheckError> {
+        let state = self.storage.data.state_at(store.scope(), revision).await.map_err(LoadError::from)?;
+        if state.is_some_and(|state| state.forgotten) {
+            return Err(CheckError::RevisionExpired { wanted: revision.0 });
+        }
+        Ok(())
+    }
+
+    /// A revision before the current one, while it may be asked.
+    async fn state_at(
+        &self,
+        store: &OpenStore,
+        current: &Current,
+        revision: Revision,
+    ) -> Result<StateRecord, CheckError> {
+        let unknown = || CheckError::UnknownRevision { wanted: revision.0, head: current.revision().0 };
+        if revision > current.revision() {
+            return Err(unknown());
+        }
+        let state = self.storage.data.state_at(store.scope(), revision).await.map_err(LoadError::from)?;
+        let state = state.ok_or_else(unknown)?;
+        let since = self.clock.now().before(self.history.limits.kept);
+        if state.forgotten || state.ended_at.is_some_and(|ended| ended <= since) {
+            return Err(CheckError::RevisionExpired { wanted: revision.0 });
+        }
+        Ok(state)
     }
 }

@@ -6,7 +6,7 @@ use authx_engine::relation::{
     KeyParts, ModelSource, ModelSyntax, RelationModel, TooManyNames, TupleCondition, TuplesBuilder,
 };
 use authx_engine::{
-    Change, Check, CompileOptions, Data, DataRules, EntityInput, EntityUid, JsonObject, LinkInput, PolicyId,
+    Change, Check, CompileOptions, Data, DataRules, EntityInput, EntityRow, EntityUid, JsonObject, LinkInput, PolicyId,
     PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, read_entity,
 };
 
@@ -14,7 +14,7 @@ use crate::ids::{ModelId, ReleaseId, Revision, Timestamp};
 use crate::replica::{Current, OpenStore, published};
 use crate::scope::StoreScope;
 use crate::storage::records::{
-    EntityKey, EntityRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, StateRecord, TupleRecord,
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, PolicyRecord, ReleaseRecord, StateRecord, TupleFilter, TupleRecord,
 };
 use crate::storage::{Storage, StorageError};
 use crate::tokens::Tokens;
@@ -100,7 +100,7 @@ pub async fn load_at(
     let mut after = None;
     loop {
         let key = after.as_ref().map(|(ty, id): &EntityKey| (ty.as_str(), id.as_str()));
-        let page = storage.data.entities_at(scope, revision, key, HISTORY_PAGE).await?;
+        let page = storage.data.entities_at(scope, revision, None, key, HISTORY_PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.type_name.clone(), last.id.clone()));
         if !add(LoadChunk::Entities(page))? {
@@ -118,7 +118,8 @@ pub async fn load_at(
     }
     let mut after = None;
     loop {
-        let page = storage.data.tuples_at(scope, revision, after.as_ref(), HISTORY_PAGE).await?;
+        let page =
+            storage.data.tuples_at(scope, revision, &TupleFilter::default(), after.as_ref(), HISTORY_PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.clone());
         if !add(LoadChunk::Tuples(page))? {
@@ -215,10 +216,7 @@ fn source_of(record: PolicyRecord) -> PolicySource {
 fn add_chunk(data: &mut Data, tuples: &mut TuplesBuilder, chunk: LoadChunk) -> Result<(), LoadError> {
     match chunk {
         LoadChunk::Entities(rows) => rows.into_iter().try_for_each(|row| {
-            let input = entity_input(&row)?;
-            let read = read_entity(&input, DataRules::default(), "")
-                .map_err(|problems| unreadable(&row, &problems.first().map(ToString::to_string).unwrap_or_default()))?;
-            data.apply(&Change::PutEntity(Arc::new(read)));
+            data.apply(&Change::PutEntity(Arc::new(entity_row(&row)?)));
             Ok(())
         }),
         LoadChunk::Links(rows) => rows.into_iter().try_for_each(|row| {
@@ -255,6 +253,15 @@ fn add_tuple(tuples: &mut TuplesBuilder, row: &TupleRecord) -> Result<(), LoadEr
     tuples.push(parts, condition, expires_at).map_err(|error| unreadable(error.to_string()))
 }
 
+/// An entity, from its row.
+///
+/// # Errors
+/// When the row holds what this version cannot read.
+pub fn entity_row(row: &EntityRecord) -> Result<EntityRow, LoadError> {
+    read_entity(&entity_input(row)?, DataRules::default(), "")
+        .map_err(|problems| unreadable(row, &problems.first().map(ToString::to_string).unwrap_or_default()))
+}
+
 /// An entity's row as it was written.
 pub(crate) fn entity_input(row: &EntityRecord) -> Result<EntityInput, LoadError> {
     let object =
@@ -274,7 +281,11 @@ fn unreadable(row: &EntityRecord, detail: &str) -> LoadError {
     LoadError::Row { what: format!("entity `{}::{:?}`", row.type_name, row.id), detail: detail.to_owned() }
 }
 
-fn link_input(row: &LinkRecord) -> Result<LinkInput, LoadError> {
+/// A link, from its row.
+///
+/// # Errors
+/// When the row holds what this version cannot read.
+pub fn link_input(row: &LinkRecord) -> Result<LinkInput, LoadError> {
     let uid = |key: &Option<EntityKey>| key.as_ref().map(|(ty, id)| EntityUid::new(ty, id.as_str())).transpose();
     let fail = |error: authx_engine::EntityUidError| LoadError::Row {
         what: format!("link `{}`", row.id),

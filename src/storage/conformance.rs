@@ -5,6 +5,7 @@
 pub(crate) mod answers;
 pub(crate) mod catalogue;
 pub(crate) mod deleted;
+pub(crate) mod forgotten;
 pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod models;
@@ -37,11 +38,13 @@ macro_rules! suite {
                 other_releases_are_refused }
             history { every_past_revision_reads_as_it_was, ids_are_kept_byte_for_byte,
                 load_is_complete_and_chunked,
-                a_past_revision_has_its_release_and_settings, history_is_forgotten_up_to_a_time, pages_fit_together }
+                a_past_revision_has_its_release_and_settings, pages_fit_together }
+            forgotten { history_is_forgotten_up_to_a_time, changes_are_trimmed_from_the_oldest_on,
+                a_clock_that_went_back_shows_no_half_of_a_revision }
             tuples { tuples_are_put_replaced_and_deleted, past_tuples_equal_a_replay,
                 changes_begin_at_a_time, tuples_belong, a_failed_write_leaves_no_tuple,
                 ten_thousand_tuples_are_one_write }
-            tuple_pages { every_filter_pages, tuple_keys_are_kept_byte_for_byte }
+            tuple_pages { every_filter_pages, every_filter_pages_through_the_past, tuple_keys_are_kept_byte_for_byte }
             outbox { an_event_is_stored_with_its_change_alone, events_wait_in_order_until_they_are_forgotten,
                 a_purge_tells_what_is_gone }
             models { models_never_change, models_belong, assertions_are_replaced }

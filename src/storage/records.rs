@@ -285,6 +285,23 @@ pub struct TupleChange {
     pub at: Timestamp,
 }
 
+/// How far changes of tuples were deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrimmedRecord {
+    /// Revision and ordinal of the last one.
+    pub last: (Revision, u32),
+    /// The latest time of any of them.
+    pub at: Timestamp,
+}
+
+impl TrimmedRecord {
+    /// Whether one of them is missing to who has read as far as `after`, or nothing yet, and wants all since a time.
+    #[must_use]
+    pub fn is_missed(&self, after: Option<(Revision, u32)>, since: Option<Timestamp>) -> bool {
+        after.is_none_or(|after| self.last > after) && since.is_none_or(|since| self.at >= since)
+    }
+}
+
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionRecord {
@@ -307,6 +324,8 @@ pub struct StateRecord {
     pub at: Timestamp,
     /// When the next one was; `None` for the head.
     pub ended_at: Option<Timestamp>,
+    /// Rows that it needs may have been deleted.
+    pub forgotten: bool,
 }
 
 /// One change of a store. Deletes happen before puts, both before the release.

@@ -14,7 +14,8 @@ use super::error::{KeyError, StorageError, StoreError, WriteError};
 use super::records::{
     AnswerOwner, AnswerRecord, Beside, EntityRecord, EventRecord, KeyChange, KeyRecord, KeySecret, LinkRecord,
     LoadChunk, ModelRecord, OutboxRecord, PolicyRecord, Purged, ReleaseRecord, RevisionRecord, StateRecord,
-    StoreRecord, StoreUpdate, TenantChange, TenantRecord, TupleChange, TupleFilter, TupleKey, TupleRecord, WriteRecord,
+    StoreRecord, StoreUpdate, TenantChange, TenantRecord, TrimmedRecord, TupleChange, TupleFilter, TupleKey,
+    TupleRecord, WriteRecord,
 };
 use crate::ids::{KeyId, ModelId, ReleaseId, Revision, StoreAlias, StoreId, TenantId, Timestamp};
 use crate::scope::{StoreScope, TenantScope};
@@ -64,8 +65,8 @@ pub trait PurgeRepository: Send + Sync {
         limit: u32,
         tell: &(dyn Fn(Purged) -> EventRecord + Send + Sync),
     ) -> Result<u64, StorageError>;
-    /// Deletes at most `limit` rows of entities and links of one store that no revision needs which was in force after
-    /// `by`, and returns their number.
+    /// Deletes at most `limit` rows of the past of one store that no revision needs which was in force after `by`, and
+    /// returns their number: of entities, links and changes of tuples, of these the oldest.
     async fn forget_history(&self, scope: &StoreScope, by: Timestamp, limit: u32) -> Result<u64, StorageError>;
 }
 
@@ -224,12 +225,21 @@ pub trait DataRepository: Send + Sync {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<EntityRecord>, StorageError>;
-    /// The entities as they were at a revision, in the order of (type, id). Pages of one revision fit
-    /// together, whatever is written meanwhile.
+    /// The entity as it was at a revision.
+    async fn entity_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        type_name: &str,
+        id: &str,
+    ) -> Result<Option<EntityRecord>, StorageError>;
+    /// The entities as they were at a revision, in the order of (type, id), of one type or of all. Pages of one
+    /// revision fit together, whatever is written meanwhile.
     async fn entities_at(
         &self,
         scope: &StoreScope,
         revision: Revision,
+        type_name: Option<&str>,
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<EntityRecord>, StorageError>;
@@ -253,12 +263,13 @@ pub trait DataRepository: Send + Sync {
         after: Option<&TupleKey>,
         limit: u32,
     ) -> Result<Vec<TupleRecord>, StorageError>;
-    /// The tuples as they were at a revision, in the order of their keys. Pages of one revision fit together,
-    /// whatever is written meanwhile.
+    /// The tuples as they were at a revision, in the order that those of now have. Pages of one revision fit
+    /// together, whatever is written meanwhile.
     async fn tuples_at(
         &self,
         scope: &StoreScope,
         revision: Revision,
+        filter: &TupleFilter,
         after: Option<&TupleKey>,
         limit: u32,
     ) -> Result<Vec<TupleRecord>, StorageError>;
@@ -272,6 +283,12 @@ pub trait DataRepository: Send + Sync {
         since: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<TupleChange>, StorageError>;
+    /// How far the changes of one object type, or of any, were deleted; `None` when all are there.
+    async fn trimmed_changes(
+        &self,
+        scope: &StoreScope,
+        object_type: Option<&str>,
+    ) -> Result<Option<TrimmedRecord>, StorageError>;
     /// Hands every live entity, then every live link, then every live tuple to `sink`, all at the revision
     /// of the returned record. `None` when there is no such store. An error of the sink ends the load and is returned.
     async fn load(

@@ -5,7 +5,9 @@
 
 mod answers;
 mod bulk;
+mod changes;
 mod data;
+mod forget;
 mod keys;
 mod load;
 mod lock;
@@ -56,6 +58,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "outbox", include_str!("../../migrations/sqlite/0006_outbox.sql")),
     (7, "log settings", include_str!("../../migrations/sqlite/0007_log_settings.sql")),
     (8, "answers of tenants", include_str!("../../migrations/sqlite/0008_answers_of_tenants.sql")),
+    (9, "reads of the past", include_str!("../../migrations/sqlite/0009_reads_of_the_past.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.

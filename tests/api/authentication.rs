@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 57] = [
+const OPERATIONS: [Operation; 62] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -71,14 +71,25 @@ const OPERATIONS: [Operation; 57] = [
         r#"{"subject":"user:a","relation":"viewer","object":"doc:a"}"#,
         Scope("check"),
     ),
+    (
+        "explain",
+        "POST",
+        "/v1/stores/target/explain",
+        r#"{"principal":"User:a","action":"read","resource":"Doc:a"}"#,
+        Scope("explain"),
+    ),
+    ("explainDecision", "GET", "/v1/decisions/{decision}/explain", "", Scope("explain")),
     ("listDecisions", "GET", "/v1/decisions", "", Scope("read")),
     ("verifyLog", "POST", "/v1/audit/verify", "", Scope("admin")),
+    ("eraseDecisions", "POST", "/v1/audit/erase", r#"{"ids":["01JD0000000000000000000000"]}"#, Scope("admin")),
     ("readDecision", "GET", "/v1/decisions/{decision}", "", Scope("read")),
     ("listLinks", "GET", "/v1/stores/target/links", "", Scope("read")),
     ("listStores", "GET", "/v1/stores", "", Scope("read")),
     ("readStore", "GET", "/v1/stores/target", "", Scope("read")),
     ("import", "POST", "/v1/stores/target/import?id=one", r#"{"entity":{"uid":"User:b"}}"#, Scope("write")),
     ("readImport", "GET", "/v1/stores/target/import?id=one", "", Scope("read")),
+    ("deleteEntities", "POST", "/v1/stores/target/entities/delete-by-filter", r#"{"type":"None"}"#, Scope("write")),
+    ("listRevisions", "GET", "/v1/stores/target/revisions", "", Scope("read")),
     ("deleteTuples", "POST", "/v1/stores/target/tuples/delete-by-filter", r#"{"object":"doc:none"}"#, Scope("write")),
     ("write", "POST", "/v1/stores/target/write", r#"{"entities":{"upsert":[{"uid":"User:a"}]}}"#, Scope("write")),
     (

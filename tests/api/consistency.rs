@@ -96,7 +96,9 @@ fn a_held_transaction_leaves_no_gap_and_changes_nothing_before_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let database = SqliteConnectOptions::new().filename(server.data_dir().join("authx.db"));
     let mut holder: SqliteConnection = runtime.block_on(database.connect()).unwrap();
-    let mut hold = |sql: &'static str| drop(runtime.block_on(holder.execute(sql)).unwrap());
+    let mut hold = |sql: &'static str| {
+        runtime.block_on(holder.execute(sql)).unwrap();
+    };
     let latest = json!({"mode": "minimize_latency"});
     let mut recorded = vec![(head, told(&client, &store, 0, &latest).1)];
     for round in 1..=HELD {

@@ -244,6 +244,7 @@ fn of_data() -> Vec<Way> {
             RESERVED,
         ),
         // A filter finds what is stored, and nothing of that name is.
+        way("deleteEntities", "/entities/delete-by-filter", json!({"type": "AuthX::Facts"}), (200, "")),
         way("deleteTuples", "/tuples/delete-by-filter", json!({"object": USERSET}), (200, "")),
         way("readTuples", "/tuples/read", json!({"object": USERSET}), (200, "")),
     ]);
@@ -254,7 +255,8 @@ fn of_data() -> Vec<Way> {
             .map(|body| way("checkBatch", "/check/batch", body, *answer))
     };
     let checks = ways.iter().filter(|way| way.operation == "check");
-    let more: Vec<Way> = checks.flat_map(batched).collect();
+    let explained = |Way { body, answer, .. }: &Way| way("explain", "/explain", body.clone(), *answer);
+    let more: Vec<Way> = checks.clone().flat_map(batched).chain(checks.map(explained)).collect();
     ways.extend(more);
     ways
 }
@@ -283,7 +285,7 @@ fn asked(field: &str, value: Value) -> Value {
 }
 
 /// Operations with a body that has no place for the name of an entity, a type or an attribute.
-const NOWHERE: [(&str, &str); 7] = [
+const NOWHERE: [(&str, &str); 8] = [
     ("createStore", "a name, which is any text, an alias and settings"),
     ("updateStore", "the same"),
     ("createKey", "a name, scopes and stores"),
@@ -291,6 +293,7 @@ const NOWHERE: [(&str, &str); 7] = [
     ("rotateKey", "how long the old secret still works"),
     ("createTenant", "a name"),
     ("updateTenant", "a name and limits"),
+    ("eraseDecisions", "ids of decisions, or whom they are about, which is only compared"),
 ];
 
 fn of_openfga() -> Vec<Way> {

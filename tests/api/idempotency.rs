@@ -96,7 +96,7 @@ const WITHOUT: [&str; 8] =
 type Asked = (&'static str, &'static str, &'static str, &'static str, u16, &'static str);
 
 /// Every operation that takes a key. `{name}` is an id of before; an answer of 201 with a secret comes once.
-const CHANGES: [Asked; 23] = [
+const CHANGES: [Asked; 25] = [
     ("createTenant", "POST", "/v1/tenants", r#"{"name":"t"}"#, 201, "tenant"),
     ("updateTenant", "PATCH", "/v1/tenants/{tenant}", r#"{"name":"u","limits":{"stores":7}}"#, 200, ""),
     ("deleteTenant", "DELETE", "/v1/tenants/{tenant}", "", 204, ""),
@@ -135,10 +135,12 @@ const CHANGES: [Asked; 23] = [
         200,
         "",
     ),
+    ("deleteEntities", "POST", "/v1/stores/one/entities/delete-by-filter", r#"{"type":"User","limit":1}"#, 200, ""),
     ("deleteTuples", "POST", "/v1/stores/one/tuples/delete-by-filter", r#"{"object":"doc:","limit":1}"#, 200, ""),
     ("putLink", "PUT", "/v1/stores/one/links/l", r#"{"template":"t","principal":"User:ann"}"#, 200, ""),
     ("deleteLink", "DELETE", "/v1/stores/one/links/l", "", 204, ""),
     ("activateRelease", "POST", "/v1/stores/one/releases/{draft}/activate?allow_nonconforming=true", "", 200, ""),
+    ("eraseDecisions", "POST", "/v1/audit/erase", r#"{"principal":"User:ann"}"#, 200, ""),
     ("deleteStore", "DELETE", "/v1/stores/one", "", 204, ""),
     ("restoreStore", "POST", "/v1/stores/{store}/restore", "", 200, ""),
 ];

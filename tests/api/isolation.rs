@@ -6,14 +6,17 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 33] = [
+const UNDER_A_STORE: [(&str, &str, &str); 39] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
+    ("POST", "/explain", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
     ("POST", "/check/batch", r#"{"checks":[{"principal":"User:a","action":"read","resource":"Doc:b"}]}"#),
     ("POST", "/write", r#"{"entities":{"upsert":[{"uid":"User:intruder"}]}}"#),
     ("GET", "/entities", ""),
     ("GET", "/entities/User/a", ""),
+    ("GET", "/entities?at_revision=1", ""),
+    ("GET", "/entities/User/a?at_revision=1", ""),
     ("POST", "/apply", r#"{"policies":[]}"#),
     ("POST", "/validate", r#"{"policies":[]}"#),
     ("GET", "/releases", ""),
@@ -32,9 +35,12 @@ const UNDER_A_STORE: [(&str, &str, &str); 33] = [
     ("PUT", "/model", r#"{"dsl":"model\n  schema 1.1\ntype user\n"}"#),
     ("POST", "/tuples/read", "{}"),
     ("POST", "/tuples/delete-by-filter", r#"{"object":"doc:b"}"#),
+    ("POST", "/entities/delete-by-filter", r#"{"type":"Doc"}"#),
+    ("GET", "/revisions", ""),
     ("POST", "/import?id=one", r#"{"entity":{"uid":"User:intruder"}}"#),
     ("GET", "/import?id=one", ""),
     ("GET", "/export", ""),
+    ("GET", "/export?at_revision=1", ""),
     ("GET", "/changes", ""),
     ("POST", "/relations/check", r#"{"subject":"user:a","relation":"r","object":"doc:b"}"#),
     ("POST", "/relations/expand", r#"{"object":"doc:b","relation":"r"}"#),
@@ -127,4 +133,23 @@ fn tokens_are_of_one_store_and_one_tenant() {
         reply.expect_problem(400, "invalid_page_token");
         client.post(&format!("/v1/stores/{alias}/check"), &body).expect_problem(400, "invalid_consistency_token");
     }
+}
+
+#[test]
+fn nobody_erases_what_is_recorded_of_another_tenant() {
+    let server = Launch::normal().start();
+    let admin = server.admin();
+    let made = server.platform().post("/v1/tenants", &json!({"name": "other"})).expect(201);
+    let stranger = server.with_key(made["admin_key"]["secret"].as_str().unwrap());
+    let path = store(&admin, "private", &json!({}));
+    let ask = json!({"principal": "User:a", "action": "read", "resource": "Doc:b"});
+    let decision = admin.post(&format!("{path}/check"), &ask).expect(200)["decision_id"].clone();
+    let erase = |client: &Client, body| client.post("/v1/audit/erase", &body).expect(200)["erased"].clone();
+    for body in [json!({"ids": [decision]}), json!({"principal": "User:a"})] {
+        assert_eq!(erase(&stranger, body), 0);
+    }
+    let recorded = format!("/v1/decisions/{}", decision.as_str().unwrap());
+    admin.get(&recorded).expect(200);
+    assert_eq!(erase(&admin, json!({"ids": [decision]})), 1);
+    admin.get(&recorded).expect_problem(404, "not_found");
 }

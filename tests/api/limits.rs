@@ -230,7 +230,8 @@ fn a_limit_that_is_none_is_refused() {
         ("concurrency", json!(-1)),
         ("entities", json!("many")),
         ("tuples", json!(1.5)),
-        ("bytes", json!(1)),
+        ("bytes", json!(-1)),
+        ("size", json!(1)),
     ] {
         let refused = tenant.platform.json("PATCH", &tenant.path, &json!({"limits": {name: value}}));
         refused.expect_problem(400, "malformed_request");
@@ -250,7 +251,7 @@ fn a_store_holds_no_more_than_it_may() {
     let tuple = |id: &str| json!(format!("document:{id}#owner@user:ann"));
     let openfga = |id: &str| json!({"writes": {"tuple_keys": [{"user": "user:ann", "relation": "owner", "object": format!("document:{id}")}]}});
     assert_eq!(tenant.limit(&json!({"entities": 2, "tuples": 1, "policies": 2}))["tuples"], 1);
-    let steps: [(&str, &str, Value, u16, &str); 19] = [
+    let steps: [Step; 19] = [
         ("POST", "/write", json!({"entities": {"upsert": [entity("a"), entity("b")]}}), 200, ""),
         ("POST", "/write", json!({"entities": {"upsert": [entity("a")]}}), 200, ""),
         (
@@ -301,6 +302,13 @@ fn a_store_holds_no_more_than_it_may() {
         ("DELETE", "/policies/two", json!({}), 204, ""),
         ("PUT", "/policies/two", json!({"cedar": "permit (principal, action, resource);"}), 422, "`policies` is 0"),
     ];
+    take(&tenant, &path, &id, steps);
+}
+
+/// A request to a store, its status, and what its answer says; `limit` sets limits, `fga` writes by OpenFGA's API.
+type Step = (&'static str, &'static str, Value, u16, &'static str);
+
+fn take(tenant: &Tenant, path: &str, id: &str, steps: impl IntoIterator<Item = Step>) {
     for (method, rest, body, status, message) in steps {
         if method == "limit" {
             tenant.limit(&body);
@@ -312,4 +320,51 @@ fn a_store_holds_no_more_than_it_may() {
         assert!(reply.text().contains(message), "{method} {rest} {body}: {}", reply.text());
         assert!(status != 422 || reply.value()["code"] == "limit_exceeded", "{}", reply.text());
     }
+}
+
+#[test]
+fn a_store_holds_no_more_bytes_than_it_may() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Launch::normal().start_in(dir.path());
+    let tenant = Tenant::new(&server, "acme");
+    let path = store(&tenant.client, "plans", &json!({"validation": "off"}));
+    let template = json!({"id": "t", "cedar": "permit (principal == ?principal, action, resource);"});
+    tenant.client.post(&format!("{path}/apply"), &json!({"model": MODEL, "policies": [template]})).expect(200);
+    let id = tenant.client.get(&path).expect(200)["id"].as_str().unwrap().to_owned();
+    // `User`, one letter and `name`: nine bytes, and as many as the name has.
+    let named = |id: &str, bytes: usize| json!({"entities": {"upsert": [{"uid": format!("User:{id}"), "attrs": {"name": "n".repeat(bytes)}}]}});
+    let tuple = json!("document:plan#owner@user:ann");
+    let openfga =
+        json!({"writes": {"tuple_keys": [{"user": "user:ann", "relation": "owner", "object": "document:map"}]}});
+    let link = json!({"template": "t", "principal": "User:a"});
+    let steps: [Step; 13] = [
+        ("POST", "/write", named("a", 10), 200, ""),
+        ("limit", "", json!({"bytes": 60}), 200, ""),
+        ("POST", "/write", json!({"tuples": {"write": [tuple]}}), 200, ""),
+        (
+            "POST",
+            "/write",
+            named("b", 20),
+            422,
+            "the store has 43 bytes and would have 72; the tenant's limit `bytes` is 60",
+        ),
+        ("POST", "/write", named("a", 28), 422, "43 bytes and would have 61"),
+        ("POST", "/write", named("a", 27), 200, ""),
+        ("PUT", "/links/l", link.clone(), 422, "60 bytes and would have 67"),
+        ("POST", "fga", openfga, 400, "60 bytes and would have 83"),
+        ("limit", "", json!({"bytes": 67}), 200, ""),
+        ("PUT", "/links/l", link, 200, ""),
+        ("limit", "", json!({"bytes": 0}), 200, ""),
+        ("POST", "/write", named("a", 27), 200, ""),
+        ("POST", "/write", named("a", 26), 200, ""),
+    ];
+    take(&tenant, &path, &id, steps);
+    let held = |client: &Client| {
+        let store = client.get(&path).expect(200);
+        ["entities", "tuples", "policies", "bytes"].map(|what| store[what].as_u64().unwrap())
+    };
+    assert_eq!(held(&tenant.client), [1, 1, 1, 66]);
+    server.kill();
+    let server = Launch::normal().start_in(dir.path());
+    assert_eq!(held(&tenant.client.at(server.address())), [1, 1, 1, 66]);
 }

@@ -88,6 +88,34 @@ fn every_metric_is_in_the_table_and_every_row_is_a_metric() {
     assert!(!text.contains("documents") && !text.contains("nowhere"), "{text}");
 }
 
+/// The stores that have a series of their own, with their bytes, and the bytes of the others.
+fn store_bytes(client: &Client) -> (Vec<(String, u64)>, u64) {
+    let text = metrics(client);
+    let lines = text.lines().filter_map(|line| line.strip_prefix("authx_store_bytes{store=\"")?.split_once("\"} "));
+    let mut told: Vec<_> = lines.map(|(store, bytes)| (store.to_owned(), bytes.parse().unwrap())).collect();
+    let (name, others) = told.pop().unwrap();
+    assert_eq!(name, "other");
+    (told, others)
+}
+
+#[test]
+fn the_largest_stores_are_told_and_who_is_gone_is_not() {
+    let server = Launch::normal().start();
+    let client = server.admin();
+    let made = |n: usize| {
+        let id = client.post("/v1/stores", &json!({"name": "s"})).expect(201)["id"].as_str().unwrap().to_owned();
+        let entity = json!({"uid": format!("U:{}", "x".repeat(n))});
+        client.post(&format!("/v1/stores/{id}/write"), &json!({"entities": {"upsert": [entity]}})).expect(200);
+        id
+    };
+    assert_eq!(store_bytes(&client), (vec![], 0));
+    // `U` and as many bytes as the id has.
+    let stores: Vec<(String, u64)> = (1..=22).map(|n: usize| (made(n), 1 + n as u64)).rev().collect();
+    assert_eq!(store_bytes(&client), (stores[..20].to_vec(), 3 + 2));
+    client.delete(&format!("/v1/stores/{}", stores[0].0)).expect(204);
+    assert_eq!(store_bytes(&client), (stores[1..21].to_vec(), 2));
+}
+
 #[test]
 fn refusals_and_timeouts_are_counted() {
     let dir = tempfile::tempdir().unwrap();

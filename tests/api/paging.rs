@@ -8,7 +8,7 @@ use crate::support::{Client, Launch, Server};
 const COUNT: usize = 23;
 
 /// The lists: path, the array in the answer, and what identifies a row.
-const LISTS: [(&str, &str, &str); 7] = [
+const LISTS: [(&str, &str, &str); 8] = [
     ("/v1/stores", "stores", "id"),
     ("/v1/keys", "keys", "id"),
     ("/v1/tenants", "tenants", "id"),
@@ -16,6 +16,7 @@ const LISTS: [(&str, &str, &str); 7] = [
     ("/v1/stores/paged/policies", "policies", "id"),
     ("/v1/stores/paged/links", "links", "id"),
     ("/v1/stores/paged/releases", "releases", "id"),
+    ("/v1/stores/paged/revisions", "revisions", "revision"),
 ];
 
 /// A server where every list has at least `COUNT` rows.
@@ -148,6 +149,8 @@ fn lines_are_the_rows_of_the_pages() {
     let text = lines.get("/v1/stores/paged/entities?type=Row").text();
     assert_eq!(text.lines().count(), 2_101);
     assert!(text.lines().last().unwrap().starts_with(r#"{"end":{"#), "{}", text.lines().last().unwrap());
+    let none = lines.get("/v1/stores/paged/entities?type=None").text();
+    assert!(none.starts_with(r#"{"end":{"rows":0,"#) && none.lines().count() == 1, "{none}");
     lines.get("/v1/stores/paged/entities?page_token=x").expect_problem(400, "invalid_page_token");
     lines.get("/v1/stores/absent/entities").expect_problem(404, "not_found");
     drop(server);

@@ -228,3 +228,35 @@ fn the_command_line_moves_a_store() {
         assert_eq!(run(&wrong).0, Some(64), "{wrong:?}");
     }
 }
+
+#[test]
+fn entities_are_deleted_by_type_in_steps() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    let store = made(&client, "deletes");
+    let entities: Vec<Value> = (0..120)
+        .map(|n| json!({"entity": {"uid": {"type": (["User", "Doc"][n % 2]), "id": format!("{n} ::\"")}}}))
+        .collect();
+    lines(&import(&client, &store, "", &entities));
+    let step = |body: Value| client.post(&format!("{store}/entities/delete-by-filter"), &body);
+    let told: Vec<Value> = (0..3).map(|_| step(json!({"type": "Doc", "limit": 25})).expect(200)).collect();
+    let told: Vec<(u64, bool)> =
+        told.iter().map(|reply| (reply["deleted"].as_u64().unwrap(), reply["complete"].as_bool().unwrap())).collect();
+    assert_eq!(told, [(25, false), (25, false), (10, true)]);
+    let left = client.get(&format!("{store}/entities?page_size=1000")).expect(200);
+    let left: Vec<&Value> = left["entities"].as_array().unwrap().iter().map(|row| &row["uid"]["type"]).collect();
+    assert!(left.len() == 60 && left.iter().all(|ty| **ty == "User"));
+    let before = client.get(&store).expect(200)["revision"].clone();
+    let none = step(json!({"type": "Doc"})).expect(200);
+    assert_eq!((&none["deleted"], &none["revision"]), (&json!(0), &before), "nothing is no commit");
+    for body in [json!({}), json!({"type": "User", "limit": 0}), json!({"type": "User", "kind": 1})] {
+        assert_eq!(step(body).outcome(), (400, "malformed_request".to_owned()));
+    }
+    // What was done is told commit by commit.
+    let since = before.as_u64().unwrap() - 3;
+    let commits = client.get(&format!("{store}/revisions?since={since}")).expect(200);
+    let deleted =
+        |commit: &Value| (commit["revision"].as_u64().unwrap(), commit["summary"]["entities_deleted"].clone());
+    let told: Vec<_> = commits["revisions"].as_array().unwrap().iter().map(deleted).collect();
+    assert_eq!(told, [(since + 1, json!(25)), (since + 2, json!(25)), (since + 3, json!(10))]);
+}

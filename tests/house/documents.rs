@@ -1,6 +1,9 @@
 //! Documents that are made from the code are what the code makes. `UPDATE_GOLDEN=1` writes them.
 
+use std::collections::BTreeSet;
 use std::process::Command;
+
+use serde_json::Value;
 
 use crate::support::root;
 
@@ -26,6 +29,18 @@ fn printed(arguments: &[&str]) -> String {
 #[test]
 fn the_description_of_the_api_is_current() {
     check("openapi.yaml", &printed(&["openapi"]));
+}
+
+#[test]
+fn what_ends_is_described_as_ending() {
+    let document: Value = serde_yaml_ng::from_str(&printed(&["openapi"])).unwrap();
+    let mut described = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let ending = methods.as_object().unwrap().iter().filter(|(_, operation)| operation["deprecated"] == true);
+        described.extend(ending.map(|(method, _)| (method.to_uppercase(), path.clone())));
+    }
+    let table = authx::api::evolution::ENDING.iter().map(|ending| (ending.method.to_owned(), ending.path.to_owned()));
+    assert_eq!(described, table.collect());
 }
 
 #[test]

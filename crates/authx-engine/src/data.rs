@@ -7,6 +7,7 @@ use imbl::OrdMap;
 use serde::Deserialize;
 use smol_str::SmolStr;
 
+use crate::bytes;
 use crate::cedar::{EntityType, EntityUID, SchemaType, Value, ValueKind};
 use crate::entity::{EntityRow, Parent, RowEntry, RowName, Shape};
 use crate::json::JsonObject;
@@ -64,6 +65,7 @@ pub struct Data {
     types: SharedMap<EntityType, Arc<EntityType>>,
     /// Types of which some entity has, or had, parents.
     children: SharedMap<EntityType, ()>,
+    bytes: usize,
 }
 
 impl Data {
@@ -77,6 +79,12 @@ impl Data {
     #[must_use]
     pub fn link_count(&self) -> usize {
         self.links.len()
+    }
+
+    /// The bytes of names, ids and values of all entities and links.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     #[must_use]
@@ -116,17 +124,24 @@ impl Data {
                 if !row.parents.is_empty() && !self.children.contains_key(row.shape.ty.as_ref()) {
                     self.children.insert(row.shape.ty.as_ref().clone(), ());
                 }
-                self.rows.insert(RowEntry(row), ());
+                let entry = RowEntry(row);
+                self.bytes -= self.row(&entry).map_or(0, |before| bytes::of_entity(before));
+                self.bytes += bytes::of_entity(&entry.0);
+                self.rows.insert(entry, ());
             }
             Change::DeleteEntity(uid) => {
                 let name: &dyn RowName = &uid.0;
-                self.rows.remove(name);
+                let before = self.rows.remove_with_key(name);
+                self.bytes -= before.map_or(0, |(entry, ())| bytes::of_entity(&entry.0));
             }
             Change::PutLink(id, link) => {
-                self.links.insert(id.clone(), Arc::clone(link));
+                let before = self.links.insert(id.clone(), Arc::clone(link));
+                self.bytes -= before.map_or(0, |before| bytes::of_link(id, &before));
+                self.bytes += bytes::of_link(id, link);
             }
             Change::DeleteLink(id) => {
-                self.links.remove(id);
+                let before = self.links.remove(id);
+                self.bytes -= before.map_or(0, |before| bytes::of_link(id, &before));
             }
         }
     }

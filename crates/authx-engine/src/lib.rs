@@ -28,6 +28,7 @@ mod scope;
 mod stack;
 
 // Data: entities and links.
+mod bytes;
 mod conform;
 mod data;
 mod entity;

@@ -133,6 +133,12 @@ impl Snapshot {
         &self.tuples
     }
 
+    /// The bytes of names, ids and values of all entities, links and tuples.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.data.bytes() + self.tuples.bytes()
+    }
+
     /// The active relation model on the tuples; `None` when the release has no model.
     #[must_use]
     pub fn relations(&self) -> Option<Relations<'_>> {

@@ -7,6 +7,7 @@
     reason = "test data"
 )]
 
+mod bytes;
 mod compiling;
 mod differential;
 mod explain;

@@ -3,6 +3,7 @@
 use authx_engine::{InputProblem, Problem};
 
 use super::{ApiError, Code, ErrorItem, chain, internal};
+use crate::decisions::EraseError;
 use crate::pap::PapError;
 
 impl From<PapError> for ApiError {
@@ -52,6 +53,11 @@ impl From<PapError> for ApiError {
             PapError::Storage(cause) => {
                 tracing::error!(error = %chain(&cause), "storage failed");
                 Self::new(Code::StorageUnavailable, "")
+            }
+            PapError::Erase(EraseError::Altered) => Self::new(Code::LogAltered, detail),
+            PapError::Erase(cause @ (EraseError::Io(_) | EraseError::Log(_) | EraseError::Stopped)) => {
+                tracing::error!(error = %chain(&cause), "the decision log cannot be rewritten");
+                Self::new(Code::StorageUnavailable, "the decision log cannot be rewritten; some of it may be")
             }
             PapError::Load(cause) => internal(&chain(&cause)),
             PapError::Random(cause) => internal(&cause),

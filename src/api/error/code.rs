@@ -21,6 +21,7 @@ pub enum Code {
     Contended,
     KeyEnded,
     LastPlatformKey,
+    LogAltered,
     SecretNotRepeated,
     PageTokenExpired,
     RevisionExpired,
@@ -49,7 +50,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::MalformedRequest,
         Self::InvalidInput,
         Self::InvalidPageToken,
@@ -66,6 +67,7 @@ impl Code {
         Self::Contended,
         Self::KeyEnded,
         Self::LastPlatformKey,
+        Self::LogAltered,
         Self::SecretNotRepeated,
         Self::PageTokenExpired,
         Self::RevisionExpired,
@@ -177,6 +179,12 @@ impl Code {
                 "last_platform_key",
                 "The key is the last platform key",
                 "Without it nobody could administer the installation. Make another platform key first.",
+            ),
+            Self::LogAltered => (
+                409,
+                "log_altered",
+                "The decision log was altered",
+                "Nothing was taken out of it, so that nothing hides what was done. `POST /v1/audit/verify` tells where.",
             ),
             Self::SecretNotRepeated => (
                 409,

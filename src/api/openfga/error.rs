@@ -165,6 +165,7 @@ impl From<ApiError> for FgaError {
             | Code::Contended
             | Code::KeyEnded
             | Code::LastPlatformKey
+            | Code::LogAltered
             | Code::PreconditionFailed
             | Code::RevisionExpired
             | Code::IdempotencyKeyReused
@@ -256,6 +257,7 @@ impl From<PapError> for FgaError {
             | PapError::Busy
             | PapError::Storage(_)
             | PapError::OutcomeUnknown
+            | PapError::Erase(_)
             | PapError::Load(_)
             | PapError::Random(_)
             | PapError::Interrupted => Self::from(ApiError::from(error)),

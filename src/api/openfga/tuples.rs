@@ -13,6 +13,7 @@ use super::error::{Fga, FgaCode, FgaError, invalid_tuple};
 use super::wire::{TupleKeyBody, bad_token, object, page_size, shown_key, shown_time, user};
 use crate::api::Services;
 use crate::api::extract::{Body, Query, ReadStore, WriteStore};
+use crate::api::v1::changes::TRIMMED;
 use crate::ids::Revision;
 use crate::pap::{DataWrite, Otherwise, PapError, TupleChanges};
 use crate::storage::records::{self, SubjectFilter, SubjectRelation, TupleFilter};
@@ -249,8 +250,15 @@ pub async fn changes(
             Some(parsed.ok_or_else(|| FgaError::new(FgaCode::InvalidStartTime, "Invalid start time"))?)
         }
     };
-    let rows = services.storage.data.tuple_changes(scope, type_name.as_deref(), after, since, size).await;
-    let rows = rows.map_err(PapError::from)?;
+    let data = &services.storage.data;
+    let rows = data.tuple_changes(scope, type_name.as_deref(), after, since, size).await.map_err(PapError::from)?;
+    // Asked behind the reading: what was there then was read.
+    let trimmed = data.trimmed_changes(scope, type_name.as_deref()).await.map_err(PapError::from)?;
+    let missed = trimmed.filter(|trimmed| trimmed.is_missed(after, since));
+    if after.is_some() && missed.is_some() {
+        let text = "Invalid continuation token: changes behind it are kept no more, begin without one";
+        return Err(FgaError::new(FgaCode::InvalidContinuationToken, text));
+    }
     let token = match rows.last() {
         Some(last) => tokens.cursor(&bound, &json!([type_name, last.revision.0, last.ordinal]).to_string()),
         // Nothing new: the same place again.
@@ -267,5 +275,9 @@ pub async fn changes(
             json!({"tuple_key": key, "operation": operation, "timestamp": shown_time(change.at)})
         })
         .collect();
-    Ok(HttpResponse::Ok().json(json!({"changes": shown, "continuation_token": token})))
+    let mut response = HttpResponse::Ok();
+    if let Some(missed) = missed {
+        response.insert_header((TRIMMED, missed.last.0.to_string()));
+    }
+    Ok(response.json(json!({"changes": shown, "continuation_token": token})))
 }

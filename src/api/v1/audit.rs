@@ -1,15 +1,18 @@
-//! Proof over HTTP that the decision log of the caller's tenant was not altered.
+//! Proof over HTTP that the decision log of the caller's tenant was not altered, and what is to be forgotten taken out of it.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
-use crate::api::extract::{Authenticated, Query};
-use crate::decisions::{Finding, TenantReport, verify_live};
+use crate::api::extract::{Authenticated, Query, RawBody, parse};
+use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond};
+use crate::decisions::{Erasure, Finding, TenantReport, verify_live};
 use crate::ids::TenantId;
 use crate::keys::Permission;
+use crate::pap::Once;
 
 /// Whose log is meant.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -99,6 +102,53 @@ pub async fn verify(
     let report = verified.map_err(|error| unreadable(&error))?;
     let whole = report.problems.is_empty();
     Ok(HttpResponse::Ok().json(AuditReport { whole, tenants: vec![report.into()] }))
+}
+
+/// Which decisions are to be forgotten: some, or all of one principal.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct EraseBody {
+    /// The ids of decisions. Those that the log does not have are not told.
+    #[serde(default)]
+    ids: Option<Vec<String>>,
+    /// Whom they are about, as in a check.
+    #[serde(default)]
+    #[schema(example = "User:alice")]
+    principal: Option<String>,
+}
+
+/// How many decisions were taken out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Erased {
+    erased: u64,
+}
+
+impl EraseBody {
+    fn parse(self) -> Result<Erasure, ApiError> {
+        let invalid = |detail: String| ApiError::new(Code::InvalidInput, detail);
+        match (self.ids, self.principal) {
+            (Some(ids), None) => Erasure::of_ids(&ids).map_err(|error| invalid(error.to_string())),
+            (None, Some(principal)) => Ok(Erasure::of_principal(&principal)),
+            (None, None) | (Some(_), Some(_)) => Err(invalid("expected either `ids` or `principal`".to_owned())),
+        }
+    }
+}
+
+/// Takes the content of decisions out of the log, for good; the chain still verifies. What was recorded before the request is
+/// gone with its answer. A request that takes too long goes on: sent again with its key, it is answered when it is done.
+#[utoipa::path(post, path = "/v1/audit/erase", operation_id = "eraseDecisions", tag = "decisions", params(IdempotencyHeader), request_body = EraseBody,
+    responses((status = 200, body = Erased), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+pub async fn erase(
+    services: web::Data<Services>,
+    caller: Authenticated,
+    key: IdempotencyKey,
+    raw: RawBody,
+) -> Result<HttpResponse, ApiError> {
+    log(&caller, false)?;
+    let tenant = caller.tenant(Permission::Admin)?;
+    let which = parse::<EraseBody>(&raw.0)?.parse()?;
+    let asked = key.of_tenant(Some(tenant), &raw.0);
+    let once = Once::new(asked, |erased: &u64| json(StatusCode::OK, &Erased { erased: *erased }));
+    respond(&once, services.administration.erase(&caller.0.author(), tenant, which, &once).await)
 }
 
 /// The log that the caller may verify.

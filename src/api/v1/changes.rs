@@ -20,6 +20,8 @@ use feed::Feed;
 
 /// Seconds that a request may ask to wait.
 const MAX_WAIT: u64 = 60;
+/// The revision up to which changes are gone that a reader from the beginning asked for.
+pub const TRIMMED: &str = "AuthX-Trimmed-Through";
 /// What is left of a request's time for its answer when nothing came.
 const TO_ANSWER: Duration = Duration::from_secs(2);
 
@@ -34,7 +36,7 @@ pub struct ChangesQuery {
     since: Option<String>,
     /// 1 to 1,000; 100 when absent.
     page_size: Option<u32>,
-    /// From the page before, or the id of an event. It does not expire.
+    /// From the page before, or the id of an event. It is good for as long as the changes behind it are kept.
     page_token: Option<String>,
     /// Seconds to wait for a change when there is none, 0 to 60; the answer comes before the server's time limit for
     /// requests in any case.
@@ -87,9 +89,12 @@ pub struct ChangeList {
 ///
 /// With `Accept: text/event-stream` they are sent as they come: `event: change`, whose `id` is a page token and whose
 /// `data` is a change. `event: error` with a problem is the last one when the server ends the stream for a reason.
+///
+/// Changes are kept for `storage.history_days`. Who begins without a token begins at what is kept, and the header
+/// `AuthX-Trimmed-Through` names the last revision of which something is missing.
 #[utoipa::path(get, path = "/v1/stores/{store}/changes", operation_id = "listChanges", tag = "data",
     params(("store" = String, Path, description = "id or alias"), ChangesQuery, ("Last-Event-ID" = Option<String>, Header, description = "of a stream: the last event that was seen; it wins over `page_token`")),
-    responses((status = 200, content((ChangeList = "application/json"), (String = "text/event-stream"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
+    responses((status = 200, content((ChangeList = "application/json"), (String = "text/event-stream")), headers(("AuthX-Trimmed-Through" = Option<u64>, description = "changes of this revision and before are gone"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     access: ReadStore,
@@ -99,10 +104,14 @@ pub async fn list(
     let wait = wait(&request, query.0.wait)?;
     let streamed = header(&request, "accept").is_some_and(|accept| accept.contains("text/event-stream"));
     let token = header(&request, "last-event-id").filter(|_| streamed).or(query.0.page_token.as_deref());
-    let mut feed = Feed::open(&services, &access.0, &query.0, token)?;
+    let mut feed = Feed::open(&services, &access.0, &query.0, token).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(revision) = feed.trimmed_through() {
+        response.insert_header((TRIMMED, revision.to_string()));
+    }
     if streamed {
         let follower = services.followers.enter(*access.0.tenant.tenant())?;
-        return Ok(stream::answer(feed, request, follower));
+        return Ok(stream::answer(response, feed, request, follower));
     }
     let mut rows = feed.read().await?;
     if rows.is_empty() && !wait.is_zero() {
@@ -117,7 +126,7 @@ pub async fn list(
         }
     }
     let current = access.0.store.current();
-    Ok(HttpResponse::Ok().json(ChangeList {
+    Ok(response.json(ChangeList {
         changes: rows.iter().map(ChangeReply::from).collect(),
         revision: current.revision().0,
         release: current.release_id().map(str::to_owned),

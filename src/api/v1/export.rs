@@ -10,8 +10,9 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, ProblemBody};
-use crate::api::extract::ReadStore;
+use crate::api::extract::{Query, ReadStore};
 use crate::api::lines::{self, line};
+use crate::api::paging::AtQuery;
 use crate::api::places::Place;
 use crate::api::v1::import::{TransferCounts, TransferLine};
 use crate::api::v1::tuples::TupleReply;
@@ -19,25 +20,29 @@ use crate::ids::Revision;
 use crate::pap::PapError;
 use crate::replica::OpenStore;
 use crate::storage::StorageError;
-use crate::storage::records::{EntityRecord, LinkRecord};
+use crate::storage::records::{EntityRecord, LinkRecord, TupleFilter};
 
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
 
-/// Every entity, link and tuple of a store, in an order of their names, as an import takes them. The last line is `end` with
+/// Every entity, link and tuple of a store at one revision, in an order of their names, as an import takes them. The last line is `end` with
 /// their numbers, or `error`; an export without either was cut.
-#[utoipa::path(get, path = "/v1/stores/{store}/export", operation_id = "export", tag = "data", params(("store" = String, Path, description = "id or alias")),
+#[utoipa::path(get, path = "/v1/stores/{store}/export", operation_id = "export", tag = "data", params(("store" = String, Path, description = "id or alias"), AtQuery),
     responses((status = 200, body = TransferLine, content_type = "application/x-ndjson"), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn export(services: web::Data<Services>, access: ReadStore) -> Result<HttpResponse, ApiError> {
+pub async fn export(
+    services: web::Data<Services>,
+    access: ReadStore,
+    query: Query<AtQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let store = Arc::clone(&access.0.store);
+    let head = services.pdp.head(&store, query.0.at_revision.map(Revision)).await?;
     let place = services.transfer(*access.0.tenant.tenant())?;
-    let current = access.0.store.current();
     let (to, body) = channel(4);
-    let work = Export { services, store: Arc::clone(&access.0.store), revision: current.revision(), to, _place: place };
-    rt::spawn(work.run());
+    rt::spawn(Export { services, store, revision: head.revision, to, _place: place }.run());
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .insert_header(("AuthX-Revision", current.revision().0.to_string()))
-        .insert_header(("AuthX-Consistency-Token", current.token.clone()))
+        .insert_header(("AuthX-Revision", head.revision.to_string()))
+        .insert_header(("AuthX-Consistency-Token", head.token))
         .body(lines::Lines(body)))
 }
 
@@ -80,7 +85,7 @@ impl Export {
         let mut after: Option<(String, String)> = None;
         loop {
             let key = after.as_ref().map(|(ty, id)| (ty.as_str(), id.as_str()));
-            let rows = data.entities_at(scope, revision, key, PAGE).await?;
+            let rows = data.entities_at(scope, revision, None, key, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = Some((last.type_name.clone(), last.id.clone()));
             counts.entities += rows.len() as u64;
@@ -96,13 +101,15 @@ impl Export {
         }
         let mut after = None;
         loop {
-            let rows = data.tuples_at(scope, revision, after.as_ref(), PAGE).await?;
+            let rows = data.tuples_at(scope, revision, &TupleFilter::default(), after.as_ref(), PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.key.clone());
             counts.tuples += rows.len() as u64;
             self.page(rows, |row| Ok(Line::Tuple(TupleReply::from(row)))).await?;
         }
-        Ok(counts)
+        // What was deleted meanwhile was not read.
+        let whole = self.services.pdp.not_forgotten(&self.store, revision).await;
+        whole.map(|()| counts).map_err(|error| Ended::Failed(error.into()))
     }
 
     /// Writes a page of rows off the threads that answer, and sends it.

@@ -11,9 +11,12 @@ use crate::api::error::{ApiError, ProblemBody};
 use crate::api::extract::{Query, RawBody, ReadStore, StoreAccess, WriteStore, parse};
 use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, no_content, respond};
-use crate::api::paging::PageQuery;
+use crate::api::paging::{Page, PageQuery, PastPageQuery};
 use crate::api::v1::write::CommitReply;
-use crate::pap::{Committed, LinkWrite, Once};
+use crate::ids::Revision;
+use crate::pap::{Committed, LinkWrite, Once, PapError};
+use crate::pdp::{CheckError, Head};
+use crate::replica::{LoadError, OpenStore, link_input};
 
 /// The values of a template's slots.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -53,41 +56,68 @@ pub struct LinkList {
 }
 
 /// The store's links, by id.
-#[utoipa::path(get, path = "/v1/stores/{store}/links", operation_id = "listLinks", tag = "links", params(("store" = String, Path, description = "id or alias"), PageQuery),
+#[utoipa::path(get, path = "/v1/stores/{store}/links", operation_id = "listLinks", tag = "links", params(("store" = String, Path, description = "id or alias"), PastPageQuery),
     responses((status = 200, content((LinkList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     access: ReadStore,
-    query: Query<PageQuery>,
+    query: Query<PastPageQuery>,
     listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
     let tenant = *access.0.tenant.tenant();
-    let page = async move |services: &Services, paging| page(services, &access.0, &paging);
-    listing.list(services, tenant, "links", query.0, page).await
+    let (first, at) = query.0.parts();
+    let page = async move |services: &Services, paging| page(services, &access.0, at, &paging).await;
+    listing.list(services, tenant, "links", first, page).await
 }
 
-fn page(services: &Services, access: &StoreAccess, paging: &PageQuery) -> Result<LinkList, ApiError> {
+async fn page(
+    services: &Services,
+    access: &StoreAccess,
+    at: Option<Revision>,
+    paging: &PageQuery,
+) -> Result<LinkList, ApiError> {
     let store = &access.store;
-    let page = paging.open(services, Some(&access.tenant), &["links", store.scope().store().as_str()])?;
-    let current = store.current();
-    let after = |id: &str| page.after.as_deref().is_none_or(|after| id > after);
-    let rows = current.snapshot.data().links().filter(|(id, _)| after(id)).take(page.limit() as usize);
-    let mut links: Vec<LinkReply> = rows
-        .map(|(id, link)| LinkReply {
-            id: id.to_string(),
-            template: link.template.clone(),
-            principal: link.principal.clone(),
-            resource: link.resource.clone(),
-        })
-        .collect();
+    let of_revision = at.map(|revision| revision.to_string());
+    let bound: Vec<&str> =
+        ["links", store.scope().store().as_str()].into_iter().chain(of_revision.as_deref()).collect();
+    let page = paging.open(services, Some(&access.tenant), &bound)?;
+    let (mut links, head) = match at {
+        None => now(store, &page),
+        Some(revision) => past(services, store, revision, &page).await?,
+    };
     let next_page_token = page.close(services, &mut links, |link| link.id.clone());
     Ok(LinkList {
         links,
-        revision: current.revision().0,
-        release: current.release_id().map(str::to_owned),
-        consistency_token: current.token.clone(),
+        revision: head.revision.0,
+        release: head.release,
+        consistency_token: head.token,
         next_page_token,
     })
+}
+
+fn now(store: &OpenStore, page: &Page) -> (Vec<LinkReply>, Head) {
+    let current = store.current();
+    let after = |id: &str| page.after.as_deref().is_none_or(|after| id > after);
+    let rows = current.snapshot.data().links().filter(|(id, _)| after(id)).take(page.limit() as usize);
+    (rows.map(|(id, link)| shown(id, link)).collect(), Head::from(&*current))
+}
+
+async fn past(
+    services: &Services,
+    store: &OpenStore,
+    revision: Revision,
+    page: &Page,
+) -> Result<(Vec<LinkReply>, Head), ApiError> {
+    let rows = services.storage.data.links_at(store.scope(), revision, page.after.as_deref(), page.limit()).await;
+    let rows = rows.map_err(PapError::from)?;
+    let head = services.pdp.head(store, Some(revision)).await?;
+    let links = rows.iter().map(|row| Ok(shown(&row.id, &link_input(row)?))).collect::<Result<_, LoadError>>();
+    Ok((links.map_err(CheckError::from)?, head))
+}
+
+fn shown(id: &str, link: &LinkInput) -> LinkReply {
+    let LinkInput { template, principal, resource } = link.clone();
+    LinkReply { id: id.to_owned(), template, principal, resource }
 }
 
 /// A link with its id, as it is imported.

@@ -11,8 +11,9 @@ use crate::api::error::{ApiError, Code, ProblemBody, internal};
 use crate::api::extract::{AdminStore, Query, RawBody, ReadStore, StoreAccess, parse};
 use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, no_content, respond};
-use crate::api::paging::PageQuery;
+use crate::api::paging::{PageQuery, PastPageQuery};
 use crate::api::v1::releases::{SchemaBody, cedar_text, expected, once, quoted};
+use crate::ids::Revision;
 use crate::pap::{Applied, ApplyRequest, Asked, Once, PolicyEdit, Proposal};
 
 /// A policy or template of the active release.
@@ -90,32 +91,43 @@ fn shown(policy: &Policy) -> PolicyReply {
 }
 
 /// The active release's policies and templates, by id.
-#[utoipa::path(get, path = "/v1/stores/{store}/policies", operation_id = "listPolicies", tag = "policies", params(("store" = String, Path, description = "id or alias"), PageQuery),
+#[utoipa::path(get, path = "/v1/stores/{store}/policies", operation_id = "listPolicies", tag = "policies", params(("store" = String, Path, description = "id or alias"), PastPageQuery),
     responses((status = 200, content((PolicyList = "application/json"), (LastLine = "application/x-ndjson"))), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
 pub async fn list(
     services: web::Data<Services>,
     access: ReadStore,
-    query: Query<PageQuery>,
+    query: Query<PastPageQuery>,
     listing: Listing,
 ) -> Result<HttpResponse, ApiError> {
     let tenant = *access.0.tenant.tenant();
-    let page = async move |services: &Services, paging| page(services, &access.0, &paging);
-    listing.list(services, tenant, "policies", query.0, page).await
+    let (first, at) = query.0.parts();
+    let page = async move |services: &Services, paging| page(services, &access.0, at, &paging).await;
+    listing.list(services, tenant, "policies", first, page).await
 }
 
-fn page(services: &Services, access: &StoreAccess, paging: &PageQuery) -> Result<PolicyList, ApiError> {
+async fn page(
+    services: &Services,
+    access: &StoreAccess,
+    at: Option<Revision>,
+    paging: &PageQuery,
+) -> Result<PolicyList, ApiError> {
     let store = &access.store;
-    let page = paging.open(services, Some(&access.tenant), &["policies", store.scope().store().as_str()])?;
-    let current = store.current();
-    let release = current.snapshot.release();
-    let rows = release.into_iter().flat_map(|release| release.policies_after(page.after.as_deref()));
+    let of_revision = at.map(|revision| revision.to_string());
+    let bound = ["policies", store.scope().store().as_str()].into_iter().chain(of_revision.as_deref());
+    let page = paging.open(services, Some(&access.tenant), &bound.collect::<Vec<_>>())?;
+    let head = services.pdp.head(store, at).await?;
+    let release = match &head.release {
+        None => None,
+        Some(id) => Some(services.pdp.release(store, id).await?),
+    };
+    let rows = release.iter().flat_map(|release| release.policies_after(page.after.as_deref()));
     let mut policies: Vec<PolicyReply> = rows.take(page.limit() as usize).map(|policy| shown(policy)).collect();
     let next_page_token = page.close(services, &mut policies, |policy| policy.id.clone());
     Ok(PolicyList {
         policies,
-        revision: current.revision().0,
-        release: current.release_id().map(str::to_owned),
-        consistency_token: current.token.clone(),
+        revision: head.revision.0,
+        release: head.release,
+        consistency_token: head.token,
         next_page_token,
     })
 }

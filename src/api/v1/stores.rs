@@ -88,7 +88,10 @@ pub struct StoreReply {
     release: Option<String>,
     consistency_token: String,
     entities: usize,
+    tuples: usize,
     policies: usize,
+    /// Of the names, ids and values of entities, tuples and links, as the limit `bytes` counts them.
+    bytes: usize,
     created_at: String,
     updated_at: String,
 }
@@ -156,7 +159,9 @@ fn shown(store: &OpenStore) -> StoreReply {
         release: current.release_id().map(str::to_owned),
         consistency_token: current.token.clone(),
         entities: current.snapshot.data().entity_count(),
+        tuples: current.snapshot.tuples().len(),
         policies: current.snapshot.release().map_or(0, |release| release.policy_count()),
+        bytes: current.snapshot.bytes(),
         created_at: record.created_at.to_string(),
         updated_at: record.updated_at.to_string(),
     }

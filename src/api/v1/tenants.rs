@@ -72,6 +72,10 @@ pub struct LimitsBody {
     #[serde(default)]
     #[schema(value_type = Option<u32>)]
     policies: Patch<u32>,
+    /// Of the names, ids and values of the entities, tuples and links of one store.
+    #[serde(default)]
+    #[schema(value_type = Option<u64>)]
+    bytes: Patch<u64>,
 }
 
 /// How the tenant's decisions are recorded; `null` is as configured. It counts from the next decision on.
@@ -131,6 +135,7 @@ impl From<LimitsBody> for LimitsChange {
             entities: body.entities.into(),
             tuples: body.tuples.into(),
             policies: body.policies.into(),
+            bytes: body.bytes.into(),
         }
     }
 }
@@ -152,6 +157,8 @@ pub struct LimitsReply {
     tuples: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policies: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
 }
 
 impl From<TenantLimits> for LimitsReply {
@@ -164,6 +171,7 @@ impl From<TenantLimits> for LimitsReply {
             entities: limits.entities,
             tuples: limits.tuples,
             policies: limits.policies,
+            bytes: limits.bytes,
         }
     }
 }

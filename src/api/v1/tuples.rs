@@ -14,9 +14,11 @@ use crate::api::error::{ApiError, Code, ProblemBody, invalid_input};
 use crate::api::extract::{Body, ReadStore, StoreAccess};
 use crate::api::listing::{LastLine, Listing};
 use crate::api::paging::PageQuery;
+use crate::ids::Revision;
 use crate::pap::PapError;
 use crate::storage::records::{SubjectFilter, SubjectRelation, TupleFilter, TupleKey, TupleRecord};
 
+pub(super) use delete::step;
 pub use wire::{ConditionBody, TupleBody, TupleParts, TupleReply};
 pub(super) use wire::{MAX_PROBLEMS, key_of, malformed, object, parse_all, relation, subject, time};
 
@@ -40,6 +42,9 @@ pub struct ReadTuplesBody {
     /// From the page before.
     #[serde(default)]
     page_token: Option<String>,
+    /// As they were at this revision; as they are now when absent.
+    #[serde(default)]
+    at_revision: Option<u64>,
 }
 
 /// A tuple as it is stored. One that has expired is stored until it is deleted.
@@ -85,14 +90,20 @@ async fn page(
     paging: &PageQuery,
 ) -> Result<TupleList, ApiError> {
     let store = &access.store;
+    let at = wanted.at_revision.map(Revision);
+    let of_revision = at.map(|revision| revision.to_string());
     let parts = [&wanted.object, &wanted.relation, &wanted.subject].map(Option::as_deref);
     let [object, relation, subject] = parts;
     let filter = filter(object, relation, subject).map_err(|problems| invalid_input(&problems))?;
-    let bound = parts.map(Option::unwrap_or_default);
-    let bound = [&["tuples", store.scope().store().as_str()], bound.as_slice()].concat();
+    let bound = ["tuples", store.scope().store().as_str()].into_iter().chain(parts.map(Option::unwrap_or_default));
+    let bound: Vec<&str> = bound.chain(of_revision.as_deref()).collect();
     let page = paging.open(services, Some(&access.tenant), &bound)?;
     let after = page.after.as_deref().map(read_key).transpose()?;
-    let rows = services.storage.data.tuples(store.scope(), &filter, after.as_ref(), page.limit()).await;
+    let (data, after, limit) = (&services.storage.data, after.as_ref(), page.limit());
+    let rows = match at {
+        None => data.tuples(store.scope(), &filter, after, limit).await,
+        Some(revision) => data.tuples_at(store.scope(), revision, &filter, after, limit).await,
+    };
     let mut rows = rows.map_err(PapError::from)?;
     let next_page_token = page.close(services, &mut rows, |row| key_text(&row.key));
     let shown = |row: &TupleRecord| StoredTuple {
@@ -100,12 +111,12 @@ async fn page(
         created_at: row.created_at.to_string(),
         created_revision: row.created_revision.0,
     };
-    let current = store.current();
+    let head = services.pdp.head(store, at).await?;
     Ok(TupleList {
         tuples: rows.iter().map(shown).collect(),
-        revision: current.revision().0,
-        release: current.release_id().map(str::to_owned),
-        consistency_token: current.token.clone(),
+        revision: head.revision.0,
+        release: head.release,
+        consistency_token: head.token,
         next_page_token,
     })
 }

@@ -12,9 +12,7 @@ use crate::api::extract::{RawBody, WriteStore, parse};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond};
 use crate::api::v1::check::EntityBody;
 use crate::api::v1::tuples::{self, MAX_PROBLEMS, TupleBody, malformed, parse_all};
-use crate::pap::{
-    Committed, DataWrite, Once, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted,
-};
+use crate::pap::{Committed, DataWrite, Once, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted};
 
 /// A write, all or nothing: deletes first.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -153,7 +153,8 @@ pub(crate) async fn another_tenant_sees_nothing(fixture: &impl Fixture) {
     assert_eq!(storage.data.entity(&foreign, "User", "ann").await.unwrap(), None);
     assert_eq!(storage.data.entities(&foreign, None, None, 9).await.unwrap(), []);
     let past = crate::ids::Revision(1);
-    assert_eq!(storage.data.entities_at(&foreign, past, None, 9).await.unwrap(), []);
+    assert_eq!(storage.data.entities_at(&foreign, past, None, None, 9).await.unwrap(), []);
+    assert_eq!(storage.data.entity_at(&foreign, past, "User", "ann").await.unwrap(), None);
     assert_eq!(storage.data.links(&foreign, None, 9).await.unwrap(), []);
     assert_eq!(storage.data.links_at(&foreign, past, None, 9).await.unwrap(), []);
     assert_eq!(storage.data.link(&foreign, "l").await.unwrap(), None);

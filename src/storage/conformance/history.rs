@@ -55,25 +55,40 @@ pub(crate) async fn every_past_revision_reads_as_it_was(fixture: &impl Fixture) 
     }
     for (number, (entities, links)) in (0..).zip(&past) {
         let revision = Revision(number);
-        assert_eq!(entities_at(&storage, &scope, revision).await, values(entities), "{revision}");
+        assert_eq!(entities_at(&storage, &scope, revision, None).await, values(entities), "{revision}");
+        for type_name in ["T0", "T1", "T2", "T"] {
+            let expected: Vec<_> = entities.values().filter(|entity| entity.type_name == type_name).cloned().collect();
+            assert_eq!(entities_at(&storage, &scope, revision, Some(type_name)).await, expected, "{revision}");
+            let one = storage.data.entity_at(&scope, revision, type_name, "3").await.unwrap();
+            assert_eq!(one.as_ref(), entities.get(&(type_name.to_owned(), "3".to_owned())), "{revision}");
+        }
         assert_eq!(links_at(&storage, &scope, revision).await, values(links), "{revision}");
     }
     let now = storage.data.entities(&scope, None, None, 1000).await.unwrap();
     assert_eq!(now, values(&entities));
     assert_eq!(storage.data.links(&scope, None, 1000).await.unwrap(), values(&links));
-    assert_eq!(entities_at(&storage, &scope, Revision(u64::MAX)).await, values(&entities));
+    assert_eq!(entities_at(&storage, &scope, Revision(u64::MAX), None).await, values(&entities));
+    for (behind, whole) in [("", true), ("T2", false)] {
+        let page = storage.data.entities_at(&scope, Revision(u64::MAX), Some("T1"), Some((behind, "~")), 99).await;
+        assert_eq!(page.unwrap().is_empty(), !whole, "{behind}");
+    }
 }
 
 fn values<K, V: Clone>(map: &BTreeMap<K, V>) -> Vec<V> {
     map.values().cloned().collect()
 }
 
-async fn entities_at(storage: &Storage, scope: &StoreScope, revision: Revision) -> Vec<EntityRecord> {
+async fn entities_at(
+    storage: &Storage,
+    scope: &StoreScope,
+    revision: Revision,
+    type_name: Option<&str>,
+) -> Vec<EntityRecord> {
     let mut all: Vec<EntityRecord> = Vec::new();
     loop {
         let after = all.last().map(|e| (e.type_name.clone(), e.id.clone()));
         let after = after.as_ref().map(|(t, id)| (t.as_str(), id.as_str()));
-        let page = storage.data.entities_at(scope, revision, after, 4).await.unwrap();
+        let page = storage.data.entities_at(scope, revision, type_name, after, 4).await.unwrap();
         if page.is_empty() {
             return all;
         }
@@ -230,44 +245,4 @@ pub(crate) async fn a_past_revision_has_its_release_and_settings(fixture: &impl 
         assert_eq!(storage.data.state_at(&scope, Revision(none)).await.unwrap(), None);
     }
     assert_eq!(storage.data.state_at(&store_scope(2, 1), Revision(1)).await.unwrap(), None);
-}
-
-pub(crate) async fn history_is_forgotten_up_to_a_time(fixture: &impl Fixture) {
-    let storage = fixture.open().await;
-    let scope = with_store(&storage).await;
-    let mut times = Vec::new();
-    for n in 0..10 {
-        let mut change = write(n);
-        change.entities_put =
-            vec![entity("User", "a", &format!("{{\"n\":{n}}}")), entity("User", &n.to_string(), "{}")];
-        change.entities_delete = vec![("User".to_owned(), (n.saturating_sub(1)).to_string())];
-        change.links_put = vec![link("l", &n.to_string())];
-        commit(&storage, &scope, change).await;
-        times.push(storage.data.state_at(&scope, Revision(n + 1)).await.unwrap().unwrap().at);
-    }
-    let all = async |revision: u64| {
-        let entities = storage.data.entities_at(&scope, Revision(revision), None, 99).await.unwrap();
-        let links = storage.data.links_at(&scope, Revision(revision), None, 99).await.unwrap();
-        (entities, links)
-    };
-    let mut before = Vec::new();
-    for revision in 1..=10 {
-        before.push(all(revision).await);
-    }
-    // Up to the time of revision 6, which is then the first that can be asked.
-    let by = times[5];
-    let first = times.iter().rposition(|at| *at <= by).unwrap() as u64 + 1;
-    let mut deleted = 0;
-    loop {
-        let step = storage.purge.forget_history(&scope, by, 3).await.unwrap();
-        assert!(step <= 3);
-        if step == 0 {
-            break;
-        }
-        deleted += step;
-    }
-    assert!(deleted > 0);
-    for (revision, before) in (1..=10).zip(before).filter(|(revision, _)| *revision >= first) {
-        assert!(all(revision).await == before, "revision {revision}");
-    }
 }

@@ -1,7 +1,10 @@
 //! Tuples as they are read: every filter in pages of every size, and keys of any bytes.
 
+use std::collections::BTreeMap;
+
 use super::tuples::{key, plain, stored};
 use super::{Dice, Fixture, commit, with_store, write};
+use crate::ids::Revision;
 use crate::scope::StoreScope;
 use crate::storage::Storage;
 use crate::storage::records::{
@@ -106,6 +109,56 @@ pub(crate) async fn every_filter_pages(fixture: &impl Fixture) {
             assert_eq!(found.iter().map(|tuple| &tuple.key).collect::<Vec<_>>(), behind.copied().collect::<Vec<_>>());
         }
         assert_eq!(storage.data.tuples(&scope, &filter, None, 0).await.unwrap(), []);
+    }
+}
+
+pub(crate) async fn every_filter_pages_through_the_past(fixture: &impl Fixture) {
+    let storage = fixture.open().await;
+    let scope = with_store(&storage).await;
+    let mut dice = Dice::new(37);
+    let mut now: BTreeMap<TupleKey, TupleRecord> = BTreeMap::new();
+    let mut past = vec![now.clone()];
+    for revision in 1..=12 {
+        let mut change = write(0);
+        for _ in 0..12 {
+            let object = (["document", "folder"][dice.below(2)], ["", "1"][dice.below(2)]);
+            let subject = (["user", "group"][dice.below(2)], ["", "1"][dice.below(2)], ["", "member"][dice.below(2)]);
+            let key = key(object, ["viewer", "editor"][dice.below(2)], subject);
+            if dice.below(3) == 0 {
+                change.tuples_delete.push(key);
+            } else {
+                change.tuples_put.push(plain(key));
+            }
+        }
+        for key in &change.tuples_delete {
+            now.remove(key);
+        }
+        for tuple in &change.tuples_put {
+            now.insert(tuple.key.clone(), stored(tuple.clone(), revision));
+        }
+        commit(&storage, &scope, change).await;
+        past.push(now.clone());
+    }
+    for (revision, then) in (0..).zip(&past).step_by(3) {
+        for filter in filters() {
+            let mut expected: Vec<&TupleRecord> = then.values().filter(|tuple| matches(&filter, &tuple.key)).collect();
+            expected.sort_by_cached_key(|tuple| place(&filter, &tuple.key));
+            for size in [1, 3, 1_000] {
+                let mut found: Vec<TupleRecord> = Vec::new();
+                loop {
+                    let after = found.last().map(|tuple| &tuple.key);
+                    let page = storage.data.tuples_at(&scope, Revision(revision), &filter, after, size).await.unwrap();
+                    if page.is_empty() {
+                        break;
+                    }
+                    found.extend(page);
+                }
+                assert!(
+                    found.iter().eq(expected.iter().copied()),
+                    "revision {revision}, pages of {size} by {filter:?}"
+                );
+            }
+        }
     }
 }
 

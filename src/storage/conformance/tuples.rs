@@ -23,7 +23,7 @@ pub(crate) fn key(object: (&str, &str), relation: &str, subject: (&str, &str, &s
 }
 
 /// A viewer of a document.
-fn viewer(document: &str, user: &str) -> TupleKey {
+pub(crate) fn viewer(document: &str, user: &str) -> TupleKey {
     key(("document", document), "viewer", ("user", user, ""))
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn stored(new: NewTuple, revision: u64) -> TupleRecord {
     TupleRecord { key, condition, expires_at, created_revision: Revision(revision), created_at: at(100) }
 }
 
-fn change(delete: &[TupleKey], put: &[NewTuple]) -> WriteRecord {
+pub(crate) fn change(delete: &[TupleKey], put: &[NewTuple]) -> WriteRecord {
     let mut change = write(0);
     change.tuples_delete = delete.to_vec();
     change.tuples_put = put.to_vec();
@@ -53,7 +53,11 @@ async fn live(storage: &Storage, scope: &StoreScope) -> Vec<TupleRecord> {
     storage.data.tuples(scope, &TupleFilter::default(), None, 100_000).await.unwrap()
 }
 
-async fn log(storage: &Storage, scope: &StoreScope, page: u32) -> Vec<TupleChange> {
+pub(crate) async fn past_of(storage: &Storage, scope: &StoreScope, revision: u64) -> Vec<TupleRecord> {
+    storage.data.tuples_at(scope, Revision(revision), &TupleFilter::default(), None, 100_000).await.unwrap()
+}
+
+pub(crate) async fn log(storage: &Storage, scope: &StoreScope, page: u32) -> Vec<TupleChange> {
     log_of(storage, scope, None, page).await
 }
 
@@ -148,7 +152,8 @@ pub(crate) async fn past_tuples_equal_a_replay(fixture: &impl Fixture) {
         let mut paged: Vec<TupleRecord> = Vec::new();
         loop {
             let after = paged.last().map(|tuple| &tuple.key);
-            let page = storage.data.tuples_at(&scope, Revision(number), after, 5).await.unwrap();
+            let page =
+                storage.data.tuples_at(&scope, Revision(number), &TupleFilter::default(), after, 5).await.unwrap();
             if page.is_empty() {
                 break;
             }
@@ -158,7 +163,7 @@ pub(crate) async fn past_tuples_equal_a_replay(fixture: &impl Fixture) {
     }
     let now: Vec<_> = now.into_values().collect();
     assert_eq!(live(&storage, &scope).await, now);
-    assert_eq!(storage.data.tuples_at(&scope, Revision(u64::MAX), None, 1_000).await.unwrap(), now);
+    assert_eq!(past_of(&storage, &scope, u64::MAX).await, now);
 
     // The log alone makes the same states: each change finds what it says.
     let changes = log(&storage, &scope, 64).await;
@@ -235,7 +240,8 @@ pub(crate) async fn tuples_belong(fixture: &impl Fixture) {
     for stranger in [store_scope(2, 1), store_scope(1, 2), store_scope(1, 3), store_scope(3, 1)] {
         assert_eq!(live(&storage, &stranger).await, []);
         assert_eq!(log(&storage, &stranger, 9).await, []);
-        assert_eq!(storage.data.tuples_at(&stranger, Revision(1), None, 9).await.unwrap(), []);
+        assert_eq!(past_of(&storage, &stranger, 1).await, []);
+        assert_eq!(storage.data.trimmed_changes(&stranger, None).await.unwrap(), None);
         let since = storage.data.tuple_changes(&stranger, Some("document"), None, Some(at(0)), 9).await;
         assert_eq!(since.unwrap(), []);
         let mut nothing = |_| Err(StorageError::Refused { what: "a chunk".to_owned() });
@@ -269,7 +275,7 @@ pub(crate) async fn a_failed_write_leaves_no_tuple(fixture: &impl Fixture) {
     let (old, new) = (stored(plain(bob.clone()), 1), stored(plain(bob), 2));
     let expected = [(1, true, old.clone()), (2, false, old.clone()), (2, true, new)];
     assert_eq!(told(log(&storage, &scope, 9).await), expected);
-    assert_eq!(storage.data.tuples_at(&scope, Revision(1), None, 9).await.unwrap(), [old]);
+    assert_eq!(past_of(&storage, &scope, 1).await, [old]);
 
     let mut dropped = storage.writes.begin(&scope).await.unwrap().unwrap();
     let mut put = change(&[], &[plain(ann)]);
@@ -297,7 +303,7 @@ pub(crate) async fn ten_thousand_tuples_are_one_write(fixture: &impl Fixture) {
     let left = [stored(plain(name(0)), 2), stored(conditional(name(7), "{}"), 3)];
     assert_eq!(live(&storage, &scope).await, left);
     for revision in [1, 2] {
-        let past = storage.data.tuples_at(&scope, Revision(revision), None, 20_000).await.unwrap();
+        let past = past_of(&storage, &scope, revision).await;
         assert_eq!(past.len(), 10_001);
         assert!(past.iter().all(|tuple| tuple.created_revision == Revision(revision)));
     }

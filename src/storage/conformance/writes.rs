@@ -35,7 +35,7 @@ pub(crate) async fn a_failed_write_fails_alone(fixture: &impl Fixture) {
     assert_eq!(open.write(&put(1, "c")).await.unwrap(), Revision(2));
     open.commit().await.unwrap();
     assert_eq!(users(&storage).await, ["a", "c"]);
-    let past = storage.data.entities_at(&scope, Revision(1), None, 9).await.unwrap();
+    let past = storage.data.entities_at(&scope, Revision(1), None, None, 9).await.unwrap();
     assert_eq!(past.len(), 1);
 }
 
@@ -179,7 +179,7 @@ pub(crate) async fn ten_thousand_entities_are_one_write(fixture: &impl Fixture) 
         commit(&storage, &scope, change).await;
     }
     assert_eq!(users(&storage).await.len(), 10_000);
-    let past = storage.data.entities_at(&scope, Revision(1), None, 20_000).await.unwrap();
+    let past = storage.data.entities_at(&scope, Revision(1), None, None, 20_000).await.unwrap();
     assert_eq!(past.len(), 10_000);
     assert!(past.iter().all(|e| e.attrs == "{}"));
     let mut change = write(0);

@@ -3,10 +3,11 @@
 //! A page has a text of its own when it is the first: ids may be empty, and nothing comes before those.
 
 use async_trait::async_trait;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Sqlite;
+use super::changes;
 use super::load;
 use super::row;
 use super::stores;
@@ -16,8 +17,8 @@ use crate::ids::{Revision, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
 use crate::storage::records::{
-    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StateRecord, StoreRecord, TupleChange, TupleFilter,
-    TupleKey, TupleRecord,
+    EntityKey, EntityRecord, LinkRecord, LoadChunk, RevisionRecord, StateRecord, StoreRecord, TrimmedRecord,
+    TupleChange, TupleFilter, TupleKey, TupleRecord,
 };
 use crate::storage::repository::DataRepository;
 
@@ -31,18 +32,26 @@ macro_rules! select_entity {
     };
 }
 
+/// A page of the live rows that existed by revision ?3, or of history rows.
+fn entities_of(table: &str, which: &str, within: &str) -> String {
+    format!(
+        "SELECT type_name, id, attrs, tags, parents, created_revision FROM {table} \
+         WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 {which} {within} ORDER BY type_name, id LIMIT ?4"
+    )
+}
+
 /// Live rows that existed by revision ?3, and history rows that span it.
 macro_rules! select_entity_at {
-    ($after:literal) => {
+    ($which:literal, $rest:literal) => {
         concat!(
             "SELECT type_name, id, attrs, tags, parents, created_revision FROM entities \
              WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 ",
-            $after,
+            $which,
             " UNION ALL \
              SELECT type_name, id, attrs, tags, parents, created_revision FROM entities_history \
              WHERE tenant = ?1 AND store = ?2 AND created_revision <= ?3 AND deleted_revision > ?3 ",
-            $after,
-            " ORDER BY type_name, id LIMIT ?4"
+            $which,
+            $rest
         )
     };
 }
@@ -125,27 +134,70 @@ impl DataRepository for Sqlite {
         Ok(entities)
     }
 
+    async fn entity_at(
+        &self,
+        scope: &StoreScope,
+        revision: Revision,
+        type_name: &str,
+        id: &str,
+    ) -> Result<Option<EntityRecord>, StorageError> {
+        let found = sqlx::query(select_entity_at!("AND type_name = ?4 AND id = ?5", ""))
+            .bind(scope.tenant().as_str())
+            .bind(scope.store().as_str())
+            .bind(row::bound(revision.0))
+            .bind(type_name)
+            .bind(id)
+            .try_map(|row| entity(&row))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(found)
+    }
+
     async fn entities_at(
         &self,
         scope: &StoreScope,
         revision: Revision,
+        type_name: Option<&str>,
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<EntityRecord>, StorageError> {
-        let sql = match after {
-            None => select_entity_at!(""),
-            Some(_) => select_entity_at!("AND (type_name, id) > (?5, ?6)"),
+        let which = match (type_name, after) {
+            (None, None) => "",
+            (None, Some(_)) => "AND (type_name, id) > (?5, ?6)",
+            (Some(wanted), Some((behind, _))) if behind == wanted => "AND type_name = ?7 AND id > ?6",
+            (Some(wanted), Some((behind, _))) if behind > wanted => return Ok(Vec::new()),
+            (Some(_), _) => "AND type_name = ?7",
         };
-        let entities = sqlx::query(sql)
-            .bind(scope.tenant().as_str())
-            .bind(scope.store().as_str())
-            .bind(row::bound(revision.0))
-            .bind(limit)
-            .bind(after.map(|(type_name, _)| type_name))
-            .bind(after.map(|(_, id)| id))
-            .try_map(|row| entity(&row))
-            .fetch_all(&self.readers)
-            .await?;
+        let page = async |sql: &str, last: Option<(String, String)>| {
+            let (last_type, last_id) = last.unzip();
+            let rows = sqlx::query(AssertSqlSafe(sql))
+                .bind(scope.tenant().as_str())
+                .bind(scope.store().as_str())
+                .bind(row::bound(revision.0))
+                .bind(limit)
+                .bind(after.map(|(type_name, _)| type_name))
+                .bind(after.map(|(_, id)| id))
+                .bind(type_name)
+                .bind(last_type)
+                .bind(last_id)
+                .try_map(|row| entity(&row));
+            rows.fetch_all(&self.readers).await
+        };
+        // The live rows first: what is deleted between is found in both, not in none.
+        let mut entities = page(&entities_of("entities", which, ""), None).await?;
+        // The past of a page lies within it. Looked for up to the end it would be gone through again for every page.
+        let last = entities.get((limit as usize).saturating_sub(1));
+        let last = last.map(|last| (last.type_name.clone(), last.id.clone()));
+        let within = if last.is_some() {
+            "AND deleted_revision > ?3 AND (type_name, id) <= (?8, ?9)"
+        } else {
+            "AND deleted_revision > ?3"
+        };
+        entities.extend(page(&entities_of("entities_history", which, within), last).await?);
+        let key = |row: &EntityRecord| (row.type_name.clone(), row.id.clone());
+        entities.sort_by_cached_key(key);
+        entities.dedup_by(|a, b| (&a.type_name, &a.id) == (&b.type_name, &b.id));
+        entities.truncate(limit as usize);
         Ok(entities)
     }
 
@@ -218,10 +270,11 @@ impl DataRepository for Sqlite {
         &self,
         scope: &StoreScope,
         revision: Revision,
+        filter: &TupleFilter,
         after: Option<&TupleKey>,
         limit: u32,
     ) -> Result<Vec<TupleRecord>, StorageError> {
-        tuples::page_at(&self.readers, scope, revision, after, limit).await
+        tuples::page_at(&self.readers, scope, revision, filter, after, limit).await
     }
 
     async fn tuple_changes(
@@ -232,7 +285,15 @@ impl DataRepository for Sqlite {
         since: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<TupleChange>, StorageError> {
-        tuples::changes(&self.readers, scope, object_type, after, since, limit).await
+        changes::page(&self.readers, scope, object_type, after, since, limit).await
+    }
+
+    async fn trimmed_changes(
+        &self,
+        scope: &StoreScope,
+        object_type: Option<&str>,
+    ) -> Result<Option<TrimmedRecord>, StorageError> {
+        changes::trimmed(&self.readers, scope, object_type).await
     }
 
     async fn load(
@@ -263,6 +324,7 @@ impl DataRepository for Sqlite {
                     settings: row::text(&row, "settings")?,
                     at: row::time(&row, "at")?,
                     ended_at: row::optional_time(&row, "ended_at")?,
+                    forgotten: row.try_get("forgotten")?,
                 })
             })
             .fetch_optional(&self.readers)
@@ -292,7 +354,7 @@ impl DataRepository for Sqlite {
 }
 
 /// The settings of a revision are what the first change of them behind it found.
-const STATE_AT: &str = "SELECT r.release, r.at, \
+const STATE_AT: &str = "SELECT r.release, r.at, s.forgotten_revision > r.revision AS forgotten, \
      (SELECT n.at FROM revisions n WHERE n.tenant = ?1 AND n.store = ?2 AND n.revision = ?3 + 1) AS ended_at, \
      COALESCE((SELECT n.settings_before FROM revisions n WHERE n.tenant = ?1 AND n.store = ?2 AND n.revision > ?3 \
      AND n.settings_before IS NOT NULL ORDER BY n.revision LIMIT 1), s.settings) AS settings \

@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 
 use super::Sqlite;
+use super::forget;
 use super::outbox;
 use super::row;
 use super::transaction::OpenTransaction;
+use super::tuples::of_store;
 use crate::ids::{StoreId, TenantId, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
@@ -36,12 +38,7 @@ macro_rules! some_of {
         )
     };
 }
-
-macro_rules! of_number {
-    () => {
-        "store_number = (SELECT number FROM store_numbers WHERE tenant = ?1 AND store = ?2)"
-    };
-}
+pub(super) use some_of;
 
 macro_rules! tuple_key {
     () => {
@@ -52,13 +49,13 @@ macro_rules! tuple_key {
 /// The number stands outside of the key: SQLite takes the way by the whole key only so.
 const SOME_TUPLES: &str = concat!(
     "DELETE FROM tuples WHERE ",
-    of_number!(),
+    of_store!(),
     " AND (",
     tuple_key!(),
     ") IN (SELECT ",
     tuple_key!(),
     " FROM tuples WHERE ",
-    of_number!(),
+    of_store!(),
     " LIMIT ?3)"
 );
 
@@ -66,14 +63,24 @@ const SOME_TUPLES: &str = concat!(
 const SOME_CHANGES: &str = concat!(
     "DELETE FROM tuple_changes WHERE (store_number, revision, ordinal) IN \
      (SELECT store_number, revision, ordinal FROM tuple_changes WHERE ",
-    of_number!(),
+    of_store!(),
+    " LIMIT ?3)"
+);
+
+/// And of how far they were trimmed.
+const SOME_TRIMMED: &str = concat!(
+    "DELETE FROM tuple_changes_trimmed WHERE ",
+    of_store!(),
+    " AND object_type IN (SELECT object_type FROM tuple_changes_trimmed WHERE ",
+    of_store!(),
     " LIMIT ?3)"
 );
 
 /// What refers to another table stands before it.
-pub(super) const OF_A_STORE: [&str; 14] = [
+pub(super) const OF_A_STORE: [&str; 15] = [
     SOME_TUPLES,
     SOME_CHANGES,
+    SOME_TRIMMED,
     some_of!("store_numbers", "tenant, store"),
     some_of!("answers", "tenant, store, key"),
     some_of!("assertions", "tenant, store, model"),
@@ -104,35 +111,11 @@ impl PurgeRepository for Sqlite {
 
     async fn forget_history(&self, scope: &StoreScope, by: Timestamp, limit: u32) -> Result<u64, StorageError> {
         let mut transaction = OpenTransaction::write(&self.writer).await?;
-        let mut deleted = 0;
-        for sql in OLD_HISTORY {
-            let left = u64::from(limit) - deleted;
-            let rows = sqlx::query(sql)
-                .bind(scope.tenant().as_str())
-                .bind(scope.store().as_str())
-                .bind(signed(left))
-                .bind(by.as_millis())
-                .execute(transaction.connection())
-                .await?;
-            deleted += rows.rows_affected().min(left);
-        }
+        let deleted = forget::step(transaction.connection(), scope, by, u64::from(limit)).await?;
         transaction.commit().await?;
         Ok(deleted)
     }
 }
-
-/// They ended with the revision that was in force at ?4, or before.
-macro_rules! ended {
-    () => {
-        "AND deleted_revision <= (SELECT COALESCE(MAX(revision), 0) FROM revisions \
-         WHERE tenant = ?1 AND store = ?2 AND at <= ?4) "
-    };
-}
-
-pub(super) const OLD_HISTORY: [&str; 2] = [
-    some_of!("entities_history", "tenant, store, type_name, id, created_revision", ended!()),
-    some_of!("links_history", "tenant, store, id, created_revision", ended!()),
-];
 
 async fn step(
     connection: &mut SqliteConnection,

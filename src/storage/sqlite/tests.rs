@@ -157,14 +157,26 @@ async fn no_statement_scans_a_table() {
         let by_key = ["tenant=? AND store=? AND", "store_number=? AND", "store_numbers"];
         assert!(by_key.iter().any(|key| steps[0].contains(key)), "{steps:?}\n{sql}");
     }
+    for sql in super::forget::STATEMENTS {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+        for step in plan {
+            let step: String = step.get("detail");
+            // Beside the store: the row's key, or up to where it is deleted.
+            let places = ["at<", "deleted_revision<", "revision<", "ordinal=", "type_name=", "id=", "store_numbers"];
+            let found = places.iter().any(|place| step.contains(place));
+            assert!(found || !(step.starts_with("SCAN") || step.starts_with("SEARCH")), "{step}\n{sql}");
+            assert!(!step.contains("TEMP B-TREE"), "{step}\n{sql}");
+        }
+    }
     // A page of tuples walks an index from where it begins, in the order of the index.
-    for sql in super::tuples::statements() {
+    for sql in super::tuples::statements().into_iter().chain(super::changes::statements()) {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
         for step in plan {
             let step: String = step.get("detail");
             assert!(!step.starts_with("SCAN") && !step.contains("TEMP B-TREE"), "{step}\n{sql}");
-            if !step.contains(" tuples ") {
+            if !step.contains(" tuples ") && !step.contains(" tuple_changes_ended") {
                 continue;
             }
             let fixed =

@@ -1,4 +1,4 @@
-//! Rows of `tuples` and `tuple_changes`, read.
+//! Tuples, read: those of now, and those of a revision.
 //!
 //! A page begins where the one before ended: behind a key in the order of one index. So that a page costs its
 //! own rows, the columns that the filter fixes at the front of the index are left out of that comparison, and
@@ -12,7 +12,7 @@ use super::row;
 use crate::ids::{Revision, Timestamp};
 use crate::scope::StoreScope;
 use crate::storage::StorageError;
-use crate::storage::records::{SubjectRelation, TupleChange, TupleCondition, TupleFilter, TupleKey, TupleRecord};
+use crate::storage::records::{SubjectRelation, TupleCondition, TupleFilter, TupleKey, TupleRecord};
 
 /// The columns of a tuple, as [`record`] reads them.
 macro_rules! tuple_columns {
@@ -32,46 +32,23 @@ macro_rules! of_store {
 }
 pub(super) use of_store;
 
-/// Live rows that existed by revision ?3, and deleted ones that it lies between.
-macro_rules! select_tuple_at {
-    ($after:literal) => {
-        concat!(
-            "SELECT ",
-            tuple_columns!(),
-            " FROM tuples WHERE ",
-            of_store!(),
-            " AND created_revision <= ?3 ",
-            $after,
-            " UNION ALL SELECT ",
-            tuple_columns!(),
-            " FROM tuple_changes INDEXED BY tuple_changes_ended WHERE ",
-            of_store!(),
-            " AND op = 0 AND created_revision <= ?3 AND revision > ?3 ",
-            $after,
-            " ORDER BY object_type, object_id, relation, subject_type, subject_id, subject_relation LIMIT ?4"
-        )
-    };
-}
-
-const AT: &str = select_tuple_at!("");
-const AT_AFTER: &str = select_tuple_at!(
-    "AND (object_type, object_id, relation, subject_type, subject_id, subject_relation) > (?5, ?6, ?7, ?8, ?9, ?10)"
-);
-
-/// An index of `tuples` and the order that it gives.
+/// An index of `tuples`, its like of the deleted ones, and the order that both give.
 struct Order {
     /// The words of the statement that choose the index.
     index: &'static str,
+    ended: &'static str,
     columns: [&'static str; 6],
 }
 
 const BY_OBJECT: Order = Order {
     index: "NOT INDEXED", // the table itself is in the order of its key
+    ended: "INDEXED BY tuple_changes_ended",
     columns: ["object_type", "object_id", "relation", "subject_type", "subject_id", "subject_relation"],
 };
 
 const BY_SUBJECT: Order = Order {
     index: "INDEXED BY tuples_by_subject",
+    ended: "INDEXED BY tuple_changes_ended_by_subject",
     columns: ["subject_type", "subject_id", "subject_relation", "relation", "object_type", "object_id"],
 };
 
@@ -105,17 +82,37 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The statement and what is bound behind scope and limit; `None` for the empty page.
-    fn statement(&self) -> Option<(String, Vec<&'a str>)> {
+    /// The statement and what is bound behind scope, limit and, of the past, the revision; `None` for the empty page.
+    fn statement(&self, past: bool) -> Option<(String, Vec<&'a str>)> {
         let fixed = self.wanted.iter().take_while(|wanted| wanted.is_some()).count();
-        let mut sql =
-            format!(concat!("SELECT ", tuple_columns!(), " FROM tuples {} WHERE ", of_store!()), self.order.index);
-        let mut bound = Vec::new();
+        let (conditions, bound) = self.conditions(fixed, if past { 5 } else { 4 })?;
+        let Order { index, ended, columns } = self.order;
+        let select = concat!("SELECT ", tuple_columns!(), " FROM");
+        let of_store = of_store!();
+        let mut sql = format!("{select} tuples {index} WHERE {of_store}{conditions}");
+        if past {
+            // Live rows that existed by the revision, and deleted ones that it lies between.
+            sql.push_str(&format!(
+                " AND created_revision <= ?4 UNION ALL {select} tuple_changes {ended} WHERE {of_store}{conditions} \
+                 AND op = 0 AND created_revision <= ?4 AND revision > ?4"
+            ));
+        }
+        let rest = columns.get(fixed..).unwrap_or_default();
+        if !rest.is_empty() {
+            sql.push_str(&format!(" ORDER BY {}", rest.join(", ")));
+        }
+        sql.push_str(" LIMIT ?3");
+        Some((sql, bound))
+    }
+
+    /// What is asked of rows, its parameters numbered from `first` on, when the filter fixes so many columns at the front.
+    fn conditions(&self, fixed: usize, first: usize) -> Option<(String, Vec<&'a str>)> {
+        let (mut sql, mut bound) = (String::new(), Vec::new());
         for (n, (column, wanted)) in self.order.columns.iter().zip(self.wanted).enumerate() {
             if let Some(wanted) = wanted {
                 let kept_back = if n < fixed { "" } else { "+" };
+                sql.push_str(&format!(" AND {kept_back}{column} = ?{}", first + bound.len()));
                 bound.push(wanted);
-                sql.push_str(&format!(" AND {kept_back}{column} = ?{}", 3 + bound.len()));
             }
         }
         let rest = self.order.columns.get(fixed..).unwrap_or_default();
@@ -129,16 +126,13 @@ impl<'a> Page<'a> {
                 std::cmp::Ordering::Equal if rest.is_empty() => return None,
                 std::cmp::Ordering::Greater => return None,
                 std::cmp::Ordering::Equal => {
-                    let numbers: Vec<String> = (4 + bound.len()..).take(rest.len()).map(|n| format!("?{n}")).collect();
+                    let numbers: Vec<String> =
+                        (first + bound.len()..).take(rest.len()).map(|n| format!("?{n}")).collect();
                     sql.push_str(&format!(" AND ({}) > ({})", rest.join(", "), numbers.join(", ")));
                     bound.extend(behind);
                 }
             }
         }
-        if !rest.is_empty() {
-            sql.push_str(&format!(" ORDER BY {}", rest.join(", ")));
-        }
-        sql.push_str(" LIMIT ?3");
         Some((sql, bound))
     }
 }
@@ -162,87 +156,50 @@ pub(super) async fn page(
     after: Option<&TupleKey>,
     limit: u32,
 ) -> Result<Vec<TupleRecord>, StorageError> {
-    // The empty text stands for no relation, so that as a name it would find what it must not.
-    let named = filter.subject.as_ref().map(|subject| &subject.subject_relation);
-    if named.is_some_and(|relation| matches!(relation, SubjectRelation::Named(name) if name.is_empty())) {
-        return Ok(Vec::new());
-    }
-    let Some((sql, bound)) = Page::of(filter, after).statement() else { return Ok(Vec::new()) };
-    let query = bind_scope(sqlx::query(AssertSqlSafe(sql)), scope).bind(limit);
-    let query = bound.into_iter().fold(query, Query::bind);
-    let tuples = query.try_map(|row| record(&row)).fetch_all(readers).await?;
-    Ok(tuples)
+    rows(readers, scope, None, filter, after, limit).await
 }
 
 pub(super) async fn page_at(
     readers: &SqlitePool,
     scope: &StoreScope,
     revision: Revision,
+    filter: &TupleFilter,
     after: Option<&TupleKey>,
     limit: u32,
 ) -> Result<Vec<TupleRecord>, StorageError> {
-    let query = bind_scope(sqlx::query(if after.is_some() { AT_AFTER } else { AT }), scope);
-    let query = query.bind(row::bound(revision.0)).bind(limit);
-    let query = after.map(key_columns).into_iter().flatten().fold(query, Query::bind);
+    rows(readers, scope, Some(revision), filter, after, limit).await
+}
+
+async fn rows(
+    readers: &SqlitePool,
+    scope: &StoreScope,
+    at: Option<Revision>,
+    filter: &TupleFilter,
+    after: Option<&TupleKey>,
+    limit: u32,
+) -> Result<Vec<TupleRecord>, StorageError> {
+    // The empty text stands for no relation, so that as a name it would find what it must not.
+    let named = filter.subject.as_ref().map(|subject| &subject.subject_relation);
+    if named.is_some_and(|relation| matches!(relation, SubjectRelation::Named(name) if name.is_empty())) {
+        return Ok(Vec::new());
+    }
+    let Some((sql, bound)) = Page::of(filter, after).statement(at.is_some()) else { return Ok(Vec::new()) };
+    let query = bind_scope(sqlx::query(AssertSqlSafe(sql)), scope).bind(limit);
+    let query = at.into_iter().fold(query, |query, at| query.bind(row::bound(at.0)));
+    let query = bound.into_iter().fold(query, Query::bind);
     let tuples = query.try_map(|row| record(&row)).fetch_all(readers).await?;
     Ok(tuples)
 }
 
-/// The statement over the log, its parameters numbered: ?3 type, ?4 and ?5 position, ?6 time, ?7 limit.
-fn changes_statement(of_type: bool, after: bool, since: bool) -> String {
-    let mut sql =
-        concat!("SELECT ", tuple_columns!(), ", revision, ordinal, op, at FROM tuple_changes WHERE ", of_store!())
-            .to_owned();
-    if of_type {
-        sql.push_str(" AND object_type = ?3");
-    }
-    if after {
-        sql.push_str(" AND (revision, ordinal) > (?4, ?5)");
-    }
-    if since {
-        sql.push_str(" AND at >= ?6");
-    }
-    if since && !after {
-        // Where to begin. A clock may have gone back, so that times do not rise with revisions.
-        sql.push_str(
-            " AND revision >= (SELECT min(revision) FROM revisions INDEXED BY revisions_by_time \
-             WHERE tenant = ?1 AND store = ?2 AND at >= ?6)",
-        );
-    }
-    sql.push_str(" ORDER BY revision, ordinal LIMIT ?7");
-    sql
-}
+pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-pub(super) async fn changes(
-    readers: &SqlitePool,
-    scope: &StoreScope,
-    object_type: Option<&str>,
-    after: Option<(Revision, u32)>,
-    since: Option<Timestamp>,
-    limit: u32,
-) -> Result<Vec<TupleChange>, StorageError> {
-    let sql = changes_statement(object_type.is_some(), after.is_some(), since.is_some());
-    let changes = bind_scope(sqlx::query(AssertSqlSafe(sql)), scope)
-        .bind(object_type)
-        .bind(after.map(|(revision, _)| row::bound(revision.0)))
-        .bind(after.map(|(_, ordinal)| ordinal))
-        .bind(since.map(Timestamp::as_millis))
-        .bind(limit)
-        .try_map(|row| change(&row))
-        .fetch_all(readers)
-        .await?;
-    Ok(changes)
-}
-
-type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
-
-fn bind_scope<'q>(query: Bound<'q>, scope: &'q StoreScope) -> Bound<'q> {
+pub(super) fn bind_scope<'q>(query: Bound<'q>, scope: &'q StoreScope) -> Bound<'q> {
     query.bind(scope.tenant().as_str()).bind(scope.store().as_str())
 }
 
 // By position, in the order of the macros above.
 
-fn record(row: &SqliteRow) -> Result<TupleRecord, sqlx::Error> {
+pub(super) fn record(row: &SqliteRow) -> Result<TupleRecord, sqlx::Error> {
     let subject_relation: String = row.try_get(5)?;
     let expires_at: Option<i64> = row.try_get(8)?;
     Ok(TupleRecord {
@@ -258,16 +215,6 @@ fn record(row: &SqliteRow) -> Result<TupleRecord, sqlx::Error> {
         expires_at: expires_at.map(Timestamp::from_millis),
         created_revision: row::created_revision(row.try_get(9)?)?,
         created_at: Timestamp::from_millis(row.try_get(10)?),
-    })
-}
-
-fn change(row: &SqliteRow) -> Result<TupleChange, sqlx::Error> {
-    Ok(TupleChange {
-        revision: row::revision(row, "revision")?,
-        ordinal: row::unsigned(row, "ordinal")?,
-        written: row.try_get("op")?,
-        tuple: record(row)?,
-        at: row::time(row, "at")?,
     })
 }
 
@@ -293,7 +240,7 @@ pub(super) fn statements() -> Vec<String> {
         subject_id: "a".to_owned(),
         subject_relation: text(true),
     };
-    let mut all = vec![AT.to_owned(), AT_AFTER.to_owned()];
+    let mut all = Vec::new();
     for shape in 0..64 {
         let given = |bit: u32| shape & (1 << bit) != 0;
         let subject = given(3).then(|| SubjectFilter {
@@ -304,10 +251,9 @@ pub(super) fn statements() -> Vec<String> {
         let (object_type, object_id, relation) = (text(given(0)), text(given(1)), text(given(2)));
         let filter = TupleFilter { object_type, object_id, relation, subject };
         for after in [None, Some(&after)] {
-            all.extend(Page::of(&filter, after).statement().map(|(sql, _)| sql));
-        }
-        if shape < 8 {
-            all.push(changes_statement(given(0), given(1), given(2)));
+            for past in [false, true] {
+                all.extend(Page::of(&filter, after).statement(past).map(|(sql, _)| sql));
+            }
         }
     }
     all

@@ -8,6 +8,9 @@ use super::edge::{Edge, Node};
 use crate::map::SharedMap;
 use smol_str::SmolStr;
 
+/// A number of a condition's context, or a time.
+const NUMBER: usize = 8;
+
 /// The condition and expiry of one tuple.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Side {
@@ -20,6 +23,27 @@ impl Side {
     /// Whether the tuple has expired by a time.
     pub(crate) fn expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// The bytes of names and values.
+    pub(crate) fn bytes(&self) -> usize {
+        let condition = self.condition.as_ref().map_or(0, |(name, context)| name.len() + of_object(context));
+        condition + self.expires_at.map_or(0, |_| NUMBER)
+    }
+}
+
+fn of_object(object: &Map<String, Value>) -> usize {
+    object.iter().map(|(name, value)| name.len() + of_value(value)).sum()
+}
+
+fn of_value(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Number(_) => NUMBER,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(of_value).sum(),
+        Value::Object(object) => of_object(object),
     }
 }
 

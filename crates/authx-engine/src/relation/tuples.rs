@@ -29,6 +29,7 @@ pub struct Tuples {
     pub(crate) backward: Half,
     sides: Sides,
     len: usize,
+    bytes: usize,
     /// Changes since the arrays were packed.
     pending: usize,
 }
@@ -64,6 +65,12 @@ impl Tuples {
         self.len == 0
     }
 
+    /// The bytes of names, ids and values of all tuples, expired ones included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Changes since the arrays were packed.
     #[must_use]
     pub fn pending(&self) -> usize {
@@ -91,14 +98,15 @@ impl Tuples {
         let mut tuples = self.clone();
         for key in deletes {
             if let Some(packed) = tuples.pack(key) {
-                tuples.remove(packed);
+                tuples.remove(key, packed);
             }
         }
         for tuple in puts {
             let packed = tuples.intern(&tuple.key).ok_or(TooManyNames)?;
-            tuples.remove(packed);
+            tuples.remove(&tuple.key, packed);
             let side = side(tuple);
             let has_side = side.is_some();
+            tuples.bytes += KeyParts::of(&tuple.key).bytes() + side.as_ref().map_or(0, Side::bytes);
             tuples.forward.insert(packed.object, packed.forward(has_side));
             tuples.backward.insert(packed.subject, packed.backward(has_side));
             if has_side {
@@ -110,11 +118,13 @@ impl Tuples {
         Ok(tuples)
     }
 
-    fn remove(&mut self, packed: Packed) {
+    fn remove(&mut self, key: &TupleKey, packed: Packed) {
         let Some(edge) = self.find(packed) else { return };
         self.forward.remove(packed.object, edge);
         self.backward.remove(packed.subject, packed.backward(edge.has_side()));
+        self.bytes -= KeyParts::of(key).bytes();
         if edge.has_side() {
+            self.bytes -= self.side(packed.object, edge).map_or(0, Side::bytes);
             self.sides.set(packed.object, edge, None);
         }
         self.len -= 1;
@@ -133,6 +143,7 @@ impl Tuples {
             backward: self.backward.packed(nodes)?,
             sides: self.sides.clone(),
             len: self.len,
+            bytes: self.bytes,
             pending: 0,
         })
     }

@@ -27,12 +27,14 @@ pub(super) struct Feed {
     bound: Vec<String>,
     /// The last change that was read.
     after: Option<(Revision, u32)>,
+    /// The last one that is gone of those that a reader from the beginning would want.
+    gone: Option<(Revision, u32)>,
     /// Every change up to this revision was there to be read.
     seen: Revision,
 }
 
 impl Feed {
-    pub(super) fn open(
+    pub(super) async fn open(
         services: &web::Data<Services>,
         access: &StoreAccess,
         query: &ChangesQuery,
@@ -53,14 +55,34 @@ impl Feed {
         let filter = [object_type, since].map(|part| part.as_deref().unwrap_or_default());
         let bound: Vec<String> = bound.into_iter().chain(filter).map(str::to_owned).collect();
         let (object_type, seen) = (object_type.clone(), Revision(0));
-        let mut feed =
-            Self { services: services.clone(), store, object_type, since: from, size, bound, after: None, seen };
+        let services = services.clone();
+        let mut feed = Self { services, store, object_type, since: from, size, bound, after: None, gone: None, seen };
         if let Some(token) = token {
             let place = feed.services.replica.tokens().read_cursor(&feed.parts(), token).ok_or_else(foreign_token)?;
             let (revision, ordinal) = serde_json::from_str(&place).map_err(|_| foreign_token())?;
             feed.after = Some((Revision(revision), ordinal));
         }
+        // Who goes on from a place has missed nothing, or is told so; who begins, begins at what is kept.
+        let missed = feed.missed().await?;
+        match feed.after {
+            Some(_) if missed.is_some() => return Err(gone()),
+            Some(_) => {}
+            None => feed.gone = missed,
+        }
         Ok(feed)
+    }
+
+    /// The revision up to which changes are gone that a reader from the beginning would want.
+    pub(super) fn trimmed_through(&self) -> Option<Revision> {
+        self.gone.map(|(revision, _)| revision)
+    }
+
+    /// The last change that is gone of those that are still to be read.
+    async fn missed(&self) -> Result<Option<(Revision, u32)>, ApiError> {
+        let data = &self.services.storage.data;
+        let trimmed = data.trimmed_changes(self.store.scope(), self.object_type.as_deref()).await;
+        let trimmed = trimmed.map_err(PapError::from)?;
+        Ok(trimmed.filter(|trimmed| trimmed.is_missed(self.after, self.since)).map(|trimmed| trimmed.last))
     }
 
     /// The next changes, as many as a page has; they count as read.
@@ -71,9 +93,11 @@ impl Feed {
         let data = &self.services.storage.data;
         let rows = data.tuple_changes(self.store.scope(), object_type, self.after, self.since, self.size).await;
         let rows = rows.map_err(PapError::from)?;
-        if let Some(last) = rows.last() {
-            self.after = Some((last.revision, last.ordinal));
+        // Asked behind the reading: what was there then was read.
+        if self.after.is_some() && self.missed().await?.is_some() {
+            return Err(gone());
         }
+        self.after = rows.last().map(|last| (last.revision, last.ordinal)).or(self.after).or(self.gone);
         Ok(rows)
     }
 
@@ -109,4 +133,9 @@ impl Feed {
     fn parts(&self) -> Vec<&str> {
         self.bound.iter().map(String::as_str).collect()
     }
+}
+
+fn gone() -> ApiError {
+    let detail = "changes behind the page token are gone: they are kept for `storage.history_days`";
+    ApiError::new(Code::PageTokenExpired, detail)
 }

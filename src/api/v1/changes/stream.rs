@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::ChangeReply;
 use super::feed::Feed;
@@ -21,9 +21,14 @@ use crate::storage::records::TupleChange;
 /// After this time without a change a comment tells that the stream is alive, and shows whether its reader is.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-pub(super) fn answer(feed: Feed, request: HttpRequest, follower: Place) -> HttpResponse {
+pub(super) fn answer(
+    mut response: HttpResponseBuilder,
+    feed: Feed,
+    request: HttpRequest,
+    follower: Place,
+) -> HttpResponse {
     let stream = Stream { feed, request, _follower: follower };
-    HttpResponse::Ok()
+    response
         .content_type("text/event-stream")
         .insert_header(("Cache-Control", "no-store"))
         .body(Events { next: Some(Box::pin(stream.next())) })

@@ -62,10 +62,7 @@ pub async fn delete(
         let detail = "name an `object`, a `relation` or a `subject`: without any, every tuple of the store would go";
         return Err(ApiError::new(Code::MalformedRequest, detail));
     }
-    let limit = limit.unwrap_or(DEFAULT_STEP);
-    if !(1..=MAX_STEP).contains(&limit) {
-        return Err(ApiError::new(Code::MalformedRequest, format!("`limit` is 1 to {MAX_STEP}, not {limit}")));
-    }
+    let limit = step(limit)?;
     let filter = filter(object.as_deref(), relation.as_deref(), subject.as_deref())
         .map_err(|problems| invalid_input(&problems))?;
     let (store, writers) = (&access.0.store, &services.writers);
@@ -83,6 +80,15 @@ pub async fn delete(
     let tuples = TupleChanges { delete: keys, on_missing: Otherwise::Ignore, ..TupleChanges::default() };
     let write = DataWrite { tuples, ..DataWrite::default() };
     respond(&once, writers.write_once(store, access.0.caller.actor(), write, once.clone()).await)
+}
+
+/// How many rows a step deletes at most.
+pub(in crate::api::v1) fn step(limit: Option<u32>) -> Result<u32, ApiError> {
+    let limit = limit.unwrap_or(DEFAULT_STEP);
+    if !(1..=MAX_STEP).contains(&limit) {
+        return Err(ApiError::new(Code::MalformedRequest, format!("`limit` is 1 to {MAX_STEP}, not {limit}")));
+    }
+    Ok(limit)
 }
 
 impl DeleteTuplesReply {

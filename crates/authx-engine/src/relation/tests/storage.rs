@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::asked::{Allow, Deny, Store, model, packed, tuple, tuples};
 use super::world::Random;
@@ -101,6 +101,26 @@ fn whole(tuples: &Tuples) {
     assert_eq!(seen_forward, seen_backward);
     assert_eq!(tuples.len(), seen_forward.len());
     assert_eq!(tuples.is_empty(), seen_forward.is_empty());
+    assert_eq!(tuples.bytes(), tuples.iter().map(|tuple| bytes(&tuple)).sum::<usize>());
+}
+
+/// The text of a tuple without `:`, `#`, `@` and `:`, and what comes with it.
+fn bytes(tuple: &Tuple) -> usize {
+    fn value(json: &Value) -> usize {
+        match json {
+            Value::Null => 0,
+            Value::Bool(_) => 1,
+            Value::Number(_) => 8,
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(value).sum(),
+            Value::Object(map) => map.iter().map(|(name, json)| name.len() + value(json)).sum(),
+        }
+    }
+    let TupleCondition { name, context } =
+        tuple.condition.clone().unwrap_or(TupleCondition { name: "".into(), context: Map::new() });
+    let marks = 4 + usize::from(tuple.key.subject.relation.is_some());
+    let expiry = tuple.expires_at.map_or(0, |_| 8);
+    tuple.key.to_string().len() - marks + name.len() + value(&Value::Object(context)) + expiry
 }
 
 /// What must be stored.
