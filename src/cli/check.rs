@@ -143,7 +143,8 @@ fn ask_files(args: &Args) -> Result<Value, Exit> {
     let answer = if args.explain {
         explain(&snapshot, &request, &limits).map(|explanation| {
             let mut reply = shown(&explanation.evaluation);
-            reply["explanation"] = json!(ExplanationBody::new(&explanation, true, true));
+            let told = json!(ExplanationBody::new(&explanation, true, true));
+            reply.as_object_mut().map(|reply| reply.insert("explanation".to_owned(), told));
             reply
         })
     } else {

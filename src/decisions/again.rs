@@ -1,7 +1,7 @@
 //! A recorded decision as the question that it answered.
 
 use authx_engine::relation::{Tuple, TupleCondition, TupleKey};
-use authx_engine::{AccessRequest, EntityUid};
+use authx_engine::{AccessRequest, EntityUid, JsonObject};
 use serde_json::Value;
 
 use super::mask::MASKED;
@@ -34,7 +34,7 @@ impl Recorded {
         let tuples = rest.get("tuples").and_then(Value::as_array).into_iter().flatten().map(tuple);
         let request = AccessRequest {
             context: part("context")
-                .map_or(Some(Default::default()), |context| serde_json::from_value(context).ok())?,
+                .map_or(Some(JsonObject::default()), |context| serde_json::from_value(context).ok())?,
             entities: part("entities").map_or(Some(Vec::new()), |all| serde_json::from_value(all).ok())?,
             tuples: tuples.collect::<Option<Vec<Tuple>>>()?,
             now: Timestamp::parse(text("at")?)?.as_millis(),

@@ -113,7 +113,7 @@ fn a_near_miss_becomes_an_allow_when_it_is_written() {
         println!("{seen:?}");
     }
     for id in ["viewers", "levels", "shelf"] {
-        assert_eq!(seen.iter().filter(|(_, policy, _)| policy == id).count() >= 2, true, "{id}: {seen:?}");
+        assert!(seen.iter().filter(|(_, policy, _)| policy == id).count() >= 2, "{id}: {seen:?}");
     }
 }
 

@@ -3,11 +3,11 @@
 use actix_web::{HttpResponse, web};
 use authx_engine::relation::{Tuple, TupleKey};
 use authx_engine::{
-    ConjunctExplanation, ConjunctOutcome, Explanation, NearMiss, PolicyExplanation, PolicyOutcome, RelationExplanation,
-    RelationTold, SourcePlace, Supply,
+    ConjunctExplanation, ConjunctOutcome, EntityUid, Explanation, NearMiss, PolicyExplanation, PolicyOutcome,
+    RelationExplanation, RelationTold, SourcePlace, Supply,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::api::Services;
@@ -270,16 +270,15 @@ fn write(supply: &Supply) -> Value {
     match supply {
         Supply::Tuple(Tuple { key, .. }) => json!({"tuples": {"write": [key.to_string()]}}),
         Supply::Entity(patch) => {
-            let mut body = json!({"uid": {"type": patch.uid.type_name(), "id": patch.uid.id()}});
-            for (name, fields) in [("set", &patch.set), ("set_tags", &patch.set_tags)] {
-                if !fields.0.is_empty() {
-                    body[name] = Value::Object(fields.0.clone());
-                }
-            }
-            if !patch.add_parents.is_empty() {
-                let parents = patch.add_parents.iter().map(|uid| json!({"type": uid.type_name(), "id": uid.id()}));
-                body["add_parents"] = parents.collect();
-            }
+            let uid = |uid: &EntityUid| json!({"type": uid.type_name(), "id": uid.id()});
+            let parents: Vec<Value> = patch.add_parents.iter().map(uid).collect();
+            let parts = [
+                ("set", json!(patch.set.0), patch.set.0.is_empty()),
+                ("set_tags", json!(patch.set_tags.0), patch.set_tags.0.is_empty()),
+                ("add_parents", json!(parents), parents.is_empty()),
+            ];
+            let said = parts.into_iter().filter(|(.., empty)| !empty).map(|(name, value, _)| (name.to_owned(), value));
+            let body: Map<String, Value> = std::iter::once(("uid".to_owned(), uid(&patch.uid))).chain(said).collect();
             json!({"entities": {"patch": [body]}})
         }
     }
