@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod client;
 mod decisions;
+mod explain;
 mod export;
 mod files;
 mod grant;
@@ -75,6 +76,8 @@ enum Command {
     Serve(serve::Args),
     /// Ask for a decision, of a server or of files
     Check(check::Args),
+    /// Why a past decision was made, as of its own time
+    Why(explain::Args),
     /// Apply policies and schema to a store
     Apply(apply::Args),
     /// Validate policies and schema
@@ -175,6 +178,7 @@ async fn run(command: Command) -> Exit {
     match command {
         Command::Serve(args) => serve::serve(args).await,
         Command::Check(args) => check::run(args).await,
+        Command::Why(args) => explain::run(args).await,
         Command::Apply(args) => apply::run(args).await,
         Command::Validate(args) => validate::run(args).await,
         Command::Grant(args) => grant::grant(args).await,

@@ -1,6 +1,7 @@
 //! The decision log: every decision, and every change of what is administered, in files that tell when they were altered
 //! (docs/decision-log.md, ADR 0011).
 
+mod again;
 mod chain;
 mod content;
 mod counter;
@@ -18,6 +19,7 @@ mod summary;
 mod verify;
 mod worker;
 
+pub use again::Recorded;
 pub use content::{Asked, Record, Told};
 pub use erase::{BadDecisionId, EraseError, Erasing, Erasure, erase};
 pub use event::{Change, Refusals};

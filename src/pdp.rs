@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authx_engine::relation::GraphLimits;
-use authx_engine::{AccessRequest, DecideError, Evaluation, Limits, Release, decide};
+use authx_engine::{AccessRequest, DecideError, Evaluation, Explanation, Limits, Release, Snapshot, decide, explain};
 
 use crate::clock::Clock;
-use crate::decisions::{Asked, DecisionLog, LogError, Prepared, Record, Told};
+use crate::decisions::{Asked, DecisionLog, LogError, Prepared, Record, Recorded, Told};
 use crate::ids::{ReleaseId, Revision, Timestamp};
 use crate::keys::Grant;
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
@@ -200,6 +200,62 @@ impl Pdp {
         let (decided, record) = self.decided(store, caller, &request, evaluation, token, begun.elapsed());
         self.record(store, record).await?;
         Ok(decided)
+    }
+
+    /// As [`Self::check_on`], and tells why, off the threads that answer.
+    ///
+    /// # Errors
+    /// As [`Self::check_on`].
+    pub async fn explain(
+        &self,
+        store: &OpenStore,
+        caller: &Grant,
+        mut request: AccessRequest,
+        consistency: &Consistency,
+        release: Option<&str>,
+    ) -> Result<(Decided, Explanation), CheckError> {
+        let (current, warning) = self.current(store, consistency).await?;
+        let begun = Instant::now();
+        request.now = self.time_of(&current).as_millis();
+        let snapshot = match release.filter(|id| current.release_id() != Some(id)) {
+            None => current.snapshot.clone(),
+            Some(id) => current.snapshot.with_release(Some(self.release(store, id).await?)),
+        };
+        let (request, explanation) = self.explained(snapshot, request).await?;
+        let mut evaluation = explanation.evaluation.clone();
+        evaluation.warnings.extend(warning);
+        let token = current.token.clone();
+        let (decided, record) = self.decided(store, caller, &request, evaluation, token, begun.elapsed());
+        self.record(store, record).await?;
+        Ok((decided, explanation))
+    }
+
+    /// Makes a past decision again, on the release and the revision of then, and tells why. Nothing is recorded.
+    ///
+    /// # Errors
+    /// When the past is not kept.
+    pub async fn explain_again(
+        &self,
+        store: &OpenStore,
+        recorded: Recorded,
+    ) -> Result<(Explanation, String), CheckError> {
+        let current = self.at_revision(store, recorded.revision).await?;
+        let snapshot = match recorded.release.as_deref().filter(|id| current.release_id() != Some(id)) {
+            None => current.snapshot.clone(),
+            Some(id) => current.snapshot.with_release(Some(self.release(store, id).await?)),
+        };
+        let (_, explanation) = self.explained(snapshot, recorded.request).await?;
+        Ok((explanation, current.token.clone()))
+    }
+
+    async fn explained(
+        &self,
+        snapshot: Snapshot,
+        request: AccessRequest,
+    ) -> Result<(AccessRequest, Explanation), CheckError> {
+        let limits = self.limits;
+        let work = move || explain(&snapshot, &request, &limits).map(|explanation| (request, explanation));
+        Ok(self.turns.take(work).await.map_err(|_| LoadError::Interrupted)??)
     }
 
     /// When a question to a snapshot is asked.

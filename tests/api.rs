@@ -38,6 +38,8 @@ mod entities;
 mod erasing;
 #[path = "api/expiry.rs"]
 mod expiry;
+#[path = "api/explain.rs"]
+mod explain;
 #[path = "api/forgery.rs"]
 mod forgery;
 #[path = "api/history.rs"]

@@ -118,6 +118,8 @@ access! {
     ReadStore => Read,
     /// May ask the store for decisions.
     CheckStore => Check,
+    /// May ask the store why.
+    ExplainStore => Explain,
 }
 
 /// A JSON body, read strictly: no duplicate fields, bounded nesting, errors with their place.

@@ -5,21 +5,21 @@ use utoipa::{Modify, OpenApi};
 
 use crate::api::service;
 use crate::api::v1::{
-    audit, batch, changes, check, decisions, entities, export, import, keys, links, models, policies, relations,
-    releases, revisions, stores, tenants, tuples, whoami, write,
+    audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
+    relations, releases, revisions, stores, tenants, tuples, whoami, write,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "AuthX", description = "A policy decision point: may this principal do this action on this resource?", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
-        check::check, batch::batch, relations::check, relations::expand,
+        check::check, explain::explain, batch::batch, relations::check, relations::expand,
         releases::apply, releases::validate, releases::draft, releases::list, releases::read, releases::diff, releases::activate,
         policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
         models::read, models::put,
         write::write, entities::list, entities::read, entities::delete::delete, tuples::read, tuples::delete::delete, changes::list, revisions::list, import::import, import::progress, export::export,
         links::list, links::put, links::delete,
-        decisions::list, decisions::read, audit::verify, audit::erase,
+        decisions::list, decisions::read, decisions::explain::explain, audit::verify, audit::erase,
         stores::create, stores::list, stores::read, stores::update, stores::delete, stores::restore,
         tenants::create, tenants::list, tenants::read, tenants::update, tenants::delete, tenants::restore,
         keys::create, keys::list, keys::read, keys::update, keys::rotate, keys::revoke, whoami::whoami,

@@ -7,8 +7,8 @@ use crate::api::error::{ApiError, Code};
 use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
-    audit, batch, changes, check, decisions, entities, export, import, keys, links, models, policies, relations,
-    releases, revisions, stores, tenants, tuples, whoami, write,
+    audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
+    relations, releases, revisions, stores, tenants, tuples, whoami, write,
 };
 
 const SMALL: usize = 1 << 20;
@@ -21,6 +21,7 @@ const APPLY: usize = 64 << 20;
 #[rustfmt::skip]
 pub fn configure(app: &mut web::ServiceConfig) {
     app.service(store("/check", SMALL, "POST").route(post().to(check::check)))
+        .service(store("/explain", SMALL, "POST").route(post().to(explain::explain)))
         .service(store("/check/batch", WRITE, "POST").route(post().to(batch::batch)))
         .service(store("/relations/check", SMALL, "POST").route(post().to(relations::check)))
         .service(store("/relations/expand", SMALL, "POST").route(post().to(relations::expand)))
@@ -50,6 +51,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/restore", SMALL, "POST").route(post().to(stores::restore)))
         .service(at("/v1/stores", SMALL, "GET, POST").route(get().to(stores::list)).route(post().to(stores::create)))
         .service(at("/v1/decisions", SMALL, "GET").route(get().to(decisions::list)))
+        .service(at("/v1/decisions/{decision}/explain", SMALL, "GET").route(get().to(decisions::explain::explain)))
         .service(at("/v1/decisions/{decision}", SMALL, "GET").route(get().to(decisions::read)))
         .service(at("/v1/audit/verify", SMALL, "POST").route(post().to(audit::verify)))
         .service(at("/v1/audit/erase", SMALL, "POST").route(post().to(audit::erase)))

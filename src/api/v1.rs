@@ -6,6 +6,7 @@ pub mod changes;
 pub mod check;
 pub mod decisions;
 pub mod entities;
+pub mod explain;
 pub mod export;
 pub mod import;
 pub mod keys;

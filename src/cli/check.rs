@@ -7,11 +7,13 @@ use std::sync::Arc;
 use authx_engine::relation::{Tuple, TupleKey, Tuples};
 use authx_engine::{
     AccessRequest, Change, Data, DecideError, Decision, EntityUid, Evaluation, InputProblem, JsonObject, Limits,
-    Problem, Release, Settings, Snapshot, check_entities, decide, parse_action, read_entity,
+    Problem, Release, Settings, Snapshot, check_entities, decide, explain, parse_action, read_entity,
 };
 use serde_json::{Value, json};
 
+use crate::api::v1::explain::ExplanationBody;
 use crate::cli::client::Client;
+use crate::cli::explain::text as text_of;
 use crate::cli::files::{StoreFiles, find};
 use crate::cli::report::render;
 use crate::cli::tuples::read::Row;
@@ -36,6 +38,9 @@ pub(crate) struct Args {
     /// Decide from files instead of a server: a root, a `policies` folder, a store's folder or a file
     #[arg(long, value_name = "PATH")]
     files: Option<PathBuf>,
+    /// Tell why: how each policy came to what it said, and what was missing for an allow
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     server: ServerArgs,
     #[arg(short, long, value_enum, default_value_t)]
@@ -56,7 +61,7 @@ async fn online(args: &Args) -> Result<Exit, Exit> {
     let Asked { principal, action, resource, context, tuples: _ } = Asked::read(args)?;
     let client = Client::new(&args.server)?;
     let body = json!({"principal": principal, "action": action, "resource": resource, "context": context,
-        "tuples": args.tuples});
+        "tuples": args.tuples, "explain": args.explain});
     let path = client.store_path().await?;
     let reply = client.call(reqwest::Method::POST, &format!("{path}/check"), Some(&body)).await?;
     if reply.status != 200 {
@@ -93,7 +98,7 @@ impl Asked {
 }
 
 /// Prints an answer.
-fn tell(output: Output, reply: &Value) -> Exit {
+pub(crate) fn tell(output: Output, reply: &Value) -> Exit {
     let text = |key: &str| reply.get(key).and_then(Value::as_str).unwrap_or_default();
     let list = |key: &str| reply.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let decision = text("decision");
@@ -105,6 +110,7 @@ fn tell(output: Output, reply: &Value) -> Exit {
     for policy in list("determining_policies") {
         table.push_str(&format!("  by {}\n", policy.as_str().unwrap_or_default()));
     }
+    table.push_str(&reply.get("explanation").map(text_of).unwrap_or_default());
     print_as(output, reply, &table);
     for error in list("policy_errors") {
         let part = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -120,12 +126,12 @@ fn tell(output: Output, reply: &Value) -> Exit {
 
 fn offline(args: &Args) -> Exit {
     match ask_files(args) {
-        Ok(evaluation) => tell(args.output, &shown(&evaluation)),
+        Ok(reply) => tell(args.output, &reply),
         Err(exit) => exit,
     }
 }
 
-fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
+fn ask_files(args: &Args) -> Result<Value, Exit> {
     let path = args.files.clone().unwrap_or_default();
     let stores = find(&path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
     let files = choose(stores, args.server.store.as_deref())?;
@@ -133,7 +139,18 @@ fn ask_files(args: &Args) -> Result<Evaluation, Exit> {
     let now = Clock.now().as_millis();
     let request = AccessRequest { context, tuples, now, ..AccessRequest::new(principal, action, resource) };
     let snapshot = load(files)?;
-    decide(&snapshot, &request, &Limits::default()).map_err(|error| match error {
+    let limits = Limits::default();
+    let answer = if args.explain {
+        explain(&snapshot, &request, &limits).map(|explanation| {
+            let mut reply = shown(&explanation.evaluation);
+            let told = json!(ExplanationBody::new(&explanation, true, true));
+            reply.as_object_mut().map(|reply| reply.insert("explanation".to_owned(), told));
+            reply
+        })
+    } else {
+        decide(&snapshot, &request, &limits).map(|evaluation| shown(&evaluation))
+    };
+    answer.map_err(|error| match error {
         DecideError::InvalidInput { problems } => {
             for problem in problems {
                 note(&format!("error: {problem}"));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// What stands where a value was.
-const MASKED: &str = "***";
+pub(super) const MASKED: &str = "***";
 
 /// One path; `*` is every key of an object, or every item of a list.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, serde::Serialize)]

@@ -5,14 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use authx_engine::{
-    Change, EntityInput, EntityRow, EntityUid, InputProblem, LinkInput, PolicyId, Problem, Release, Schema, Snapshot,
-    Validation, action_as_declared, check_entities, check_hierarchy, check_link, read_entity,
+    Change, EntityInput, EntityPatch, EntityRow, EntityUid, InputProblem, LinkInput, PolicyId, Problem, Release,
+    Schema, Snapshot, Validation, action_as_declared, check_entities, check_hierarchy, check_link, read_entity,
 };
 use serde_json::json;
 
 use crate::ids::{Revision, Timestamp};
 use crate::pap::error::PapError;
-use crate::pap::patches::EntityPatch;
 use crate::pap::preconditions::{self, Precondition};
 use crate::pap::tuples::TupleChanges;
 use crate::pap::writer::{Planned, Tentative, Write};

@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 60] = [
+const OPERATIONS: [Operation; 62] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -71,6 +71,14 @@ const OPERATIONS: [Operation; 60] = [
         r#"{"subject":"user:a","relation":"viewer","object":"doc:a"}"#,
         Scope("check"),
     ),
+    (
+        "explain",
+        "POST",
+        "/v1/stores/target/explain",
+        r#"{"principal":"User:a","action":"read","resource":"Doc:a"}"#,
+        Scope("explain"),
+    ),
+    ("explainDecision", "GET", "/v1/decisions/{decision}/explain", "", Scope("explain")),
     ("listDecisions", "GET", "/v1/decisions", "", Scope("read")),
     ("verifyLog", "POST", "/v1/audit/verify", "", Scope("admin")),
     ("eraseDecisions", "POST", "/v1/audit/erase", r#"{"ids":["01JD0000000000000000000000"]}"#, Scope("admin")),

@@ -248,16 +248,20 @@ fn of_data() -> Vec<Way> {
         way("deleteTuples", "/tuples/delete-by-filter", json!({"object": USERSET}), (200, "")),
         way("readTuples", "/tuples/read", json!({"object": USERSET}), (200, "")),
     ]);
-    // A check of a batch, and the defaults of one.
-    let batched = |Way { body, answer, .. }: &Way| {
-        let fine = json!({"principal": "User:eve", "action": "read", "resource": "Doc:d"});
-        [json!({"checks": [body, fine]}), json!({"defaults": body, "checks": [{}]})]
-            .map(|body| way("checkBatch", "/check/batch", body, *answer))
-    };
-    let checks = ways.iter().filter(|way| way.operation == "check");
-    let more: Vec<Way> = checks.flat_map(batched).collect();
+    let more: Vec<Way> = ways.iter().filter(|way| way.operation == "check").flat_map(of_a_check).collect();
     ways.extend(more);
     ways
+}
+
+/// What a check may say, a check of a batch may, the defaults of one, and a question why.
+fn of_a_check(Way { body, answer, .. }: &Way) -> [Way; 3] {
+    let fine = json!({"principal": "User:eve", "action": "read", "resource": "Doc:d"});
+    let batch = |body| way("checkBatch", "/check/batch", body, *answer);
+    [
+        batch(json!({"checks": [body, fine]})),
+        batch(json!({"defaults": body, "checks": [{}]})),
+        way("explain", "/explain", body.clone(), *answer),
+    ]
 }
 
 /// What a patch may make of an entity is what an entity may say.

@@ -62,16 +62,7 @@ pub(crate) fn prepare(expr: &Expr) -> Expr {
         ExprKind::If { test_expr, then_expr, else_expr } => {
             Expr::ite(prepare(test_expr), prepare(then_expr), prepare(else_expr))
         }
-        ExprKind::And { .. } => {
-            let chain =
-                chain(
-                    expr,
-                    |e| {
-                        if let ExprKind::And { left, right } = e.expr_kind() { Some((left, right)) } else { None }
-                    },
-                );
-            balanced(&chain, &Expr::and)
-        }
+        ExprKind::And { .. } => balanced(&conjuncts(expr), &Expr::and),
         ExprKind::Or { .. } => {
             let chain =
                 chain(
@@ -97,6 +88,11 @@ pub(crate) fn prepare(expr: &Expr) -> Expr {
             Expr::record_arc(Arc::new(fields.iter().map(|(name, value)| (name.clone(), prepare(value))).collect()))
         }
     }
+}
+
+/// The operands of a chain of `&&`, from left to right.
+pub(crate) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
+    chain(expr, |e| if let ExprKind::And { left, right } = e.expr_kind() { Some((left, right)) } else { None })
 }
 
 /// The operands of a chain of one operator, from left to right.

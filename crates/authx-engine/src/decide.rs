@@ -50,17 +50,39 @@ pub struct Evaluation {
 /// # Errors
 /// When the request's data is invalid or a limit is reached; see [`DecideError`].
 pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> Result<Evaluation, DecideError> {
+    let told = asked(snapshot, request, limits, |candidates, question| {
+        let Evaluated { outcomes, missing_context } = evaluate(candidates, question)?;
+        Ok(Evaluation { missing_context, ..combine(snapshot, candidates, outcomes) })
+    })?;
+    let evaluation = told.of.unwrap_or_else(|| denied(snapshot));
+    Ok(Evaluation { warnings: told.warnings, ..evaluation })
+}
+
+/// What came of a question.
+pub(crate) struct Told<T> {
+    pub(crate) warnings: Vec<String>,
+    /// `None` when there was nothing to ask: no release, or a request that the schema does not admit.
+    pub(crate) of: Option<T>,
+}
+
+/// Makes a request ready, and asks of the policies whose scope matches.
+pub(crate) fn asked<T>(
+    snapshot: &Snapshot,
+    request: &AccessRequest,
+    limits: &Limits,
+    ask: impl for<'a> FnOnce(&[&'a Policy], &'a Question<'a>) -> Result<T, DecideError>,
+) -> Result<Told<T>, DecideError> {
     let input = read_input(snapshot, request, limits)?;
     let mut warnings = input.warnings;
     let Some(release) = snapshot.release.as_deref() else {
         warnings.push("the store has no release, so nothing is permitted".to_owned());
-        return Ok(denied(snapshot, warnings));
+        return Ok(Told { warnings, of: None });
     };
     if let Some(schema) = snapshot.enforced_schema()
         && let Err(warning) = admissible(schema, request)
     {
         warnings.push(warning);
-        return Ok(denied(snapshot, warnings));
+        return Ok(Told { warnings, of: None });
     }
     let relations = match snapshot.relations().filter(|_| release.linking().is_some()) {
         Some(stored) => Some(stored.with(&request.tuples).map_err(|error| DecideError::limit(error.to_string()))?),
@@ -86,20 +108,14 @@ pub fn decide(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) -> 
     let roots = Roots { principal, action, resource, context: &input.context };
     let ancestors = [(principal, of_principal.as_slice()), (resource, of_resource.as_slice())];
     let question = Question { view: &view, roots, ancestors, limits };
-    let Evaluated { outcomes, missing_context } = evaluate(&candidates, &question)?;
-    Ok(Evaluation { missing_context, ..combine(snapshot, candidates, outcomes, warnings) })
+    Ok(Told { warnings, of: Some(ask(&candidates, &question)?) })
 }
 
 /// Deny by default; a forbid that matched denies; else a permit that matched allows.
-pub(crate) fn combine(
-    snapshot: &Snapshot,
-    candidates: Vec<&Policy>,
-    outcomes: Vec<Outcome>,
-    warnings: Vec<String>,
-) -> Evaluation {
+pub(crate) fn combine(snapshot: &Snapshot, candidates: &[&Policy], outcomes: Vec<Outcome>) -> Evaluation {
     let (mut permits, mut forbids): (Vec<&Policy>, Vec<&Policy>) = (Vec::new(), Vec::new());
     let mut policy_errors = Vec::new();
-    for (policy, outcome) in candidates.into_iter().zip(outcomes) {
+    for (policy, outcome) in candidates.iter().copied().zip(outcomes) {
         let matched = match outcome {
             Ok(matched) => matched,
             Err(Failed { message, of_fact }) => {
@@ -122,18 +138,18 @@ pub(crate) fn combine(
         advice: determining.iter().filter_map(|policy| policy.body.advice.clone()).collect(),
         determining_policies: determining.into_iter().map(|policy| policy.id.clone()).collect(),
         policy_errors,
-        ..denied(snapshot, warnings)
+        ..denied(snapshot)
     }
 }
 
-fn denied(snapshot: &Snapshot, warnings: Vec<String>) -> Evaluation {
+fn denied(snapshot: &Snapshot) -> Evaluation {
     Evaluation {
         decision: Decision::Deny,
         determining_policies: Vec::new(),
         policy_errors: Vec::new(),
         advice: Vec::new(),
         missing_context: Vec::new(),
-        warnings,
+        warnings: Vec::new(),
         revision: snapshot.revision,
         release: snapshot.release.as_ref().map(|release| SmolStr::new(release.id())),
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use crate::access::AccessPaths;
 use crate::cedar::{
     Context, EntityUID, EntityUIDEntry, EvaluationError, Evaluator, Expr, Literal, Request, SlotEnv, Value, ValueKind,
     extensions,
 };
+use crate::condition::prepare;
 use crate::error::DecideError;
 use crate::facts::Facts;
 use crate::hierarchy::View;
@@ -76,19 +78,43 @@ pub(crate) fn interpret<'a>(
     question: &'a Question<'a>,
     facts: Option<&Facts<'a>>,
 ) -> Result<Vec<Outcome>, DecideError> {
-    let Roots { principal, action, resource, context } = question.roots;
     let mut slice = Slice::new(question);
     policies.iter().try_for_each(|policy| slice.add(&policy.body.access))?;
+    with_evaluator(slice, question, facts, |evaluator| {
+        let outcome = |policy: &&Policy| match &policy.body.condition {
+            Some(condition) => outcome(evaluator, condition, facts),
+            None => Ok(Ok(true)),
+        };
+        policies.iter().map(outcome).collect()
+    })
+}
+
+/// What an expression without facts comes to, or why it comes to nothing.
+pub(crate) fn value_of(expr: &Expr, question: &Question<'_>) -> Result<Result<Value, String>, DecideError> {
+    let expr = prepare(expr);
+    let access = AccessPaths::of(&expr, None);
+    let access = access.map_err(|_| DecideError::limit("an expression reaches too many entities".to_owned()))?;
+    let mut slice = Slice::new(question);
+    slice.add(&access)?;
+    with_evaluator(slice, question, None, |evaluator| match evaluator.interpret(&expr, &SlotEnv::new()) {
+        Ok(value) => Ok(Ok(value)),
+        Err(EvaluationError::RecursionLimit(error)) => Err(DecideError::limit(error.to_string())),
+        Err(error) => Ok(Err(error.to_string())),
+    })
+}
+
+fn with_evaluator<'a, T>(
+    slice: Slice<'a>,
+    question: &'a Question<'a>,
+    facts: Option<&Facts<'a>>,
+    then: impl FnOnce(&Evaluator<'_>) -> Result<T, DecideError>,
+) -> Result<T, DecideError> {
+    let Roots { principal, action, resource, context } = question.roots;
     let entities = slice.build(facts.map(Facts::entity))?;
     let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
     let context = Context::Value(Arc::clone(context));
     let request = Request::new_unchecked(known(principal), known(action), known(resource), Some(context));
-    let evaluator = Evaluator::new(request, &entities, extensions());
-    let outcome = |policy: &&Policy| match &policy.body.condition {
-        Some(condition) => outcome(&evaluator, condition, facts),
-        None => Ok(Ok(true)),
-    };
-    policies.iter().map(outcome).collect()
+    then(&Evaluator::new(request, &entities, extensions()))
 }
 
 fn outcome(evaluator: &Evaluator<'_>, condition: &Expr, facts: Option<&Facts<'_>>) -> Result<Outcome, DecideError> {

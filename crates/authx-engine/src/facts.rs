@@ -44,8 +44,7 @@ impl<'a> Facts<'a> {
             if self.told.contains_key(&fact.name) {
                 continue;
             }
-            let ends = self.entity_at(&fact.subject, roots).zip(self.entity_at(&fact.object, roots));
-            let answer = ends.map(|(subject, object)| self.ask(subject, &fact.relation, object));
+            let answer = self.ends(fact, roots).map(|(subject, object)| self.ask(subject, &fact.relation, object));
             self.told.insert(&fact.name, answer);
         }
     }
@@ -63,6 +62,15 @@ impl<'a> Facts<'a> {
         let answer = self.graph.holds(subject, relation, object);
         self.asked.push((subject, relation, object, answer.clone()));
         answer
+    }
+
+    /// The entities that a fact is about, if its paths lead to any.
+    pub(crate) fn ends(&self, fact: &'a Fact, roots: &Roots<'a>) -> Option<(&'a EntityUID, &'a EntityUID)> {
+        self.entity_at(&fact.subject, roots).zip(self.entity_at(&fact.object, roots))
+    }
+
+    pub(crate) fn graph(&self) -> &'a EntityGraph<'a> {
+        self.graph
     }
 
     /// The entity that a path leads to, if it leads to one.

@@ -34,6 +34,7 @@ mod data;
 mod entity;
 mod links;
 mod named;
+mod patch;
 
 // Relations: models, tuples, and questions about them.
 pub mod relation;
@@ -59,6 +60,9 @@ mod evaluate;
 
 mod decide;
 
+// Why it was made.
+mod explain;
+
 #[cfg(test)]
 mod tests;
 
@@ -67,13 +71,18 @@ pub use data::{Change, Data, DataRules, EntityInput, LinkInput, MAX_PARENTS, rea
 pub use decide::{Decision, Evaluation, PolicyError, decide};
 pub use entity::EntityRow;
 pub use error::DecideError;
+pub use explain::{
+    ConjunctExplanation, ConjunctOutcome, Explanation, NearMiss, PathValue, PolicyExplanation, PolicyOutcome,
+    RelationExplanation, RelationTold, ScopePart, Supply, Tried, explain,
+};
 pub use hierarchy::{HierarchyError, check_hierarchy};
 pub use input::{action_as_declared, tuple_problems};
 pub use json::{Json, JsonObject, MAX_DEPTH};
 pub use linking::percent_decoded;
 pub use links::check_link;
+pub use patch::EntityPatch;
 pub use policy::{Policy, PolicyId, is_policy_id, policy_json, policy_text};
-pub use problem::{Problem, Related, Severity};
+pub use problem::{Problem, Related, Severity, SourcePlace};
 pub use release::{Check, CompileOptions, Compiled, Release, ReleaseDiff, Sources};
 pub use request::{AccessRequest, Limits, MAX_REQUEST_TUPLES};
 pub use scan::{PolicySource, TextLimits, split_policies};

@@ -26,7 +26,7 @@ use crate::schema::{Schema, SchemaSource, SchemaSyntax};
 
 use declared::BadLink;
 pub(crate) use declared::{DeclaredLink, declared_links, declared_name};
-pub(crate) use facts::{Fact, Path, Refused, Step, compile as compile_facts};
+pub(crate) use facts::{Fact, Path, REL, Refused, Step, asks, compile as compile_facts};
 pub(crate) use graph::{EntityGraph, GraphFailure};
 pub use ids::percent_decoded;
 pub(crate) use reserved::{
@@ -69,6 +69,9 @@ pub(crate) struct LinkedType {
     model_type: SmolStr,
     /// The relation whose subjects are its containers.
     containers: Option<Direct>,
+    /// The relations that its annotations name.
+    member_relation: Option<SmolStr>,
+    container_relation: Option<SmolStr>,
     /// Whether it may be a member of anything.
     joins: bool,
 }
@@ -187,7 +190,17 @@ impl Linking {
             let type_id = model.type_id(model_type);
             if let Some((type_id, place)) = type_id.and_then(|id| Some((id, by_model.get_mut(usize::from(id))?))) {
                 let (ty, model_type) = (ty.clone(), model_type.clone());
-                *place = Some(LinkedType { ty, type_id, model_type, containers, joins: false });
+                let name = |relation: &Option<String>| relation.as_deref().map(SmolStr::new);
+                let (member_relation, container_relation) = (name(&link.members), name(&link.parents));
+                *place = Some(LinkedType {
+                    ty,
+                    type_id,
+                    model_type,
+                    containers,
+                    member_relation,
+                    container_relation,
+                    joins: false,
+                });
             }
         }
         for linked in by_model.iter_mut().flatten() {
@@ -230,6 +243,16 @@ impl Linking {
     /// The type of the model that a linked type is.
     pub(crate) fn model_type(&self, ty: &EntityType) -> Option<&SmolStr> {
         self.linked(ty).map(|linked| &linked.model_type)
+    }
+
+    /// The relation that tells who is a member of a type's entities.
+    pub(crate) fn members_of(&self, ty: &EntityType) -> Option<&SmolStr> {
+        self.linked(ty)?.member_relation.as_ref()
+    }
+
+    /// The relation that tells what a type's entities are in.
+    pub(crate) fn containers_of(&self, ty: &EntityType) -> Option<&SmolStr> {
+        self.linked(ty)?.container_relation.as_ref()
     }
 
     /// Whether tuples may tell that entities of one linked type are in one of another.

@@ -42,6 +42,10 @@ impl LinkSet {
         links
     }
 
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.bound.values().map(AsRef::as_ref)
+    }
+
     /// Files a link. One whose template the release lacks decides nothing there.
     fn put(&mut self, release: Option<&Release>, id: &PolicyId, link: &LinkInput) {
         self.take(id);

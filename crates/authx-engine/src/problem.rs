@@ -105,17 +105,11 @@ impl Problem {
     /// Places the finding at `span` of `origin`.
     #[must_use]
     pub(crate) fn at(mut self, origin: &Origin<'_>, span: Span) -> Self {
-        let before = origin.text.get(..span.offset).unwrap_or(origin.text);
-        let newlines = before.bytes().filter(|b| *b == b'\n').count();
-        let line_start = before.rfind('\n').map_or(0, |n| n + 1);
-        let column = before.get(line_start..).map_or(0, |s| s.chars().count());
-        let first_column = if newlines == 0 { origin.column } else { 1 };
-        let covered = origin.text.get(span.offset..span.offset + span.length).unwrap_or("");
-        let shown = covered.lines().next().unwrap_or("").chars().count().max(1);
-        self.file = origin.file.map(str::to_owned);
-        self.line = Some(origin.line + to_u32(newlines));
-        self.column = Some(first_column + to_u32(column));
-        self.length = Some(to_u32(shown));
+        let SourcePlace { file, line, column, length } = origin.place(span);
+        self.file = file;
+        self.line = Some(line);
+        self.column = Some(column);
+        self.length = Some(length);
         self
     }
 
@@ -133,6 +127,38 @@ pub(crate) struct Origin<'a> {
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) text: &'a str,
+}
+
+impl Origin<'_> {
+    /// Where a range of the text is in the author's file.
+    pub(crate) fn place(&self, span: Span) -> SourcePlace {
+        let before = self.text.get(..span.offset).unwrap_or(self.text);
+        let newlines = before.bytes().filter(|b| *b == b'\n').count();
+        let line_start = before.rfind('\n').map_or(0, |n| n + 1);
+        let column = before.get(line_start..).map_or(0, |s| s.chars().count());
+        let first_column = if newlines == 0 { self.column } else { 1 };
+        let covered = self.text.get(span.offset..span.offset + span.length).unwrap_or("");
+        let shown = covered.lines().next().unwrap_or("").chars().count().max(1);
+        SourcePlace {
+            file: self.file.map(str::to_owned),
+            line: self.line + to_u32(newlines),
+            column: first_column + to_u32(column),
+            length: to_u32(shown),
+        }
+    }
+}
+
+/// A place in an author's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourcePlace {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// From 1, in the file, or in the policy's own text when there is no file.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// How many characters of the first line, at least 1.
+    pub length: u32,
 }
 
 /// A range of bytes in a text.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Change, Data, DataRules};
 use crate::linking::Linking;
 use crate::links::LinkSet;
+use crate::policy::Policy;
 use crate::relation::{Bound, Relations, Tuples};
 use crate::release::Release;
 
@@ -148,6 +149,12 @@ impl Snapshot {
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.settings
+    }
+
+    /// The policies, templates and links that decide here.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        let of_release = self.release.iter().flat_map(|release| release.policies_after(None));
+        of_release.map(AsRef::as_ref).chain(self.links.policies())
     }
 
     /// The store's commit that this snapshot shows.

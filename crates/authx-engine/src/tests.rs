@@ -10,6 +10,7 @@
 mod bytes;
 mod compiling;
 mod differential;
+mod explain;
 mod index;
 mod linking;
 mod plain;

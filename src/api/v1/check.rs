@@ -9,9 +9,11 @@ use utoipa::ToSchema;
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{Body, CheckStore};
+use crate::api::v1::explain::explained;
 use crate::api::v1::relations::contextual;
 use crate::api::v1::tuples::TupleBody;
 use crate::ids::Revision;
+use crate::keys::Permission;
 use crate::pdp::{Consistency, Decided};
 
 /// May this principal do this action on this resource?
@@ -44,8 +46,8 @@ pub struct CheckBody {
     #[serde(default)]
     #[schema(max_items = 100)]
     pub(super) tuples: Vec<TupleBody>,
+    /// Tells why, as `explain` does; needs the scope `explain`.
     #[serde(default)]
-    #[schema(ignore)]
     pub(super) explain: Option<bool>,
 }
 
@@ -135,7 +137,7 @@ impl ConsistencyBody {
 impl CheckBody {
     pub(super) fn parse(self) -> Result<(AccessRequest, Consistency, Option<String>), ApiError> {
         if self.explain == Some(true) {
-            return Err(ApiError::new(Code::Unsupported, "`explain` is not part of this version"));
+            return Err(ApiError::new(Code::Unsupported, "`explain` is for a check that is asked alone"));
         }
         let consistency = self.consistency.map_or(Ok(Consistency::MinimizeLatency), ConsistencyBody::parse)?;
         let request = AccessRequest {
@@ -157,8 +159,12 @@ impl CheckBody {
 pub async fn check(
     services: web::Data<Services>,
     access: CheckStore,
-    body: Body<CheckBody>,
+    mut body: Body<CheckBody>,
 ) -> Result<HttpResponse, ApiError> {
+    if body.0.explain.take() == Some(true) {
+        access.0.caller.tenant(Permission::Explain)?;
+        return explained(&services, &access.0, body.0).await;
+    }
     let (request, consistency, release) = body.0.parse()?;
     let (store, caller) = (&access.0.store, access.0.caller.grant());
     let decided = if consistency == Consistency::MinimizeLatency && release.is_none() {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+pub mod explain;
+
 use actix_web::{HttpResponse, web};
 use authx_engine::parse_action;
 use serde::{Deserialize, Serialize};
@@ -227,17 +229,26 @@ pub async fn read(
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let tenant = caller.tenant(Permission::Read)?;
-    let absent = || ApiError::not_found("decision", &path);
-    let id = ulid::Ulid::from_string(&path).map_err(|_| absent())?;
-    let found = reading(&services, Some(tenant), move |dir| get(dir, id)).await?;
+    Ok(HttpResponse::Ok().json(recorded(&services, &caller, tenant, &path).await?))
+}
+
+/// What is recorded under an id, if the caller's key reaches it.
+async fn recorded(
+    services: &Services,
+    caller: &Authenticated,
+    tenant: &TenantScope,
+    id: &str,
+) -> Result<Value, ApiError> {
+    let absent = || ApiError::not_found("decision", id);
+    let id = ulid::Ulid::from_string(id).map_err(|_| absent())?;
+    let found = reading(services, Some(tenant), move |dir| get(dir, id)).await?;
     let reaches = |found: &Found| {
         let text = |key: &str| found.content.get(key).and_then(Value::as_str);
         let store = text("store").and_then(|id| StoreId::parse(id).ok());
         let reached = store.map_or(!caller.0.is_limited(), |store| caller.0.store(tenant, &store).is_some());
         reached && (text("decision").is_some() || caller.tenant(Permission::Admin).is_ok())
     };
-    let found = found.filter(reaches).ok_or_else(absent)?;
-    Ok(HttpResponse::Ok().json(found.content))
+    Ok(found.filter(reaches).ok_or_else(absent)?.content)
 }
 
 /// Reads the files of a tenant or of the platform, which then have everything that was decided and changed until now, off

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use authx_engine::{EntityInput, EntityUid, InputProblem, JsonObject};
+use authx_engine::{EntityInput, EntityPatch, EntityUid, InputProblem, JsonObject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,9 +12,7 @@ use crate::api::extract::{RawBody, WriteStore, parse};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond};
 use crate::api::v1::check::EntityBody;
 use crate::api::v1::tuples::{self, MAX_PROBLEMS, TupleBody, malformed, parse_all};
-use crate::pap::{
-    Committed, DataWrite, EntityPatch, Once, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted,
-};
+use crate::pap::{Committed, DataWrite, Once, Otherwise, PatternEnd, Precondition, TupleChanges, TuplePattern, Wanted};
 
 /// A write, all or nothing: deletes first.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -325,7 +325,7 @@ fn attribute(name: &str) -> String {
 
 /// Whether an expression reads `rel` somewhere that could make it the right side of a fact.
 #[expect(clippy::wildcard_enum_match_arm, reason = "every other expression is none that a relation may stand in")]
-fn asks(expr: &Expr) -> bool {
+pub(crate) fn asks(expr: &Expr) -> bool {
     match expr.expr_kind() {
         ExprKind::GetAttr { expr, attr } => attr == REL || asks(expr),
         ExprKind::Set(items) => items.iter().any(asks),

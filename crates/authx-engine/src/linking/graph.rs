@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use smol_str::SmolStr;
+
 use crate::cedar::EntityUID;
 use crate::linking::ids::{decode, encode};
 use crate::linking::{LinkedType, Linking};
 use crate::named::Named;
-use crate::relation::{Asking, GraphError, Node, Relations};
+use crate::relation::{Asking, GraphError, Node, ObjectRef, Relations, SubjectRef, TupleKey};
 
 /// The relations that one request sees, and how entities are linked to them.
 pub(crate) struct EntityGraph<'a> {
@@ -35,6 +37,16 @@ impl<'a> EntityGraph<'a> {
         let subject = self.relations.subject(subject_type.type_id, &encode(subject.eid().as_ref()));
         let object = self.relations.node(of.type_id, &encode(object.eid().as_ref()));
         Ok(self.relations.holds(subject, relation, object, &self.asking)?)
+    }
+
+    /// The tuple that would give an entity a relation to another; `None` where a type is not linked.
+    pub(crate) fn key(&self, subject: &EntityUID, relation: &SmolStr, object: &EntityUID) -> Option<TupleKey> {
+        let of = |uid: &EntityUID| {
+            let model_type = self.linking.model_type(uid.entity_type())?;
+            Some(ObjectRef::new(model_type, &encode(uid.eid().as_ref())))
+        };
+        let subject = SubjectRef { object: of(subject)?, relation: None };
+        Some(TupleKey { object: of(object)?, relation: relation.clone(), subject })
     }
 
     /// What the type of an entity is to the model.

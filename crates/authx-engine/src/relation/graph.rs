@@ -14,9 +14,10 @@ mod list_users;
 mod walk;
 
 use serde_json::{Map, Value as Json};
+use smol_str::SmolStr;
 
 use super::edge::Node;
-use super::rules::{RelationId, RelationModel, TypeId};
+use super::rules::{RelationId, RelationModel, Rule, TypeId};
 use super::tuple::{ObjectRef, SubjectRef, Tuple, TupleKey};
 use super::tuples::{TooManyNames, Tuples};
 pub use bound::Bound;
@@ -214,6 +215,28 @@ impl<'a> Relations<'a> {
     /// An object as a subject, whether tuples name it or not.
     pub(crate) fn subject(&self, type_id: TypeId, id: &str) -> Subject {
         Subject::plain(self, type_id, id)
+    }
+
+    /// The relations of an object that may be written as tuples and may give another of its relations.
+    pub(crate) fn given_by(&self, type_name: &str, relation: &str) -> Vec<SmolStr> {
+        let Some(relation) = self.model.relation(type_name, relation) else { return Vec::new() };
+        let (mut given, mut seen) = (Vec::new(), vec![relation]);
+        let mut next = 0;
+        while let Some(relation) = seen.get(next).copied() {
+            next += 1;
+            let Some(rules) = self.model.rules(relation) else { continue };
+            let mut open = vec![&rules.rule];
+            while let Some(rule) = open.pop() {
+                match rule {
+                    Rule::This => given.push(rules.name.clone()),
+                    Rule::Computed(other) if !seen.contains(other) => seen.push(*other),
+                    Rule::Computed(_) | Rule::From(_) => {}
+                    Rule::Union(parts) | Rule::Intersection(parts) => open.extend(parts),
+                    Rule::Difference(base, _) => open.push(base),
+                }
+            }
+        }
+        given
     }
 
     /// An object that tuples may name.

@@ -89,7 +89,7 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
     let Evaluated { outcomes, .. } = evaluate(&candidates, &question)?;
     let errors = if bug == Bug::ErringForbidSkipped { PolicyErrors::Cedar } else { snapshot.settings.policy_errors };
     let snapshot = snapshot.with_settings(Settings { policy_errors: errors, ..snapshot.settings });
-    Ok(combine(&snapshot, candidates, outcomes, input.warnings))
+    Ok(Evaluation { warnings: input.warnings, ..combine(&snapshot, &candidates, outcomes) })
 }
 
 fn distort(bug: Bug, policy: &Policy) -> Policy {
@@ -123,7 +123,7 @@ fn distort(bug: Bug, policy: &Policy) -> Policy {
 pub(super) struct World {
     pub(super) snapshot: Snapshot,
     oracle: PolicySet,
-    entities: Entities,
+    pub(super) entities: Entities,
 }
 
 pub(super) fn world(dice: &mut Dice) -> World {

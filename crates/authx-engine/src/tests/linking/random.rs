@@ -256,7 +256,7 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
             _ => {}
         }
     }
-    Ok(combine(snapshot, candidates, outcomes, input.warnings))
+    Ok(Evaluation { warnings: input.warnings, ..combine(snapshot, &candidates, outcomes) })
 }
 
 /// What a question that leads back to itself comes to, a denial or an error, the graph alone can say.

@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
-use authx_engine::{EntityInput, EntityRow, EntityUid, JsonObject};
+use crate::data::EntityInput;
+use crate::entity::EntityRow;
+use crate::json::JsonObject;
+use crate::uid::EntityUid;
 
 /// Changes a stored entity and keeps the rest of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EntityPatch {
     pub uid: EntityUid,
     pub set: JsonObject,
@@ -17,8 +20,17 @@ pub struct EntityPatch {
 }
 
 impl EntityPatch {
+    /// A change of nothing.
+    #[must_use]
+    pub fn of(uid: EntityUid) -> Self {
+        let (set, set_tags) = (JsonObject::default(), JsonObject::default());
+        let (unset, unset_tags, add_parents, remove_parents) = Default::default();
+        Self { uid, set, unset, set_tags, unset_tags, add_parents, remove_parents }
+    }
+
     /// The entity as it is to be. What is removed and not there changes nothing, as does a parent that is there already.
-    pub(super) fn applied(&self, row: &EntityRow) -> EntityInput {
+    #[must_use]
+    pub fn applied(&self, row: &EntityRow) -> EntityInput {
         let (mut attrs, mut tags) = (row.attributes_json(), row.tags_json());
         for (fields, unset, set) in
             [(&mut attrs, &self.unset, &self.set), (&mut tags, &self.unset_tags, &self.set_tags)]
