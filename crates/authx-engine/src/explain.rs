@@ -25,6 +25,8 @@ use scope::{Ends, parts};
 
 /// Policies that are told of.
 const MAX_POLICIES: usize = 100;
+/// Conjuncts of all of them.
+const MAX_CONJUNCTS: usize = 1_000;
 /// Near misses that are told of.
 const MAX_MISSES: usize = 20;
 /// Characters of a value.
@@ -106,11 +108,17 @@ pub fn explain(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) ->
     let denied = evaluation.decision == Decision::Deny;
     let told = asked(snapshot, request, limits, |candidates, question| {
         let ends = Ends::of(question)?;
-        let (policies, omitted) = worth_telling(snapshot, candidates, &ends);
+        let (policies, mut omitted) = worth_telling(snapshot, candidates, &ends);
         let trial = Trial { snapshot, request, limits };
         let (mut told, mut misses) = (Vec::new(), Vec::new());
+        let mut room = MAX_CONJUNCTS;
         for policy in policies {
             let (scope, conjuncts) = (parts(policy, &ends), cut(policy, snapshot.linking())?);
+            if conjuncts.len() > room {
+                omitted += 1;
+                continue;
+            }
+            room -= conjuncts.len();
             if denied && !policy.forbids() && misses.len() < MAX_MISSES {
                 let lack = lack(policy, &scope, &conjuncts, &ends, question)?;
                 misses

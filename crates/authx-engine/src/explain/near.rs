@@ -178,8 +178,22 @@ impl<'a> Finder<'a> {
                     Some(ValueKind::Set(crate::cedar::Set::new(all)))
                 })
             }
-            ExprKind::UnaryApp { op: UnaryOp::Not, arg } => self.put(arg, &Json::Bool(false)),
+            ExprKind::UnaryApp { op: UnaryOp::Not, arg } => self.fails(arg, of),
             _ => self.put(expr, &Json::Bool(true)),
+        }
+    }
+
+    /// Writes that make an expression false. `>=` and `>` are `<` and `<=` that fail.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no write is made up for any other expression")]
+    fn fails(&mut self, expr: &Expr, of: &'a Conjunct) -> Result<(), DecideError> {
+        match expr.expr_kind() {
+            ExprKind::UnaryApp { op: UnaryOp::Not, arg } => self.holds(arg, of),
+            ExprKind::BinaryApp { op: op @ (BinaryOp::Less | BinaryOp::LessEq), arg1, arg2 } => {
+                let step = i64::from(*op == BinaryOp::LessEq);
+                self.set(arg1, arg2, |value| number(&value)?.checked_add(step).map(long))?;
+                self.set(arg2, arg1, |value| number(&value)?.checked_sub(step).map(long))
+            }
+            _ => self.put(expr, &Json::Bool(false)),
         }
     }
 
