@@ -89,8 +89,17 @@ fn a_key_is_of_one_request_to_one_operation_of_one_store() {
 }
 
 /// Operations that may be asked twice without a key: they change nothing, or have a name of their own for what they do.
-const WITHOUT: [&str; 8] =
-    ["check", "checkBatch", "checkRelation", "expandRelation", "readTuples", "validate", "verifyLog", "import"];
+const WITHOUT: [&str; 9] = [
+    "check",
+    "checkBatch",
+    "checkRelation",
+    "expandRelation",
+    "explain",
+    "readTuples",
+    "validate",
+    "verifyLog",
+    "import",
+];
 
 /// An operation as it is asked for, its status, and what the id in its answer is called in those behind it.
 type Asked = (&'static str, &'static str, &'static str, &'static str, u16, &'static str);
