@@ -4,6 +4,7 @@ mod batch;
 mod history;
 mod relations;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -188,13 +189,8 @@ impl Pdp {
         let (current, warning) = self.current(store, consistency).await?;
         let begun = Instant::now();
         request.now = self.time_of(&current).as_millis();
-        let mut evaluation = match release.filter(|id| current.release_id() != Some(id)) {
-            None => decide(&current.snapshot, &request, &self.limits)?,
-            Some(id) => {
-                let release = self.release(store, id).await?;
-                decide(&current.snapshot.with_release(Some(release)), &request, &self.limits)?
-            }
-        };
+        let snapshot = self.snapshot_under(store, &current, release).await?;
+        let mut evaluation = decide(&snapshot, &request, &self.limits)?;
         evaluation.warnings.extend(warning);
         let token = current.token.clone();
         let (decided, record) = self.decided(store, caller, &request, evaluation, token, begun.elapsed());
@@ -217,10 +213,7 @@ impl Pdp {
         let (current, warning) = self.current(store, consistency).await?;
         let begun = Instant::now();
         request.now = self.time_of(&current).as_millis();
-        let snapshot = match release.filter(|id| current.release_id() != Some(id)) {
-            None => current.snapshot.clone(),
-            Some(id) => current.snapshot.with_release(Some(self.release(store, id).await?)),
-        };
+        let snapshot = self.snapshot_under(store, &current, release).await?.into_owned();
         let (request, explanation) = self.explained(snapshot, request).await?;
         let mut evaluation = explanation.evaluation.clone();
         evaluation.warnings.extend(warning);
@@ -240,12 +233,22 @@ impl Pdp {
         recorded: Recorded,
     ) -> Result<(Explanation, String), CheckError> {
         let current = self.at_revision(store, recorded.revision).await?;
-        let snapshot = match recorded.release.as_deref().filter(|id| current.release_id() != Some(id)) {
-            None => current.snapshot.clone(),
-            Some(id) => current.snapshot.with_release(Some(self.release(store, id).await?)),
-        };
+        let snapshot = self.snapshot_under(store, &current, recorded.release.as_deref()).await?.into_owned();
         let (_, explanation) = self.explained(snapshot, recorded.request).await?;
         Ok((explanation, current.token.clone()))
+    }
+
+    /// The data of a snapshot under the release that was asked for, or its own.
+    async fn snapshot_under<'a>(
+        &self,
+        store: &OpenStore,
+        current: &'a Current,
+        release: Option<&str>,
+    ) -> Result<Cow<'a, Snapshot>, CheckError> {
+        Ok(match release.filter(|id| current.release_id() != Some(id)) {
+            None => Cow::Borrowed(&current.snapshot),
+            Some(id) => Cow::Owned(current.snapshot.with_release(Some(self.release(store, id).await?))),
+        })
     }
 
     async fn explained(

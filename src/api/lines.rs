@@ -1,7 +1,7 @@
 //! A body of one JSON object a line, sent as it is made.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
@@ -18,7 +18,13 @@ impl MessageBody for Lines {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.0.poll_recv(context).map(|line| line.map(Ok))
+        loop {
+            match ready!(self.0.poll_recv(context)) {
+                // An empty chunk would be the end of the body.
+                Some(lines) if lines.is_empty() => {}
+                lines => return Poll::Ready(lines.map(Ok)),
+            }
+        }
     }
 }
 

@@ -77,8 +77,7 @@ impl Listing {
             let mut count = 0;
             let last = loop {
                 count += piece.rows;
-                // An empty chunk would be the end of the body.
-                if !piece.text.is_empty() && to.send(piece.text.into()).await.is_err() {
+                if to.send(piece.text.into()).await.is_err() {
                     return;
                 }
                 let Some(token) = piece.next else {

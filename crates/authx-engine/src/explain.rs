@@ -10,18 +10,18 @@ mod scope;
 
 use crate::decide::{Decision, Evaluation, asked, decide};
 use crate::error::DecideError;
-use crate::evaluate::{Failed, Question, interpret, value_of};
+use crate::evaluate::{Failed, Outcome, Question, interpret, value_of};
 use crate::facts::Facts;
 use crate::policy::{Policy, PolicyId};
 use crate::problem::SourcePlace;
 use crate::request::{AccessRequest, Limits};
 use crate::snapshot::Snapshot;
-use conjuncts::{Conjunct, cut};
+pub(crate) use conjuncts::{Conjunct, cut};
 use near::{Lack, Trial};
 pub use near::{NearMiss, Supply};
 pub use relations::{RelationExplanation, RelationTold, Tried};
 pub use scope::ScopePart;
-use scope::{Ends, parts};
+use scope::{Ends, failing, parts};
 
 /// Policies that are told of.
 const MAX_POLICIES: usize = 100;
@@ -119,12 +119,15 @@ pub fn explain(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) ->
                 continue;
             }
             room -= conjuncts.len();
-            if denied && !policy.forbids() && misses.len() < MAX_MISSES {
-                let lack = lack(policy, &scope, &conjuncts, &ends, question)?;
-                misses
-                    .extend(lack.map(|lack| trial.misses(policy, &lack, question)).transpose()?.into_iter().flatten());
+            let asking: Vec<&Policy> = conjuncts.iter().map(|conjunct| &conjunct.policy).collect();
+            let facts = Facts::of(&asking, question);
+            let facts = facts.as_ref();
+            let near = denied && !policy.forbids() && misses.len() < MAX_MISSES;
+            let held = held(&conjuncts, near, question, facts)?;
+            if near && let Some(lack) = lack(policy, &scope, &conjuncts, &held, &ends) {
+                misses.extend(trial.misses(policy, &lack, question, facts)?);
             }
-            told.push(of_policy(policy, scope, &conjuncts, question)?);
+            told.push(of_policy(policy, scope, &conjuncts, held, question, facts)?);
         }
         misses.truncate(MAX_MISSES);
         Ok(Explanation { evaluation: evaluation.clone(), policies: told, omitted, near_misses: misses })
@@ -139,8 +142,7 @@ fn worth_telling<'a>(snapshot: &'a Snapshot, candidates: &[&'a Policy], ends: &E
     let mut policies = candidates.to_vec();
     policies.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     let permits = snapshot.policies().filter(|policy| !policy.forbids() && !policy.is_template());
-    let fails_once = |policy: &&Policy| parts(policy, ends).iter().filter(|part| !part.holds).count() == 1;
-    let mut near: Vec<&Policy> = permits.filter(fails_once).collect();
+    let mut near: Vec<&Policy> = permits.filter(|policy| failing(policy, ends) == 1).collect();
     near.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     policies.extend(near);
     let omitted = policies.len().saturating_sub(MAX_POLICIES);
@@ -148,46 +150,64 @@ fn worth_telling<'a>(snapshot: &'a Snapshot, candidates: &[&'a Policy], ends: &E
     (policies, omitted)
 }
 
+/// What conjuncts come to, one after the other: up to the first that does not hold, or `beyond` it, up to one that fails.
+pub(crate) fn held(
+    conjuncts: &[Conjunct],
+    beyond: bool,
+    question: &Question<'_>,
+    facts: Option<&Facts<'_>>,
+) -> Result<Vec<Outcome>, DecideError> {
+    let mut held = Vec::with_capacity(conjuncts.len());
+    for conjunct in conjuncts {
+        let lost = || DecideError::Engine { message: "a conjunct has no outcome".to_owned() };
+        let outcome = interpret(&[&conjunct.policy], question, facts)?.pop().ok_or_else(lost)?;
+        let goes_on = match outcome {
+            Ok(holds) => holds || beyond,
+            Err(_) => false,
+        };
+        held.push(outcome);
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(held)
+}
+
 /// The one part that a policy lacks, if it is one.
 fn lack<'a>(
     policy: &'a Policy,
     scope: &[ScopePart],
     conjuncts: &'a [Conjunct],
+    held: &[Outcome],
     ends: &Ends<'a>,
-    question: &'a Question<'a>,
-) -> Result<Option<Lack<'a>>, DecideError> {
-    let asking: Vec<&Policy> = conjuncts.iter().map(|conjunct| &conjunct.policy).collect();
-    let facts = Facts::of(&asking, question);
-    let mut lacking = Vec::new();
-    for conjunct in conjuncts {
-        match holds(conjunct, question, facts.as_ref())? {
-            Ok(true) => {}
-            Ok(false) => lacking.push(conjunct),
-            Err(_) => return Ok(None),
-        }
+) -> Option<Lack<'a>> {
+    if held.iter().any(Outcome::is_err) {
+        return None;
     }
-    let of_scope = scope.iter().filter(|part| !part.holds).count();
-    Ok(match (of_scope, lacking.as_slice()) {
+    let lacking: Vec<&Conjunct> =
+        conjuncts.iter().zip(held).filter(|(_, held)| **held == Ok(false)).map(|(conjunct, _)| conjunct).collect();
+    match (scope.iter().filter(|part| !part.holds).count(), lacking.as_slice()) {
         (1, []) => scope::lacking(policy, ends).map(Lack::Scope),
         (0, [one]) => Some(Lack::Conjunct(one)),
         _ => None,
-    })
+    }
 }
 
+/// What is told of a policy; `held` are its conjuncts in their order, as far as they were asked.
 fn of_policy(
     policy: &Policy,
     scope: Vec<ScopePart>,
     conjuncts: &[Conjunct],
+    held: Vec<Outcome>,
     question: &Question<'_>,
+    facts: Option<&Facts<'_>>,
 ) -> Result<PolicyExplanation, DecideError> {
     let in_scope = scope.iter().all(|part| part.holds);
-    let asking: Vec<&Policy> = conjuncts.iter().map(|conjunct| &conjunct.policy).collect();
-    let facts = Facts::of(&asking, question);
     let (mut outcome, mut told) = (PolicyOutcome::Matched, Vec::with_capacity(conjuncts.len()));
+    let mut held = held.into_iter();
     for conjunct in conjuncts {
         let reached = outcome == PolicyOutcome::Matched;
-        let held = if reached { Some(holds(conjunct, question, facts.as_ref())?) } else { None };
-        let (of, next) = match held {
+        let (of, next) = match held.next().filter(|_| reached) {
             None => (ConjunctOutcome::NotReached, outcome),
             Some(Ok(true)) => (ConjunctOutcome::True, outcome),
             Some(Ok(false)) => (ConjunctOutcome::False, PolicyOutcome::NotMatched),
@@ -199,7 +219,7 @@ fn of_policy(
             text: conjunct.text.clone(),
             place: conjunct.place.clone(),
             values: if stopped { values(conjunct, question)? } else { Vec::new() },
-            relations: match &facts {
+            relations: match facts {
                 Some(facts) if reached => relations::told(&conjunct.policy.body.facts, facts, question),
                 Some(_) | None => Vec::new(),
             },
@@ -214,15 +234,6 @@ fn of_policy(
         scope,
         conjuncts: told,
     })
-}
-
-fn holds<'a>(
-    conjunct: &'a Conjunct,
-    question: &'a Question<'a>,
-    facts: Option<&Facts<'a>>,
-) -> Result<Result<bool, Failed>, DecideError> {
-    let lost = || DecideError::Engine { message: "a conjunct has no outcome".to_owned() };
-    interpret(&[&conjunct.policy], question, facts)?.pop().ok_or_else(lost)
 }
 
 fn values(conjunct: &Conjunct, question: &Question<'_>) -> Result<Vec<PathValue>, DecideError> {

@@ -126,9 +126,14 @@ impl<'a> Facts<'a> {
         )
     }
 
+    /// The answer to a fact; `None` when a path of it leads nowhere.
+    pub(crate) fn answer(&self, name: &SmolStr) -> Option<&Result<bool, GraphFailure>> {
+        self.told.get(name)?.as_ref()
+    }
+
     /// Whether a fact holds, if that is known.
     pub(crate) fn holds(&self, name: &SmolStr) -> Option<bool> {
-        self.told.get(name)?.as_ref()?.as_ref().ok().copied()
+        self.answer(name)?.as_ref().ok().copied()
     }
 
     /// What an error of the evaluator's says of a fact, if it is of one that failed.

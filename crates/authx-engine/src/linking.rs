@@ -26,7 +26,7 @@ use crate::schema::{Schema, SchemaSource, SchemaSyntax};
 
 use declared::BadLink;
 pub(crate) use declared::{DeclaredLink, declared_links, declared_name};
-pub(crate) use facts::{Fact, Path, REL, Refused, Step, asks, compile as compile_facts};
+pub(crate) use facts::{Fact, Path, REL, Refused, Step, asks, compile as compile_facts, span_of};
 pub(crate) use graph::{EntityGraph, GraphFailure};
 pub use ids::percent_decoded;
 pub(crate) use reserved::{

@@ -6,7 +6,7 @@ use crate::access::AccessPaths;
 use crate::cedar::{BinaryOp, Expr, ExprKind, Literal, UnaryOp, Var};
 use crate::condition::{conjuncts, each_child, prepare};
 use crate::error::DecideError;
-use crate::linking::{Linking, REL, compile_facts};
+use crate::linking::{Linking, REL, compile_facts, span_of};
 use crate::parse::parse_all;
 use crate::policy::{Body, Policy};
 use crate::problem::{Problem, SourcePlace, Span};
@@ -18,11 +18,11 @@ const ANY_TEXT: TextLimits =
     TextLimits { policy_bytes: usize::MAX, schema_bytes: usize::MAX, nesting: usize::MAX, depth: usize::MAX };
 
 /// One conjunct.
-pub(super) struct Conjunct {
-    pub(super) text: String,
-    pub(super) place: SourcePlace,
+pub(crate) struct Conjunct {
+    pub(crate) text: String,
+    pub(crate) place: SourcePlace,
     /// As a policy whose condition it is.
-    pub(super) policy: Policy,
+    pub(crate) policy: Policy,
     /// As it was parsed.
     pub(super) expr: Expr,
     /// The paths in it, and their text.
@@ -33,7 +33,7 @@ pub(super) struct Conjunct {
 ///
 /// # Errors
 /// When the text that was compiled does not compile.
-pub(super) fn cut(policy: &Policy, linking: Option<&Linking>) -> Result<Vec<Conjunct>, DecideError> {
+pub(crate) fn cut(policy: &Policy, linking: Option<&Linking>) -> Result<Vec<Conjunct>, DecideError> {
     if policy.body.condition.is_none() {
         return Ok(Vec::new());
     }
@@ -94,10 +94,7 @@ fn conjunct(policy: &Policy, expr: &Expr, shared: bool, linking: Option<&Linking
 /// An expression as the author wrote it, and where; a clause of `unless` is told as what it negates.
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other expression is a clause")]
 fn written(policy: &Policy, expr: &Expr) -> (String, Span) {
-    let span = |expr: &Expr| {
-        let span = expr.source_loc().map(|loc| Span { offset: loc.start(), length: loc.end() - loc.start() });
-        span.unwrap_or(policy.source.whole())
-    };
+    let span = |expr: &Expr| span_of(expr).unwrap_or(policy.source.whole());
     let text = |span: Span| policy.source.text.get(span.offset..span.offset + span.length).unwrap_or_default();
     let whole = span(expr);
     match expr.expr_kind() {

@@ -68,20 +68,20 @@ impl Trial<'_> {
         policy: &Policy,
         lack: &Lack<'_>,
         question: &Question<'_>,
+        facts: Option<&Facts<'_>>,
     ) -> Result<Vec<NearMiss>, DecideError> {
-        let (lacks, mut found) = match lack {
+        let mut finder = Finder { question, facts, found: Vec::new() };
+        let lacks = match lack {
             Lack::Scope(Lacking { text, entity, target }) => {
-                let mut finder = Finder { question, facts: None, found: Vec::new() };
                 finder.member(entity, target);
-                (text.clone(), finder.found)
+                text
             }
             Lack::Conjunct(conjunct) => {
-                let facts = Facts::of(&[&conjunct.policy], question);
-                let mut finder = Finder { question, facts: facts.as_ref(), found: Vec::new() };
                 finder.holds(&conjunct.expr, conjunct)?;
-                (conjunct.text.clone(), finder.found)
+                &conjunct.text
             }
         };
+        let mut found = finder.found;
         found.truncate(MAX_TRIED);
         let mut told = Vec::new();
         for write in found {

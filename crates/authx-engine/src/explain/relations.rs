@@ -56,12 +56,12 @@ fn of_fact(fact: &Fact, facts: &Facts<'_>, question: &Question<'_>) -> RelationE
         tuple,
         told: RelationTold::Failed { message },
     };
-    let Some((subject, object)) = facts.ends(fact, &question.roots) else {
+    let Some(((subject, object), answer)) = facts.ends(fact, &question.roots).zip(facts.answer(&fact.name)) else {
         return failed(None, "a path of it leads to no entity".to_owned());
     };
     let graph = facts.graph();
     let tuple = graph.key(subject, &fact.relation, object);
-    let told = match (graph.holds(subject, &fact.relation, object), &tuple) {
+    let told = match (answer, &tuple) {
         (Err(failure), _) => return failed(tuple, failure.to_string()),
         (Ok(true), Some(key)) => {
             let found = graph.relations.check(key, &graph.asking, true);

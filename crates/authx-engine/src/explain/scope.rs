@@ -39,79 +39,96 @@ pub(super) struct Lacking<'a> {
 
 /// The only part of a scope that does not hold, if a membership would supply it.
 pub(super) fn lacking<'a>(policy: &'a Policy, ends: &Ends<'a>) -> Option<Lacking<'a>> {
-    let sides = [
-        (Var::Principal, &policy.scope.principal, ends.principal),
-        (Var::Resource, &policy.scope.resource, ends.resource),
-    ];
-    sides.into_iter().find_map(|(var, of, (entity, above))| {
-        let part = side(var, of, (entity, above)).filter(|part| !part.holds)?;
-        match of {
-            Side::In(Target::Literal(target)) => Some(Lacking { text: part.text, entity, target }),
-            Side::IsIn(ty, Target::Literal(target)) if entity.entity_type() == ty => {
-                Some(Lacking { text: part.text, entity, target })
-            }
-            Side::Any | Side::Is(_) | Side::Eq(_) | Side::In(_) | Side::IsIn(..) => None,
-        }
-    })
+    let Scope { principal, resource, .. } = policy.scope.as_ref();
+    let sides = [(Var::Principal, principal, ends.principal), (Var::Resource, resource, ends.resource)];
+    let (var, side, (entity, _)) = sides.into_iter().find(|(_, side, end)| !side.holds(*end))?;
+    let target = match side {
+        Side::In(Target::Literal(target)) => target,
+        Side::IsIn(ty, Target::Literal(target)) if entity.entity_type() == ty => target,
+        Side::Any | Side::Is(_) | Side::Eq(_) | Side::In(_) | Side::IsIn(..) => return None,
+    };
+    Some(Lacking { text: side.text(var)?, entity, target })
 }
 
-/// The parts of a policy's scope, in their order.
+/// How many parts of a policy's scope do not hold.
+pub(super) fn failing(policy: &Policy, ends: &Ends<'_>) -> usize {
+    holding(policy, ends).into_iter().filter(|holds| !holds).count()
+}
+
+/// The parts of a policy's scope that say anything, in their order.
 pub(super) fn parts(policy: &Policy, ends: &Ends<'_>) -> Vec<ScopePart> {
     let Scope { principal, action, resource } = policy.scope.as_ref();
-    let (uid, above) = &ends.action;
-    let sides = [
-        side(Var::Principal, principal, ends.principal),
-        actions(action, uid, above),
-        side(Var::Resource, resource, ends.resource),
-    ];
-    sides.into_iter().flatten().collect()
+    let texts = [principal.text(Var::Principal), action.text(), resource.text(Var::Resource)];
+    let parts = texts.into_iter().zip(holding(policy, ends));
+    parts.filter_map(|(text, holds)| Some(ScopePart { text: text?, holds })).collect()
 }
 
-fn side(var: Var, side: &Side, (uid, above): (&EntityUID, &[Named<'_>])) -> Option<ScopePart> {
-    let (text, holds) = match side {
-        Side::Any => return None,
-        Side::Is(ty) => (format!("{var} is {ty}"), uid.entity_type() == ty),
-        Side::Eq(target) => (format!("{var} == {}", shown(var, target)), target.is(uid)),
-        Side::In(target) => (format!("{var} in {}", shown(var, target)), target.holds(uid, above)),
-        Side::IsIn(ty, target) => {
-            (format!("{var} is {ty} in {}", shown(var, target)), uid.entity_type() == ty && target.holds(uid, above))
+/// Whether principal, action and resource are as the scope says.
+fn holding(policy: &Policy, ends: &Ends<'_>) -> [bool; 3] {
+    let Scope { principal, action, resource } = policy.scope.as_ref();
+    [principal.holds(ends.principal), action.holds((ends.action.0, &ends.action.1)), resource.holds(ends.resource)]
+}
+
+/// Whether an entity is another, or in it.
+fn within((uid, above): (&EntityUID, &[Named<'_>]), target: &EntityUID) -> bool {
+    same(target, uid) || above.contains(&Named::from(target))
+}
+
+impl Side {
+    fn holds(&self, end: (&EntityUID, &[Named<'_>])) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Is(ty) => end.0.entity_type() == ty,
+            Self::Eq(target) => target.literal().is_some_and(|target| same(target, end.0)),
+            Self::In(target) => target.literal().is_some_and(|target| within(end, target)),
+            Self::IsIn(ty, target) => {
+                end.0.entity_type() == ty && target.literal().is_some_and(|target| within(end, target))
+            }
         }
-    };
-    Some(ScopePart { text, holds })
+    }
+
+    fn text(&self, var: Var) -> Option<String> {
+        Some(match self {
+            Self::Any => return None,
+            Self::Is(ty) => format!("{var} is {ty}"),
+            Self::Eq(target) => format!("{var} == {}", target.text(var)),
+            Self::In(target) => format!("{var} in {}", target.text(var)),
+            Self::IsIn(ty, target) => format!("{var} is {ty} in {}", target.text(var)),
+        })
+    }
 }
 
-fn actions(side: &ActionSide, uid: &EntityUID, above: &[Named<'_>]) -> Option<ScopePart> {
-    let within = |group: &EntityUID| same(group, uid) || above.contains(&Named::from(group));
-    let (text, holds) = match side {
-        ActionSide::Any => return None,
-        ActionSide::Eq(action) => (format!("action == {action}"), same(action, uid)),
-        ActionSide::In(groups) => {
-            let listed: Vec<String> = groups.iter().map(ToString::to_string).collect();
-            (format!("action in [{}]", listed.join(", ")), groups.iter().any(within))
+impl ActionSide {
+    fn holds(&self, end: (&EntityUID, &[Named<'_>])) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Eq(action) => same(action, end.0),
+            Self::In(groups) => groups.iter().any(|group| within(end, group)),
         }
-    };
-    Some(ScopePart { text, holds })
-}
+    }
 
-fn shown(var: Var, target: &Target) -> String {
-    match target {
-        Target::Literal(uid) => uid.to_string(),
-        Target::Slot => format!("?{var}"),
+    fn text(&self) -> Option<String> {
+        match self {
+            Self::Any => None,
+            Self::Eq(action) => Some(format!("action == {action}")),
+            Self::In(groups) => {
+                let listed: Vec<String> = groups.iter().map(ToString::to_string).collect();
+                Some(format!("action in [{}]", listed.join(", ")))
+            }
+        }
     }
 }
 
 impl Target {
-    fn is(&self, uid: &EntityUID) -> bool {
+    /// A slot is nobody until it is filled.
+    fn literal(&self) -> Option<&EntityUID> {
         match self {
-            Self::Literal(target) => same(target, uid),
-            Self::Slot => false,
+            Self::Literal(uid) => Some(uid),
+            Self::Slot => None,
         }
     }
 
-    fn holds(&self, uid: &EntityUID, above: &[Named<'_>]) -> bool {
-        match self {
-            Self::Literal(target) => same(target, uid) || above.contains(&Named::from(target)),
-            Self::Slot => false,
-        }
+    fn text(&self, var: Var) -> String {
+        self.literal().map_or_else(|| format!("?{var}"), ToString::to_string)
     }
 }

@@ -334,7 +334,7 @@ pub(crate) fn asks(expr: &Expr) -> bool {
     }
 }
 
-pub(super) fn span_of(expr: &Expr) -> Option<Span> {
+pub(crate) fn span_of(expr: &Expr) -> Option<Span> {
     span_at(expr.source_loc())
 }
 
