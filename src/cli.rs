@@ -20,7 +20,7 @@ mod tenants;
 mod test;
 mod tuples;
 mod validate;
-mod yaml;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -92,7 +92,7 @@ enum Command {
     Export(export::Args),
     /// Validate, lay out and show relation models
     Model(model::Args),
-    /// Test models and tuples by what must follow from them
+    /// Test policies, models and data by what must follow from them
     Test(test::Args),
     /// Look at what was decided
     Decisions(decisions::Args),

@@ -7,6 +7,7 @@ pub mod pace;
 pub mod scope;
 pub mod tokens;
 pub mod trace;
+mod yaml;
 
 // Durable truth.
 pub mod storage;
@@ -18,6 +19,9 @@ pub mod replica;
 
 // What was decided.
 pub mod decisions;
+
+// Tests of policies.
+pub mod policy_tests;
 
 // Use cases that change, and those that answer.
 pub mod pap;

@@ -3,6 +3,7 @@
 mod batch;
 mod history;
 mod relations;
+mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use batch::{Interrupted, Moment, Turns};
 pub use history::{Head, HistoryLimits};
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
+pub use tests::{SuiteRun, TestsAsked, TestsRun};
 
 /// How fresh the data of an answer must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub enum CheckError {
     UnknownRelease(String),
     #[error("a batch names at most {limit} releases besides the active one")]
     TooManyReleases { limit: usize },
+    #[error("tests ask at most {limit} questions in one request")]
+    TooManyQuestions { limit: usize },
     #[error("the release could not be loaded")]
     Load(#[from] LoadError),
     /// What cannot be recorded is not answered.

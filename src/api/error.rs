@@ -236,7 +236,9 @@ impl From<CheckError> for ApiError {
             CheckError::UnknownRevision { .. } => Self::new(Code::NotFound, error.to_string()),
             CheckError::RevisionExpired { .. } => Self::new(Code::RevisionExpired, error.to_string()),
             CheckError::UnknownRelease(id) => Self::not_found("release", &id),
-            CheckError::TooManyReleases { .. } | CheckError::HistoryTooLarge { .. } => {
+            CheckError::TooManyReleases { .. }
+            | CheckError::TooManyQuestions { .. }
+            | CheckError::HistoryTooLarge { .. } => {
                 Self::new(Code::LimitExceeded, error.to_string())
             }
             CheckError::Load(error) => internal(&error),

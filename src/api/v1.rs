@@ -19,6 +19,7 @@ pub mod releases;
 pub mod revisions;
 pub mod stores;
 pub mod tenants;
+pub mod tests;
 pub mod tuples;
 pub mod whoami;
 pub mod write;

@@ -1,23 +1,20 @@
 //! `authx check`: a decision, of a server or of files; the answer is the same.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use authx_engine::relation::{Tuple, TupleKey, Tuples};
+use authx_engine::relation::{Tuple, TupleKey};
 use authx_engine::{
-    AccessRequest, Change, Data, DecideError, Decision, EntityUid, Evaluation, InputProblem, JsonObject, Limits,
-    Problem, Release, Settings, Snapshot, check_entities, decide, explain, parse_action, read_entity,
+    AccessRequest, DecideError, Decision, EntityUid, Evaluation, JsonObject, Limits, Problem, Snapshot, decide, explain,
+    parse_action,
 };
 use serde_json::{Value, json};
 
 use crate::api::v1::explain::ExplanationBody;
 use crate::cli::client::Client;
 use crate::cli::explain::text as text_of;
+use crate::cli::files::snapshot::{compile, empty, with_data};
 use crate::cli::files::{StoreFiles, find};
 use crate::cli::report::render;
-use crate::cli::tuples::read::Row;
-use crate::cli::validate::compile;
 use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
 use crate::clock::Clock;
 
@@ -138,7 +135,7 @@ fn ask_files(args: &Args) -> Result<Value, Exit> {
     let Asked { principal, action, resource, context, tuples } = Asked::read(args)?;
     let now = Clock.now().as_millis();
     let request = AccessRequest { context, tuples, now, ..AccessRequest::new(principal, action, resource) };
-    let snapshot = load(files)?;
+    let snapshot = load(&files)?;
     let limits = Limits::default();
     let answer = if args.explain {
         explain(&snapshot, &request, &limits).map(|explanation| {
@@ -182,63 +179,14 @@ pub(crate) fn choose(mut stores: Vec<StoreFiles>, name: Option<&str>) -> Result<
     }
 }
 
-/// The tuples of a store's files, held to its model.
-fn read_tuples(release: &Release, files: &StoreFiles) -> Result<Tuples, Exit> {
-    let mut problems = Vec::new();
-    let mut seen = HashSet::new();
-    for (file, Row { row, tuple }) in &files.tuples {
-        let refused = match release.model() {
-            None => Some("the store has no relation model: expected `schemas/<store>.fga`".to_owned()),
-            // Said again it means the same.
-            Some(_) if !seen.insert(&tuple.key) => None,
-            Some(model) => model.check_tuple(tuple).err().map(|problem| problem.to_string()),
-        };
-        problems.extend(refused.map(|message| Problem {
-            file: Some(file.clone()),
-            line: u32::try_from(*row).ok(),
-            ..Problem::error("invalid_tuple", message)
-        }));
-    }
-    if !problems.is_empty() {
+/// A snapshot of a store's files, or shows what is wrong with them.
+fn load(files: &StoreFiles) -> Result<Snapshot, Exit> {
+    let shown = |exit: Exit, problems: Vec<Problem>| {
         note(render(&problems, &files.texts, color()).trim_end());
-        return Err(Exit::Error);
-    }
-    let tuples: Vec<Tuple> = files.tuples.iter().map(|(_, row)| row.tuple.clone()).collect();
-    Tuples::default().changed(&[], &tuples).map_err(|error| fail(Exit::Error, &error.to_string()))
-}
-
-/// A snapshot of a store's files.
-fn load(mut files: StoreFiles) -> Result<Snapshot, Exit> {
-    let (schema, model) = (files.schema.take(), files.model.take());
-    let release = compile(schema, model, &files.policies, &files.texts)?;
-    let tuples = read_tuples(&release, &files)?;
-    let mut data = Data::default();
-    let mut rows = Vec::new();
-    for (index, input) in files.entities.iter().enumerate() {
-        let (rules, place) = (release.data_rules(), format!("entity {index}"));
-        let refused = |problems: Vec<InputProblem>| {
-            fail(Exit::Error, &problems.first().map(ToString::to_string).unwrap_or_default())
-        };
-        if input.uid.is_action() {
-            let forged = rules.forged(input, &place);
-            if !forged.is_empty() {
-                return Err(refused(forged));
-            }
-            continue;
-        }
-        let row = read_entity(input, rules, &place).map_err(refused)?;
-        rows.push(Arc::new(row));
-    }
-    if let Some(schema) = release.schema()
-        && let Some(problem) = check_entities(schema, rows.iter().map(|row| ("", &**row))).first()
-    {
-        return Err(fail(Exit::Error, &problem.message));
-    }
-    for row in rows {
-        data.apply(&Change::PutEntity(row));
-    }
-    let snapshot = Snapshot::new(Some(Arc::new(release)), Arc::new(data), Settings::default(), 0);
-    Ok(snapshot.with_tuples(tuples))
+        exit
+    };
+    let (release, _) = compile(files).map_err(|problems| shown(Exit::Invalid, problems))?;
+    with_data(&empty(release), files).map_err(|problems| shown(Exit::Error, problems))
 }
 
 fn shown(evaluation: &Evaluation) -> Value {

@@ -5,6 +5,7 @@
 
 mod mod_file;
 pub(crate) mod model;
+pub(crate) mod snapshot;
 pub(crate) mod test_file;
 
 use std::collections::BTreeMap;
@@ -46,7 +47,8 @@ pub(crate) struct StoreFiles {
     pub(crate) schema: Option<SchemaSource>,
     pub(crate) model: Option<ModelSource>,
     pub(crate) policies: Vec<PolicySource>,
-    pub(crate) entities: Vec<EntityInput>,
+    /// By the name of their file.
+    pub(crate) entities: Vec<(String, EntityInput)>,
     /// By the name of their file, each with its line.
     pub(crate) tuples: Vec<(String, Row)>,
     /// File name as shown → whole text, to show the lines that diagnostics speak of.
@@ -209,7 +211,10 @@ fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]
         let text = read_text(path, &file)?;
         match kind {
             Kind::Policies => store.policies.extend(split_policies(Some(&file), &text)),
-            Kind::Entities => store.entities.extend(read_entities(&file, &text)?),
+            Kind::Entities => {
+                let entities = read_entities(&file, &text)?;
+                store.entities.extend(entities.into_iter().map(|entity| (file.clone(), entity)));
+            }
             Kind::Tuples => {
                 for row in rows_of(Cursor::new(text.clone()), &file, Format::Text) {
                     store.tuples.push((file.clone(), row?));
@@ -237,7 +242,7 @@ fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]
     Ok(store)
 }
 
-fn read_entities(file: &str, text: &str) -> Result<Vec<EntityInput>, FilesError> {
+pub(crate) fn read_entities(file: &str, text: &str) -> Result<Vec<EntityInput>, FilesError> {
     serde_json::from_str(text).map_err(|error| {
         let said = error.to_string();
         // The place is told apart from the message.
@@ -251,7 +256,7 @@ fn read_entities(file: &str, text: &str) -> Result<Vec<EntityInput>, FilesError>
     })
 }
 
-fn read_text(path: &Path, shown: &str) -> Result<String, FilesError> {
+pub(crate) fn read_text(path: &Path, shown: &str) -> Result<String, FilesError> {
     let fail = |source| FilesError::Read { path: shown.to_owned(), source };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(fail)?;

@@ -1,33 +1,52 @@
-//! `authx test`: what must follow from models and tuples, asserted in files.
+//! `authx test`: what must follow from policies, models and data, asserted in files.
 
 mod load;
+mod policies;
 mod report;
 mod run;
 mod store_file;
+mod watch;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use self::load::{Origin, Refusal, load};
+use self::policies::{How, Stores};
+use self::report::coverage::StoreCoverage;
 use self::report::{Counts, FileReport, json, junit::junit, tree::tree};
 use crate::cli::files::test_file::{TestFile, TestKind, find_tests};
 use crate::cli::report::render;
 use crate::cli::{Exit, color, fail, note, print};
 use crate::clock::Clock;
+use crate::policy_tests::SCHEMA;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Store files (`*.fga.yaml`), or folders that are searched for them
+    /// Tests of policies (`*_test.yaml`, and `*_test.json` as Cedar writes them), OpenFGA's store files (`*.fga.yaml`), or
+    /// folders that are searched for them
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
-    /// Only tests whose names contain this
+    /// Only tests whose names contain this, and questions of policies whose names do
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     filter: String,
-    /// Let a store file name models and tuples outside its own folder
+    /// Let a file name others outside its own folder
     #[arg(long)]
     allow_external_files: bool,
+    /// Tell which policies, and which conjuncts of their conditions, no test made true or no test made false
+    #[arg(long)]
+    coverage: bool,
+    /// Fail when fewer conjuncts of a store were made true and false, in percent; implies --coverage
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_coverage: Option<u8>,
+    /// Run again whenever a file of tests, policies or data changes
+    #[arg(long, conflicts_with = "output")]
+    watch: bool,
+    /// Print the JSON schema of `*_test.yaml`, with which editors complete it
+    #[arg(long)]
+    schema: bool,
     #[arg(short, long, value_enum, default_value_t)]
     output: TestOutput,
 }
@@ -43,6 +62,12 @@ enum TestOutput {
 }
 
 pub(crate) async fn run(args: Args) -> Exit {
+    if args.schema {
+        return print(SCHEMA);
+    }
+    if args.watch {
+        return watch::follow(args).await;
+    }
     // Models may be large: read and compiled where the stack is.
     let work = tokio::task::spawn_blocking(move || run_all(&args));
     work.await.unwrap_or_else(|_| fail(Exit::Error, "the tests did not finish"))
@@ -55,28 +80,45 @@ fn run_all(args: &Args) -> Exit {
     };
     if files.is_empty() {
         let paths: Vec<String> = args.paths.iter().map(|path| format!("`{}`", path.display())).collect();
-        let message = format!("no tests found in {}: expected files that end in `.fga.yaml`", paths.join(", "));
+        let message = format!(
+            "no tests found in {}: expected files that end in `_test.yaml`, `_test.json` or `.fga.yaml`",
+            paths.join(", ")
+        );
         return fail(Exit::Error, &message);
     }
-    let now = Clock.now().as_millis();
-    let reports: Vec<FileReport> = files.into_iter().map(|file| run_file(file, args, now)).collect();
+    let mut stores = Stores::default();
+    let reports: Vec<FileReport> = files.into_iter().map(|file| run_file(file, args, &mut stores)).collect();
     for report in &reports {
         let problems = report.tests.as_ref().err().map_or(report.warnings.as_slice(), Refusal::problems);
         if !problems.is_empty() {
             note(render(problems, &report.texts, color()).trim_end());
         }
     }
+    let coverage = stores.coverage();
     match args.output {
-        TestOutput::Tree => print(&tree(&reports, stdout_color())),
-        TestOutput::Json => print(&format!("{:#}\n", json(&reports))),
+        TestOutput::Tree => {
+            print(&tree(&reports, stdout_color()));
+            print(&coverage.iter().map(StoreCoverage::text).collect::<String>())
+        }
+        TestOutput::Json => print(&format!("{:#}\n", json(&reports, &coverage))),
         TestOutput::Junit => print(&junit(&reports)),
     };
     let counts = Counts::of(&reports);
     note(&counts.text());
-    ended(&reports, counts, &args.filter)
+    let exit = ended(&reports, counts, &args.filter);
+    if exit == Exit::Done { covered(args.min_coverage, &coverage) } else { exit }
 }
 
-fn run_file(file: TestFile, args: &Args, now: i64) -> FileReport {
+/// Whether enough was tried.
+fn covered(wanted: Option<u8>, coverage: &[StoreCoverage]) -> Exit {
+    let Some(wanted) = wanted else { return Exit::Done };
+    let below = coverage.iter().filter(|store| store.permille() < usize::from(wanted) * 10);
+    below.fold(Exit::Done, |_, store| {
+        fail(Exit::Failed, &format!("the coverage of {} is below {wanted} %", store.store))
+    })
+}
+
+fn run_file(file: TestFile, args: &Args, stores: &mut Stores) -> FileReport {
     let TestFile { kind, name, path, text } = file;
     let mut report = FileReport { name, texts: BTreeMap::new(), warnings: Vec::new(), tests: Ok(Vec::new()) };
     let text = match text {
@@ -88,20 +130,23 @@ fn run_file(file: TestFile, args: &Args, now: i64) -> FileReport {
         }
     };
     report.texts.insert(report.name.clone(), text.clone());
-    match kind {
-        TestKind::Store => {
-            let folder = path.parent().unwrap_or_else(|| Path::new("."));
-            let name = report.name.clone();
-            let origin = Origin { name: &name, folder, external: args.allow_external_files };
-            match load(&text, origin, &mut report.texts) {
-                Ok(loaded) => {
-                    report.tests = Ok(run::run(&loaded, &args.filter, now));
-                    report.warnings = loaded.warnings;
-                }
-                Err(refusal) => report.tests = Err(refusal),
-            }
+    let now = Clock.now().as_millis();
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let name = report.name.clone();
+    let origin = Origin { name: &name, folder, external: args.allow_external_files };
+    let tests = match kind {
+        TestKind::Store => load(&text, origin, &mut report.texts)
+            .map(|loaded| (run::run(&loaded, &args.filter, now), loaded.warnings)),
+        TestKind::Policies => {
+            let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+            let coverage = args.coverage || args.min_coverage.is_some();
+            stores.run(&text, origin, How { filter: &args.filter, now, coverage, threads }, &mut report.texts)
         }
-    }
+    };
+    report.tests = tests.map(|(tests, warnings)| {
+        report.warnings = warnings;
+        tests
+    });
     report
 }
 
@@ -110,7 +155,7 @@ fn ended(reports: &[FileReport], counts: Counts, filter: &str) -> Exit {
     let refused = |wanted: fn(&Refusal) -> bool| reports.iter().any(|file| file.tests.as_ref().is_err_and(wanted));
     if refused(|refusal| matches!(refusal, Refusal::Unreadable(_))) {
         Exit::Error
-    } else if refused(|refusal| matches!(refusal, Refusal::InvalidModel(_))) {
+    } else if refused(|refusal| matches!(refusal, Refusal::Invalid(_))) {
         Exit::Invalid
     } else if counts.failed + counts.refused > 0 {
         Exit::Failed

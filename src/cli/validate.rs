@@ -1,16 +1,13 @@
 //! `authx validate`: policies and schema, of files alone or for a store of a server.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
-use authx_engine::{
-    CompileOptions, PolicySource, Problem, Related, Release, Schema, SchemaSource, SchemaSyntax, Severity, Sources,
-};
+use authx_engine::relation::ModelSyntax;
+use authx_engine::{Problem, Related, Schema, SchemaSyntax, Severity};
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
+use crate::cli::files::snapshot::compile;
 use crate::cli::files::{StoreFiles, find};
 use crate::cli::report::render;
 use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print, print_as};
@@ -71,9 +68,12 @@ pub(crate) async fn run(args: Args) -> Exit {
 /// Prints each store's effective schema, in Cedar's own syntax.
 fn effective(stores: Vec<StoreFiles>) -> Exit {
     for store in stores {
-        let release = match compile(store.schema, store.model, &store.policies, &store.texts) {
-            Ok(release) => release,
-            Err(exit) => return exit,
+        let release = match compile(&store) {
+            Ok((release, _)) => release,
+            Err(problems) => {
+                note(render(&problems, &store.texts, color()).trim_end());
+                return Exit::Invalid;
+            }
         };
         match release.effective_schema().map(Schema::to_cedar) {
             None => note(&format!("{}: no schema", store.name)),
@@ -155,24 +155,4 @@ pub(crate) fn problems_of(items: Option<&Value>, store: &StoreFiles) -> Vec<Prob
         problem
     };
     items.and_then(Value::as_array).into_iter().flatten().map(one).collect()
-}
-
-/// Compiles files, or shows what is wrong with them.
-pub(crate) fn compile(
-    schema: Option<SchemaSource>,
-    model: Option<ModelSource>,
-    policies: &[PolicySource],
-    texts: &BTreeMap<String, String>,
-) -> Result<Release, Exit> {
-    let compiled = model.map(|model| RelationModel::read("files", model)).transpose().and_then(|read| {
-        let model = read.map(|(model, _)| Arc::new(model));
-        Release::compile("files", Sources { schema, model, policies }, &CompileOptions::default(), None)
-    });
-    match compiled {
-        Ok(compiled) => Ok(compiled.release),
-        Err(problems) => {
-            note(render(&problems, texts, color()).trim_end());
-            Err(Exit::Invalid)
-        }
-    }
 }

@@ -67,7 +67,7 @@ fn tests_end_with_what_they_found() {
             &[("x.fga.yaml", GOOD), ("m.fga", &broken)],
             &["test"],
             3,
-            "✗ x.fga.yaml: the model is invalid\n",
+            "✗ x.fga.yaml: what is tested is invalid\n",
             "[m.fga:8:12]",
         ),
         (
@@ -78,7 +78,7 @@ fn tests_end_with_what_they_found() {
             "did you mean `assertions`?",
         ),
         (&[("x.fga.yaml", GOOD)], &["test"], 1, "✗ x.fga.yaml: cannot be read\n", "there is no file or folder"),
-        (&[("m.fga", MODEL)], &["test"], 1, "", "no tests found in `.`: expected files that end in `.fga.yaml`"),
+        (&[("m.fga", MODEL)], &["test"], 1, "", "no tests found in `.`: expected files that end in `_test.yaml`, `_test.json` or `.fga.yaml`"),
         (
             &[("x.fga.yaml", &failing), ("m.fga", MODEL)],
             &["test", "-o", "junit"],
@@ -95,7 +95,7 @@ fn tests_end_with_what_they_found() {
     }
     let folder = folder(&[("x.fga.yaml", &failing), ("m.fga", MODEL)]);
     let report: Value = serde_json::from_str(&authx(folder.path(), &["test", "-o", "json"]).1).unwrap();
-    assert_eq!(report[0]["tests"][0]["assertions"][0]["path"], json!(["document:1#viewer@user:ann"]));
+    assert_eq!(report["files"][0]["tests"][0]["assertions"][0]["path"], json!(["document:1#viewer@user:ann"]));
 }
 
 #[test]

@@ -7,10 +7,10 @@ use crate::support::root;
 /// The modules of the server from the ground up: each may use those of the rows below it, and of its own row those
 /// that stand before it.
 const LAYERS: [&[&str]; 8] = [
-    &["ids", "pace", "scope", "clock", "tokens", "trace"],
+    &["ids", "pace", "scope", "clock", "tokens", "trace", "yaml"],
     &["storage"],
     &["replica", "keys", "limits", "decisions"],
-    &["pdp", "pap"],
+    &["policy_tests", "pdp", "pap"],
     &["identity", "api"],
     &["config", "telemetry"],
     &["app"],

@@ -60,13 +60,15 @@ mod evaluate;
 
 mod decide;
 
-// Why it was made.
+// Why it was made, and what requests have tried.
+mod coverage;
 mod explain;
 
 #[cfg(test)]
 mod tests;
 
 pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
+pub use coverage::{Conditions, ConjunctCoverage, Coverage, PolicyCoverage};
 pub use data::{Change, Data, DataRules, EntityInput, LinkInput, MAX_PARENTS, read_entity};
 pub use decide::{Decision, Evaluation, PolicyError, decide};
 pub use entity::EntityRow;

@@ -189,7 +189,7 @@ fn shown(policy: &PolicyExplanation, read: bool) -> PolicyBody {
     PolicyBody {
         policy: policy.policy.to_string(),
         effect: if policy.forbids { EffectWord::Forbid } else { EffectWord::Permit },
-        place: place(&policy.place),
+        place: PlaceBody::from(policy.place.clone()),
         outcome: match policy.outcome {
             PolicyOutcome::Matched => PolicyOutcomeWord::Matched,
             PolicyOutcome::NotMatched => PolicyOutcomeWord::NotMatched,
@@ -200,9 +200,11 @@ fn shown(policy: &PolicyExplanation, read: bool) -> PolicyBody {
     }
 }
 
-fn place(place: &SourcePlace) -> PlaceBody {
-    let SourcePlace { file, line, column, length } = place.clone();
-    PlaceBody { file, line, column, length }
+impl From<SourcePlace> for PlaceBody {
+    fn from(place: SourcePlace) -> Self {
+        let SourcePlace { file, line, column, length } = place;
+        Self { file, line, column, length }
+    }
 }
 
 fn conjunct_body(conjunct: &ConjunctExplanation, read: bool) -> ConjunctBody {
@@ -219,7 +221,7 @@ fn conjunct_body(conjunct: &ConjunctExplanation, read: bool) -> ConjunctBody {
     });
     ConjunctBody {
         text: conjunct.text.clone(),
-        place: place(&conjunct.place),
+        place: PlaceBody::from(conjunct.place.clone()),
         outcome,
         message,
         values: values.collect(),

@@ -2,8 +2,8 @@
 
 use authx_engine::{Problem, percent_decoded};
 
-use crate::cli::yaml::fields::Fields;
-use crate::cli::yaml::{Node, Place, parse};
+use crate::yaml::fields::Fields;
+use crate::yaml::{Node, Place, parse};
 
 /// The name that such a file must have.
 pub(crate) const NAME: &str = "fga.mod";

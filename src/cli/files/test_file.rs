@@ -9,12 +9,19 @@ use super::{FilesError, MAX_NESTING, Names, last_part, listing, read_text};
 pub(crate) enum TestKind {
     /// An OpenFGA store file: a model, tuples, and what must follow from them.
     Store,
+    /// Tests of policies: data, and who may do what.
+    Policies,
 }
 
 impl TestKind {
     fn of(path: &Path) -> Option<Self> {
         let name = last_part(path);
-        [".fga.yaml", ".fga.yml"].iter().any(|ending| name.ends_with(ending)).then_some(Self::Store)
+        let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+        if ends(&[".fga.yaml", ".fga.yml"]) {
+            Some(Self::Store)
+        } else {
+            ends(&["_test.yaml", "_test.yml", "_test.json"]).then_some(Self::Policies)
+        }
     }
 }
 
@@ -29,7 +36,7 @@ pub(crate) struct TestFile {
 }
 
 /// The files of tests of all `paths`, sorted below each folder, each file once. A file that is named is a store file
-/// whatever its name.
+/// unless its name says otherwise; JSON is Cedar's tests.
 ///
 /// # Errors
 /// When a path does not exist or a folder cannot be listed.
@@ -46,7 +53,9 @@ fn find_from(paths: &[PathBuf], here: &Path) -> Result<Vec<TestFile>, FilesError
         if names.target.is_dir() {
             walk(&names, &names.target, 0, &mut files)?;
         } else {
-            let kind = TestKind::of(&names.target).unwrap_or(TestKind::Store);
+            let json = names.target.extension().is_some_and(|extension| extension == "json");
+            let unnamed = if json { TestKind::Policies } else { TestKind::Store };
+            let kind = TestKind::of(&names.target).unwrap_or(unnamed);
             files.push((kind, names.target.clone()));
         }
         for (kind, path) in files {
@@ -92,6 +101,9 @@ mod tests {
             ("a/tuples.yaml", ""),
             ("a/.hidden/z.fga.yaml", ""),
             ("b/store.yaml", ""),
+            ("d/roles_test.yaml", ""),
+            ("d/cedar_test.json", ""),
+            ("d/data.json", ""),
         ];
         let folder = folder(&files);
         let names = |paths: &[&str]| {
@@ -100,9 +112,11 @@ mod tests {
             Ok::<_, String>(found.into_iter().map(|file| file.name).collect::<Vec<_>>().join(" "))
         };
         for (paths, expected) in [
-            (&["."][..], "a/deep/y.fga.yml a/x.fga.yaml"),
+            (&["."][..], "a/deep/y.fga.yml a/x.fga.yaml d/cedar_test.json d/roles_test.yaml"),
             (&["b/store.yaml", "a", "a/x.fga.yaml"], "b/store.yaml a/deep/y.fga.yml a/x.fga.yaml"),
             (&["b"], ""),
+            (&["d"], "d/cedar_test.json d/roles_test.yaml"),
+            (&["d/data.json"], "d/data.json"),
         ] {
             assert_eq!(names(paths).as_deref(), Ok(expected));
         }

@@ -6,24 +6,18 @@ use std::path::{Component, Path, PathBuf};
 use authx_engine::Problem;
 use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel, Tuple};
 
-use super::store_file::{self, CODE, FileRef, ModelText, Test, TupleSources};
+use super::store_file::{self, CODE, ModelText, Test, TupleSources};
 use crate::cli::files::model::{ModelFiles, read_model};
-use crate::cli::tuples::read::read_tuples;
-use crate::cli::yaml::Place;
-
-/// A tuple and where it is from, as `file:line`.
-#[derive(Debug, Clone)]
-pub(super) struct Sourced {
-    pub(super) tuple: Tuple,
-    pub(super) source: String,
-}
+use crate::cli::tuples::read::{Row, read_tuples};
+use crate::policy_tests::{FileRef, Sourced};
+use crate::yaml::Place;
 
 /// A store file with all that it names.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) model: RelationModel,
     /// Each test with its tuples, those of all tests first.
-    pub(super) tests: Vec<(Test, Vec<Sourced>)>,
+    pub(super) tests: Vec<(Test, Vec<Sourced<Tuple>>)>,
     pub(super) warnings: Vec<Problem>,
 }
 
@@ -32,13 +26,14 @@ pub(super) struct Loaded {
 pub(crate) enum Refusal {
     /// The file, or one that it names, cannot be read.
     Unreadable(Vec<Problem>),
-    InvalidModel(Vec<Problem>),
+    /// The model, or the policies, are invalid.
+    Invalid(Vec<Problem>),
 }
 
 impl Refusal {
     pub(super) fn problems(&self) -> &[Problem] {
         match self {
-            Self::Unreadable(problems) | Self::InvalidModel(problems) => problems,
+            Self::Unreadable(problems) | Self::Invalid(problems) => problems,
         }
     }
 }
@@ -68,7 +63,7 @@ pub(super) fn load(text: &str, origin: Origin<'_>, texts: &mut BTreeMap<String, 
             let found = read_model(&path).map_err(|error| unreadable(origin.problem(file.place, error.to_string())))?;
             let ModelFiles { model, texts: more, .. } = found;
             texts.extend(more);
-            model.map_err(Refusal::InvalidModel)?
+            model.map_err(Refusal::Invalid)?
         }
     };
     let mut problems = Vec::new();
@@ -86,19 +81,24 @@ fn unreadable(problem: Problem) -> Refusal {
 }
 
 impl Origin<'_> {
-    fn problem(self, place: Place, message: String) -> Problem {
+    pub(super) fn problem(self, place: Place, message: String) -> Problem {
         Problem { file: Some(self.name.to_owned()), ..place.problem(CODE, message) }
     }
 
-    /// The path of a file that the store file names.
-    fn resolve(self, file: &FileRef) -> Result<PathBuf, Problem> {
+    /// The path of a file or folder that the file names.
+    pub(super) fn place(self, file: &FileRef) -> Result<PathBuf, Problem> {
         let path = Path::new(&file.path);
         if !self.external && leaves(path) {
-            let message = format!("`{}` leads out of the folder of the store file", file.path);
+            let message = format!("`{}` leads out of the folder of the file", file.path);
             let problem = self.problem(file.place, message);
             return Err(problem.with_hint("--allow-external-files allows it"));
         }
-        let path = self.folder.join(path);
+        Ok(self.folder.join(path))
+    }
+
+    /// The path of a file that the file names.
+    pub(super) fn resolve(self, file: &FileRef) -> Result<PathBuf, Problem> {
+        let path = self.place(file)?;
         // A pipe or a device might never end.
         if path.exists() && !path.is_file() {
             return Err(self.problem(file.place, format!("`{}` is no file", file.path)));
@@ -106,27 +106,32 @@ impl Origin<'_> {
         Ok(path)
     }
 
-    fn tuples(self, sources: TupleSources, problems: &mut Vec<Problem>) -> Vec<Sourced> {
-        let inline =
-            |(place, tuple): (Place, Tuple)| Sourced { tuple, source: format!("{}:{}", self.name, place.line) };
-        let mut found: Vec<Sourced> = sources.inline.into_iter().map(inline).collect();
-        for file in sources.files {
-            let rows = self
-                .resolve(&file)
-                .and_then(|path| read_tuples(&path, None).map_err(|error| self.problem(file.place, error.to_string())));
-            match rows {
-                Err(problem) => problems.push(problem),
-                Ok(rows) => {
-                    for row in rows {
-                        match row {
-                            Ok(row) => {
-                                let source = format!("{}:{}", file.path, row.row);
-                                found.push(Sourced { tuple: row.tuple, source });
-                            }
-                            Err(error) => problems.push(self.problem(file.place, error.to_string())),
-                        }
-                    }
+    fn tuples(self, sources: TupleSources, problems: &mut Vec<Problem>) -> Vec<Sourced<Tuple>> {
+        let inline = |(place, what): (Place, Tuple)| Sourced {
+            what,
+            file: self.name.to_owned(),
+            line: Some(place.line),
+        };
+        let mut found: Vec<Sourced<Tuple>> = sources.inline.into_iter().map(inline).collect();
+        for file in &sources.files {
+            found.extend(self.tuple_file(file, problems));
+        }
+        found
+    }
+
+    /// The tuples of a file that is named.
+    pub(super) fn tuple_file(self, file: &FileRef, problems: &mut Vec<Problem>) -> Vec<Sourced<Tuple>> {
+        let rows = self
+            .resolve(file)
+            .and_then(|path| read_tuples(&path, None).map_err(|error| self.problem(file.place, error.to_string())));
+        let mut found = Vec::new();
+        for row in rows.map_err(|problem| problems.push(problem)).into_iter().flatten() {
+            match row {
+                Ok(Row { row, tuple }) => {
+                    let line = u32::try_from(row).ok();
+                    found.push(Sourced { what: tuple, file: file.path.clone(), line });
                 }
+                Err(error) => problems.push(self.problem(file.place, error.to_string())),
             }
         }
         found
@@ -178,7 +183,7 @@ fn inline_model(
     };
     let model = match RelationModel::read(file, source) {
         Ok((model, warnings)) => Ok((model, warnings.into_iter().map(&mut placed).collect())),
-        Err(problems) => Err(Refusal::InvalidModel(problems.into_iter().map(&mut placed).collect())),
+        Err(problems) => Err(Refusal::Invalid(problems.into_iter().map(&mut placed).collect())),
     };
     if apart {
         texts.insert(inside, text.to_owned());

@@ -1,5 +1,6 @@
 //! What tests said, whatever kind of file they are from, and how it is told: as a tree, as JSON, as XML for CI systems.
 
+pub(super) mod coverage;
 pub(super) mod junit;
 pub(super) mod tree;
 
@@ -7,7 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use self::coverage::StoreCoverage;
 use super::load::Refusal;
+use crate::cli::explain;
 
 /// One file of tests.
 #[derive(Debug)]
@@ -57,6 +60,11 @@ pub(super) enum Outcome {
     },
     /// There is no answer, and why.
     Undecided(String),
+    /// Of a decision: what is not as expected, and why it was decided so.
+    Decided {
+        differences: Vec<String>,
+        explanation: Option<Value>,
+    },
 }
 
 impl Outcome {
@@ -76,14 +84,20 @@ impl Outcome {
                 parts.join("; ")
             }
             Self::Undecided(reason) => format!("no answer: {reason}"),
+            Self::Decided { differences, .. } => differences.join("; "),
         }
     }
 
-    /// The tuples that a wrong allow follows from.
-    fn path(&self) -> &[String] {
+    /// What led to the answer: the tuples that a wrong allow follows from, or the explanation of a decision.
+    fn because(&self) -> Vec<String> {
         match self {
-            Self::Wrong { path, .. } => path,
-            Self::Passed | Self::Differs { .. } | Self::Undecided(_) => &[],
+            Self::Wrong { path, .. } => path.clone(),
+            Self::Decided { explanation: Some(explanation), .. } => {
+                explain::text(explanation).lines().map(str::to_owned).collect()
+            }
+            Self::Passed | Self::Differs { .. } | Self::Undecided(_) | Self::Decided { explanation: None, .. } => {
+                Vec::new()
+            }
         }
     }
 }
@@ -140,8 +154,8 @@ impl Counts {
     }
 }
 
-/// The reports as one JSON value.
-pub(super) fn json(files: &[FileReport]) -> Value {
+/// The reports as one JSON value, with what the tests tried of policies.
+pub(super) fn json(files: &[FileReport], coverage: &[StoreCoverage]) -> Value {
     let answer = |answer: &Answered| {
         let mut value = json!({"line": answer.line, "question": answer.what, "passed": answer.outcome.passed()});
         let more = match &answer.outcome {
@@ -149,6 +163,9 @@ pub(super) fn json(files: &[FileReport]) -> Value {
             Outcome::Wrong { expected, path } => json!({"expected": expected, "got": !expected, "path": path}),
             Outcome::Differs { missing, extra } => json!({"missing": missing, "extra": extra}),
             Outcome::Undecided(reason) => json!({"error": reason}),
+            Outcome::Decided { differences, explanation } => {
+                json!({"differences": differences, "explanation": explanation})
+            }
         };
         if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
             value.extend(more);
@@ -169,7 +186,10 @@ pub(super) fn json(files: &[FileReport]) -> Value {
         Ok(tests) => json!({"file": file.name, "tests": tests.iter().map(test).collect::<Vec<_>>()}),
         Err(refusal) => json!({"file": file.name, "problems": refusal.problems()}),
     };
-    files.iter().map(file).collect()
+    json!({
+        "files": files.iter().map(file).collect::<Vec<_>>(),
+        "coverage": coverage.iter().map(StoreCoverage::json).collect::<Vec<_>>(),
+    })
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use authx_engine::relation::{
     Tuples, UserFilter,
 };
 
-use super::load::{Loaded, Sourced};
+use super::load::Loaded;
 use super::report::{Answered, Outcome, TestReport};
 use super::store_file::{Asked, Question, Test};
 use crate::pdp::question_problems;
+use crate::policy_tests::Sourced;
 
 /// Runs the tests whose names hold `filter`; `now` is for tuples that expire.
 pub(super) fn run(loaded: &Loaded, filter: &str, now: i64) -> Vec<TestReport> {
@@ -18,7 +19,7 @@ pub(super) fn run(loaded: &Loaded, filter: &str, now: i64) -> Vec<TestReport> {
     chosen.map(|(test, tuples)| run_test(&loaded.model, test, tuples, now)).collect()
 }
 
-fn run_test(model: &RelationModel, test: &Test, tuples: &[Sourced], now: i64) -> TestReport {
+fn run_test(model: &RelationModel, test: &Test, tuples: &[Sourced<Tuple>], now: i64) -> TestReport {
     let mut report = TestReport {
         name: test.name.clone(),
         description: test.description.clone(),
@@ -29,7 +30,7 @@ fn run_test(model: &RelationModel, test: &Test, tuples: &[Sourced], now: i64) ->
     if !report.refused.is_empty() {
         return report;
     }
-    let all: Vec<Tuple> = tuples.iter().map(|sourced| sourced.tuple.clone()).collect();
+    let all: Vec<Tuple> = tuples.iter().map(|sourced| sourced.what.clone()).collect();
     let tuples = match Tuples::default().changed(&[], &all) {
         Ok(tuples) => tuples,
         Err(error) => {
@@ -49,16 +50,16 @@ fn run_test(model: &RelationModel, test: &Test, tuples: &[Sourced], now: i64) ->
 }
 
 /// Why the tuples of a test cannot be stored together.
-fn refused(model: &RelationModel, tuples: &[Sourced]) -> Vec<String> {
-    let mut seen: HashMap<&TupleKey, &Sourced> = HashMap::new();
+fn refused(model: &RelationModel, tuples: &[Sourced<Tuple>]) -> Vec<String> {
+    let mut seen: HashMap<&TupleKey, &Sourced<Tuple>> = HashMap::new();
     let mut refused = Vec::new();
     for sourced in tuples {
-        let Sourced { tuple, source } = sourced;
+        let (tuple, source) = (&sourced.what, sourced.source());
         match seen.insert(&tuple.key, sourced) {
             // Said again it means the same.
-            Some(before) if before.tuple == *tuple => {}
+            Some(before) if before.what == *tuple => {}
             Some(before) => {
-                refused.push(format!("tuple `{}` of {source} is another one in {}", tuple.key, before.source));
+                refused.push(format!("tuple `{}` of {source} is another one in {}", tuple.key, before.source()));
             }
             None => {
                 let problem = model.check_tuple(tuple).err();

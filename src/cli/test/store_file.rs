@@ -9,9 +9,9 @@ use authx_engine::Problem;
 use authx_engine::relation::{ObjectRef, SubjectRef, Tuple, TupleKey, UserFilter};
 use serde_json::Map;
 
-use crate::cli::tuples::read::tuple;
-use crate::cli::yaml::fields::Fields;
-use crate::cli::yaml::{Node, Place, Value, parse};
+use crate::policy_tests::{FileRef, tuple};
+use crate::yaml::fields::Fields;
+use crate::yaml::{Node, Place, Value, parse};
 
 /// The code of what is wrong with a store file.
 pub(super) const CODE: &str = "store_file";
@@ -33,13 +33,6 @@ pub(super) enum ModelText {
         block: bool,
     },
     File(FileRef),
-}
-
-/// Another file, as it is named here.
-#[derive(Debug)]
-pub(super) struct FileRef {
-    pub(super) place: Place,
-    pub(super) path: String,
 }
 
 #[derive(Debug, Default)]
@@ -131,10 +124,7 @@ impl Reader<'_> {
     fn tuples(&mut self, inline: Option<&Node>, file: Option<&Node>, files: Option<&Node>) -> TupleSources {
         let mut sources = TupleSources::default();
         for item in self.fields.items(inline, "`tuples`") {
-            match tuple(item.json()) {
-                Ok(tuple) => sources.inline.push((item.place, tuple)),
-                Err(reason) => self.fields.wrong(item.place, format!("no tuple: {reason}")),
-            }
+            sources.inline.extend(tuple(&mut self.fields, item).map(|tuple| (item.place, tuple)));
         }
         let named = file.into_iter().map(|node| (node, "`tuple_file`"));
         let listed = self.fields.items(files, "`tuple_files`").iter().map(|node| (node, "an item of `tuple_files`"));
@@ -193,8 +183,8 @@ impl Reader<'_> {
     fn objects(&mut self, node: &Node, questions: &mut Vec<Question>) {
         let [user, type_name, context, assertions] =
             self.fields.map(node, "a list of objects", ["user", "type", "context", "assertions"]);
-        let subject = self.needed(node, "user", user).and_then(|user| self.subject(user));
-        let type_name = self.needed(node, "type", type_name).and_then(|node| self.fields.text(node, "`type`"));
+        let subject = self.fields.needed(node, "user", user).and_then(|user| self.subject(user));
+        let type_name = self.fields.needed(node, "type", type_name).and_then(|node| self.fields.text(node, "`type`"));
         let context = self.context(context);
         for (place, relation, value) in self.assertions(node, assertions) {
             let mut expected = BTreeSet::new();
@@ -215,8 +205,8 @@ impl Reader<'_> {
     fn users(&mut self, node: &Node, questions: &mut Vec<Question>) {
         let [object, filters, context, assertions] =
             self.fields.map(node, "a list of users", ["object", "user_filter", "context", "assertions"]);
-        let object = self.needed(node, "object", object).and_then(|object| self.object(object));
-        let filters = self.needed(node, "user_filter", filters);
+        let object = self.fields.needed(node, "object", object).and_then(|object| self.object(object));
+        let filters = self.fields.needed(node, "user_filter", filters);
         let filters: Vec<UserFilter> = match filters {
             Some(filters) => {
                 let items = self.fields.items(Some(filters), "`user_filter`");
@@ -230,7 +220,7 @@ impl Reader<'_> {
         let context = self.context(context);
         for (place, relation, value) in self.assertions(node, assertions) {
             let [users] = self.fields.map(value, &format!("`{relation}`"), ["users"]);
-            let items = self.needed(value, "users", users);
+            let items = self.fields.needed(value, "users", users);
             let items = self.fields.items(items, "`users`");
             let expected = items.iter().filter_map(|item| self.subject(item)).map(|user| user.to_string()).collect();
             let Some(object) = object.clone() else { continue };
@@ -241,19 +231,10 @@ impl Reader<'_> {
 
     fn filter(&mut self, node: &Node) -> Option<UserFilter> {
         let [type_name, relation] = self.fields.map(node, "an item of `user_filter`", ["type", "relation"]);
-        let type_name = self.needed(node, "type", type_name)?;
+        let type_name = self.fields.needed(node, "type", type_name)?;
         let type_name = self.fields.text(type_name, "`type`")?.into();
         let relation = self.fields.optional_text(relation, "`relation`").filter(|relation| !relation.is_empty());
         Some(UserFilter { type_name, relation: relation.map(Into::into) })
-    }
-
-    /// A field that must be there.
-    fn needed<'n>(&mut self, node: &Node, name: &str, found: Option<&'n Node>) -> Option<&'n Node> {
-        // Where the node is no map, that has been said.
-        if found.is_none() && matches!(node.value, Value::Map(_)) {
-            self.fields.wrong(node.place, format!("`{name}` is missing"));
-        }
-        found
     }
 
     /// `user` or `users`, `object` or `objects`.
@@ -276,21 +257,19 @@ impl Reader<'_> {
                 items.iter().chain(single).collect()
             }
             (Some(single), None) => vec![single],
-            (None, None) => self.needed(node, one, None).into_iter().collect(),
+            (None, None) => self.fields.needed(node, one, None).into_iter().collect(),
         }
     }
 
     /// What must follow, by relation: the place of the assertion, the relation, and what is expected.
     fn assertions<'n>(&mut self, node: &Node, found: Option<&'n Node>) -> Vec<(Place, &'n str, &'n Node)> {
-        let Some(assertions) = self.needed(node, "assertions", found) else { return Vec::new() };
+        let Some(assertions) = self.fields.needed(node, "assertions", found) else { return Vec::new() };
         let entries = self.fields.entries(assertions, "`assertions`");
         entries.iter().map(|(key, value)| (key.place, key.name.as_str(), value)).collect()
     }
 
     fn context(&mut self, node: Option<&Node>) -> Map<String, serde_json::Value> {
-        let Some(node) = node else { return Map::new() };
-        let entries = self.fields.entries(node, "`context`");
-        entries.iter().map(|(key, value)| (key.name.clone(), value.json())).collect()
+        node.map(|node| self.fields.object(node, "`context`").0).unwrap_or_default()
     }
 
     fn subject(&mut self, node: &Node) -> Option<SubjectRef> {

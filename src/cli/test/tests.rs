@@ -44,14 +44,14 @@ fn report(text: &str, files: &[(&str, &str)], external: bool) -> FileReport {
     let below = folder.path().join("tests");
     fs::create_dir_all(&below).unwrap();
     let args =
-        Args { paths: Vec::new(), filter: String::new(), allow_external_files: external, output: TestOutput::Tree };
+        Args { paths: Vec::new(), filter: String::new(), allow_external_files: external, coverage: false, min_coverage: None, watch: false, schema: false, output: TestOutput::Tree };
     let file = TestFile {
         kind: TestKind::Store,
         name: "x.fga.yaml".to_owned(),
         path: below.join("x.fga.yaml"),
         text: Ok(text.to_owned()),
     };
-    run_file(file, &args, 0)
+    run_file(file, &args, &mut Stores::default())
 }
 
 /// What a file says when it runs: the tests as a tree; or why it does not.
@@ -67,7 +67,7 @@ fn told(report: &FileReport) -> String {
     };
     let kind = match refusal {
         Refusal::Unreadable(_) => "unreadable",
-        Refusal::InvalidModel(_) => "invalid",
+        Refusal::Invalid(_) => "invalid",
     };
     format!("{kind}: {}", refusal.problems().iter().map(place).collect::<String>())
 }
@@ -125,17 +125,17 @@ fn files_outside_are_named_only_when_allowed() {
     let line = text.lines().count() - 4;
     assert_eq!(
         said(&text, &files),
-        format!("unreadable: x.fga.yaml:{line}:13 `../t.yaml` leads out of the folder of the store file\n")
+        format!("unreadable: x.fga.yaml:{line}:13 `../t.yaml` leads out of the folder of the file\n")
     );
     assert_eq!(told(&report(&text, &files, true)), PASSED);
     let model = format!("model_file: a/../../m.fga\n{ANN_VIEWS}");
     assert_eq!(
         said(&model, &files),
-        "unreadable: x.fga.yaml:1:13 `a/../../m.fga` leads out of the folder of the store file\n"
+        "unreadable: x.fga.yaml:1:13 `a/../../m.fga` leads out of the folder of the file\n"
     );
     assert_eq!(
         said(&format!("model_file: /m.fga\n{ANN_VIEWS}"), &files),
-        "unreadable: x.fga.yaml:1:13 `/m.fga` leads out of the folder of the store file\n"
+        "unreadable: x.fga.yaml:1:13 `/m.fga` leads out of the folder of the file\n"
     );
     let inside = store(&format!("tuple_file: a/../t.yaml\n{ANN_VIEWS}"));
     let files = [("tests/a/x", ""), ("tests/t.yaml", files[0].1)];
@@ -291,7 +291,7 @@ fn the_worst_decides_the_exit() {
     let (good, unreadable, invalid) = (
         || file(Ok(Vec::new())),
         || file(Err(Refusal::Unreadable(Vec::new()))),
-        || file(Err(Refusal::InvalidModel(Vec::new()))),
+        || file(Err(Refusal::Invalid(Vec::new()))),
     );
     let (passed, failed) =
         (Counts { tests: 1, ..Counts::default() }, Counts { tests: 1, failed: 1, ..Counts::default() });

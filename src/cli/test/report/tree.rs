@@ -25,7 +25,7 @@ pub(crate) fn tree(files: &[FileReport], color: bool) -> String {
             Err(refusal) => {
                 let why = match refusal {
                     Refusal::Unreadable(_) => "cannot be read",
-                    Refusal::InvalidModel(_) => "the model is invalid",
+                    Refusal::Invalid(_) => "what is tested is invalid",
                 };
                 text.push_str(&format!("{} {}: {why}\n", mark(false), printable(&file.name)));
             }
@@ -55,8 +55,9 @@ fn faults(file: &FileReport, test: &TestReport, cross: &str) -> String {
             continue;
         }
         shown.push_str(&format!("    {cross} {}\n", line(&format!("{}  {what}  {}", at(*number), outcome.summary()))));
-        for tuple in outcome.path() {
-            shown.push_str(&format!("        {}\n", line(tuple)));
+        for because in outcome.because() {
+            shown.push_str(format!("        {}", line(&because)).trim_end());
+            shown.push('\n');
         }
     }
     shown

@@ -124,10 +124,10 @@ fn what_is_wrong_is_told_with_its_place() {
             list("check_all", "a: 1"),
             "4:5 a test has no field `check_all`; expected `name`, `description`, `tuples`, `tuple_file`, `tuple_files`, `check`, `list_objects` or `list_users`",
         ),
-        (format!("{HEAD}tuples:\n  - {{user: user:a, relation: r}}\n"), "3:5 no tuple: missing field `object`"),
+        (format!("{HEAD}tuples:\n  - {{user: user:a, relation: r}}\n"), "3:5 `object` is missing"),
         (
             format!("{HEAD}tuples:\n  - {{user: user:a, relation: r, object: d:1, conditoin: {{name: c}}}}\n"),
-            "3:5 no tuple: unknown field `conditoin`, expected one of `object`, `relation`, `subject`, `condition`, `expires_at`",
+            "3:47 a tuple has no field `conditoin`; did you mean `condition`?",
         ),
         (format!("{HEAD}tests: [\n"), "3:1 while parsing a node, did not find expected node content"),
     ] {

@@ -1,6 +1,6 @@
 //! Takes the values of a file apart. A field that nobody knows is refused: a misspelt assertion must not pass unseen.
 
-use authx_engine::Problem;
+use authx_engine::{JsonObject, Problem};
 
 use super::{Key, Node, Place, Value};
 
@@ -93,6 +93,20 @@ impl<'a> Fields<'a> {
     /// As [`Self::text`], where nothing may stand.
     pub(crate) fn optional_text(&mut self, node: Option<&Node>, what: &str) -> Option<String> {
         node.and_then(|node| self.text(node, what)).map(str::to_owned)
+    }
+
+    /// A field that must be there.
+    pub(crate) fn needed<'n>(&mut self, node: &Node, name: &str, found: Option<&'n Node>) -> Option<&'n Node> {
+        // Where the node is no map, that has been said.
+        if found.is_none() && matches!(node.value, Value::Map(_)) {
+            self.wrong(node.place, format!("`{name}` is missing"));
+        }
+        found
+    }
+
+    /// A map of any JSON.
+    pub(crate) fn object(&mut self, node: &Node, what: &str) -> JsonObject {
+        JsonObject(self.entries(node, what).iter().map(|(key, value)| (key.name.clone(), value.json())).collect())
     }
 
     pub(crate) fn bool(&mut self, node: &Node, what: &str) -> Option<bool> {

@@ -1,0 +1,149 @@
+//! Tests of policies, run on a store's release: the questions one after the other, in turns with other work.
+
+use authx_engine::{Conditions, Coverage, Limits, PolicyCoverage, PolicyId, Problem, Snapshot};
+
+use crate::pdp::{CheckError, Pdp};
+use crate::policy_tests::{CODE, CaseResult, DataFile, Fixtures, Ground, Prepared, Suite, TestResult, read};
+use crate::replica::{LoadError, OpenStore};
+
+/// Questions of all suites of one request.
+const MAX_QUESTIONS: usize = 10_000;
+
+/// Suites, and how they are run.
+#[derive(Debug, Clone)]
+pub struct TestsAsked {
+    /// Each by its name.
+    pub suites: Vec<(String, String)>,
+    /// Another release than the active one.
+    pub release: Option<String>,
+    /// Only tests or questions whose names contain this.
+    pub filter: String,
+    /// Whether to tell what was tried.
+    pub coverage: bool,
+    /// Whether they may ask for the store's own data.
+    pub data: bool,
+}
+
+/// What came of suites.
+#[derive(Debug)]
+pub struct TestsRun {
+    pub suites: Vec<SuiteRun>,
+    /// Of all of them, when it was asked for.
+    pub coverage: Option<Vec<PolicyCoverage>>,
+    pub revision: u64,
+    pub release: Option<String>,
+    pub token: String,
+}
+
+/// What came of one suite: its tests, or why none was run.
+#[derive(Debug)]
+pub struct SuiteRun {
+    pub file: String,
+    pub tests: Result<Vec<TestResult>, Vec<Problem>>,
+}
+
+impl Pdp {
+    /// Runs suites on the store's release. They bring their own data; nothing is recorded.
+    ///
+    /// # Errors
+    /// When there is no such release, or there are too many questions.
+    pub async fn run_tests(&self, store: &OpenStore, asked: TestsAsked) -> Result<TestsRun, CheckError> {
+        let current = store.current();
+        let base = self.snapshot_under(store, &current, asked.release.as_deref()).await?.into_owned();
+        let (limits, now) = (self.limits, self.clock.now().as_millis());
+        let release = base.release().map(|release| release.id().to_owned());
+        let revision = base.revision();
+        let lost = |_| LoadError::Interrupted;
+        let work = self.turns.take(move || Work::new(asked, base, limits, now)).await.map_err(lost)??;
+        let (suites, coverage) = self.turns.repeat(work, Work::step).await.map_err(lost)??;
+        Ok(TestsRun { suites, coverage, revision, release, token: current.token.clone() })
+    }
+}
+
+/// What is left to do.
+struct Work {
+    suites: Vec<(String, Result<Prepared, Vec<Problem>>)>,
+    /// Of the suite that is asked.
+    answers: Vec<CaseResult>,
+    done: Vec<SuiteRun>,
+    /// Policies that are still to be cut into conjuncts.
+    uncut: Vec<PolicyId>,
+    base: Snapshot,
+    conditions: Option<Conditions>,
+    coverage: Coverage,
+}
+
+type Done = (Vec<SuiteRun>, Option<Vec<PolicyCoverage>>);
+
+impl Work {
+    fn new(asked: TestsAsked, base: Snapshot, limits: Limits, now: i64) -> Result<Self, CheckError> {
+        let TestsAsked { suites: sent, filter, coverage, data, .. } = asked;
+        let prepared = |file: &str, text: &str| {
+            let suite = admitted(read(text, file)?, data)?;
+            Prepared::new(suite, Ground { base: base.clone(), filter: filter.clone(), now, limits })
+        };
+        let (mut suites, mut room) = (Vec::new(), MAX_QUESTIONS);
+        for (file, text) in sent {
+            let suite = prepared(&file, &text);
+            let questions = suite.as_ref().map_or(0, Prepared::len);
+            room = room.checked_sub(questions).ok_or(CheckError::TooManyQuestions { limit: MAX_QUESTIONS })?;
+            suites.push((file, suite));
+        }
+        // The last is taken first.
+        suites.reverse();
+        let ids = base.release().filter(|_| coverage).into_iter().flat_map(|release| release.policies());
+        Ok(Self {
+            suites,
+            answers: Vec::new(),
+            done: Vec::new(),
+            uncut: ids.map(|policy| PolicyId::new(policy.id())).collect(),
+            conditions: coverage.then(Conditions::default),
+            coverage: Coverage::default(),
+            base,
+        })
+    }
+
+    /// Cuts one policy, asks one question or ends one suite.
+    fn step(&mut self) -> Option<Result<Done, CheckError>> {
+        if let (Some(conditions), Some(id)) = (&mut self.conditions, self.uncut.pop()) {
+            let cut = self.base.release().map_or(Ok(()), |release| conditions.cut(release, &id));
+            return cut.err().map(|error| Err(error.into()));
+        }
+        let Some((_, suite)) = self.suites.last() else {
+            let coverage = self.conditions.as_ref().map(|conditions| self.coverage.of(conditions));
+            return Some(Ok((std::mem::take(&mut self.done), coverage)));
+        };
+        let next = suite.as_ref().ok().and_then(|prepared| {
+            prepared.ask(self.answers.len(), self.conditions.as_ref(), &mut self.coverage)
+        });
+        match (next, suite) {
+            (Some(answer), _) => self.answers.push(answer),
+            (None, _) => {
+                let answers = std::mem::take(&mut self.answers);
+                self.done.extend(self.suites.pop().map(|(file, suite)| SuiteRun {
+                    file,
+                    tests: suite.map(|prepared| prepared.results(answers)),
+                }));
+            }
+        }
+        None
+    }
+}
+
+/// A suite that came over the network names no files, and asks for no data that its sender may not read.
+fn admitted(mut suite: Suite, data: bool) -> Result<Suite, Vec<Problem>> {
+    let file = suite.file.clone();
+    let problem = |message: &str| Problem { file: Some(file.clone()), ..Problem::error(CODE, message) };
+    let mut problems = Vec::new();
+    if let Some(policies) = &suite.policies {
+        problems.push(policies.problem(&file, "a suite that is sent is run on the store's release: leave `policies` out"));
+    }
+    for Fixtures { files, data: asks, .. } in suite.fixtures_mut() {
+        let named = files.iter().map(|(DataFile::Entities(named) | DataFile::Tuples(named))| named);
+        problems.extend(named.map(|named| named.problem(&file, "a suite that is sent names no files")));
+        if *asks && !data {
+            problems.push(problem("the suite asks for the store's own data, which takes the scope `read`"));
+        }
+    }
+    if problems.is_empty() { Ok(suite) } else { Err(problems) }
+}

@@ -1,0 +1,91 @@
+//! What came of a question beside what was expected.
+
+use std::collections::BTreeSet;
+
+use authx_engine::{DecideError, Decision, Evaluation};
+
+use super::{Errors, Expected};
+
+/// What differs, a line each; nothing when all is as expected. `own` tells a policy's id from what a suite calls it.
+pub(super) fn differences(
+    expected: &Expected,
+    told: &Result<Evaluation, DecideError>,
+    own: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let evaluation = match told {
+        Err(error) => {
+            let unexpected = expected.decision.is_some();
+            return unexpected.then(|| format!("no decision: {}", reason(error))).into_iter().collect();
+        }
+        Ok(evaluation) => evaluation,
+    };
+    let mut found = Vec::new();
+    let got = evaluation.decision;
+    match expected.decision {
+        Some(wanted) if wanted == got => {}
+        wanted => {
+            let wanted = wanted.map_or("no decision", word);
+            found.push(format!("expected {wanted}, got {}", word(got)));
+        }
+    }
+    if let Some(wanted) = &expected.policies {
+        let wanted: BTreeSet<String> = wanted.iter().map(|id| own(id)).collect();
+        let got: BTreeSet<String> = evaluation.determining_policies.iter().map(ToString::to_string).collect();
+        if wanted != got {
+            found.push(format!("expected by {}, got by {}", listed(&wanted), listed(&got)));
+        }
+    }
+    found.extend(errors(&expected.errors, evaluation, own));
+    found.extend(expected.warnings.iter().flat_map(|wanted| warnings(wanted, &evaluation.warnings)));
+    found
+}
+
+fn errors(expected: &Errors, evaluation: &Evaluation, own: impl Fn(&str) -> String) -> Vec<String> {
+    let failed = &evaluation.policy_errors;
+    match expected {
+        Errors::Count(wanted) => {
+            let wrong = u64::try_from(failed.len()).is_ok_and(|got| got != *wanted);
+            wrong.then(|| format!("expected {wanted} policies to fail, {} failed", failed.len())).into_iter().collect()
+        }
+        Errors::AtLeastOne => {
+            failed.is_empty().then(|| "expected a policy to fail, none failed".to_owned()).into_iter().collect()
+        }
+        Errors::These(wanted) => {
+            let wanted: BTreeSet<String> = wanted.iter().map(|id| own(id)).collect();
+            let unexpected = failed.iter().filter(|error| !wanted.contains(error.policy.as_str()));
+            let unexpected = unexpected.map(|error| format!("`{}` failed: {}", error.policy, error.message));
+            let missing = wanted.iter().filter(|id| failed.iter().all(|error| error.policy != id.as_str()));
+            unexpected.chain(missing.map(|id| format!("expected `{id}` to fail, it did not"))).collect()
+        }
+    }
+}
+
+fn warnings(wanted: &[String], got: &[String]) -> Vec<String> {
+    let unexpected = got.iter().filter(|text| !wanted.iter().any(|part| text.contains(part)));
+    let missing = wanted.iter().filter(|part| !got.iter().any(|text| text.contains(*part)));
+    let missing = missing.map(|part| format!("expected a warning with `{part}`"));
+    unexpected.map(|text| format!("warning: {text}")).chain(missing).collect()
+}
+
+fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allow",
+        Decision::Deny => "deny",
+    }
+}
+
+fn listed(ids: &BTreeSet<String>) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+    if ids.is_empty() { "no policy".to_owned() } else { ids.join(", ") }
+}
+
+fn reason(error: &DecideError) -> String {
+    match error {
+        DecideError::InvalidInput { problems } => {
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
+        DecideError::Limit { message } | DecideError::Undetermined { message } | DecideError::Engine { message } => {
+            message.clone()
+        }
+    }
+}
