@@ -17,14 +17,15 @@ use std::sync::Arc;
 
 use authx_engine::relation::Tuple;
 use authx_engine::{
-    AccessRequest, Decision, EntityInput, EntityUid, Explanation, JsonObject, LinkInput, PolicyErrors, Problem, RequestAttributes, Validation,
+    AccessRequest, EntityInput, EntityUid, Explanation, JsonObject, LinkInput, PolicyErrors, Problem,
+    RequestAttributes, Validation,
 };
 
 use crate::yaml::Place;
 
 pub use read::read;
-pub(crate) use tuples::tuple;
 pub use run::{Ground, Prepared};
+pub(crate) use tuples::tuple;
 pub use world::{Laid, lay};
 
 /// The code of what is wrong with a file of tests.
@@ -116,10 +117,24 @@ pub struct Case {
 }
 
 /// What must come of a question.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Expected {
-    /// `None`: that there is no decision.
-    pub decision: Option<Decision>,
+    pub answer: Wanted,
+    pub besides: Besides,
+}
+
+/// Which answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    Allow,
+    Deny,
+    /// That there is no decision.
+    Error,
+}
+
+/// What must be so besides the answer.
+#[derive(Debug, Clone, Default)]
+pub struct Besides {
     /// Exactly these determine it.
     pub policies: Option<BTreeSet<String>>,
     pub errors: Errors,

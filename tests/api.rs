@@ -70,6 +70,8 @@ mod operations;
 mod paging;
 #[path = "api/past.rs"]
 mod past;
+#[path = "api/policy_tests.rs"]
+mod policy_tests;
 #[path = "api/relations.rs"]
 mod relations;
 #[path = "api/releases.rs"]

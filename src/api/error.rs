@@ -238,9 +238,7 @@ impl From<CheckError> for ApiError {
             CheckError::UnknownRelease(id) => Self::not_found("release", &id),
             CheckError::TooManyReleases { .. }
             | CheckError::TooManyQuestions { .. }
-            | CheckError::HistoryTooLarge { .. } => {
-                Self::new(Code::LimitExceeded, error.to_string())
-            }
+            | CheckError::HistoryTooLarge { .. } => Self::new(Code::LimitExceeded, error.to_string()),
             CheckError::Load(error) => internal(&error),
             CheckError::NotRecorded(error) => Self::new(Code::DecisionNotRecorded, error.to_string()),
         }

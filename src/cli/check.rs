@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use authx_engine::relation::{Tuple, TupleKey};
 use authx_engine::{
-    AccessRequest, DecideError, Decision, EntityUid, Evaluation, JsonObject, Limits, Problem, Snapshot, decide, explain,
-    parse_action,
+    AccessRequest, DecideError, Decision, EntityUid, Evaluation, JsonObject, Limits, Problem, Snapshot, decide,
+    explain, parse_action,
 };
 use serde_json::{Value, json};
 

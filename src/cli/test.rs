@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::policy_tests::SCHEMA;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// Tests of policies (`*_test.yaml`, and `*_test.json` as Cedar writes them), OpenFGA's store files (`*.fga.yaml`), or
     /// folders that are searched for them
@@ -135,8 +136,9 @@ fn run_file(file: TestFile, args: &Args, stores: &mut Stores) -> FileReport {
     let name = report.name.clone();
     let origin = Origin { name: &name, folder, external: args.allow_external_files };
     let tests = match kind {
-        TestKind::Store => load(&text, origin, &mut report.texts)
-            .map(|loaded| (run::run(&loaded, &args.filter, now), loaded.warnings)),
+        TestKind::Store => {
+            load(&text, origin, &mut report.texts).map(|loaded| (run::run(&loaded, &args.filter, now), loaded.warnings))
+        }
         TestKind::Policies => {
             let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
             let coverage = args.coverage || args.min_coverage.is_some();

@@ -23,8 +23,8 @@ impl Watch {
     pub(crate) fn new(paths: &[PathBuf]) -> Result<Self, String> {
         let (tell, changes) = channel(1);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let changed = event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)));
-            if changed {
+            let counts = event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)));
+            if counts {
                 // One that waits already stands for this one too.
                 let _ = tell.try_send(());
             }

@@ -113,18 +113,19 @@ impl Work {
             let coverage = self.conditions.as_ref().map(|conditions| self.coverage.of(conditions));
             return Some(Ok((std::mem::take(&mut self.done), coverage)));
         };
-        let next = suite.as_ref().ok().and_then(|prepared| {
-            prepared.ask(self.answers.len(), self.conditions.as_ref(), &mut self.coverage)
-        });
-        match (next, suite) {
-            (Some(answer), _) => self.answers.push(answer),
-            (None, _) => {
-                let answers = std::mem::take(&mut self.answers);
-                self.done.extend(self.suites.pop().map(|(file, suite)| SuiteRun {
-                    file,
-                    tests: suite.map(|prepared| prepared.results(answers)),
-                }));
-            }
+        let next = suite
+            .as_ref()
+            .ok()
+            .and_then(|prepared| prepared.ask(self.answers.len(), self.conditions.as_ref(), &mut self.coverage));
+        if let Some(answer) = next {
+            self.answers.push(answer);
+        } else {
+            let answers = std::mem::take(&mut self.answers);
+            let ended = self.suites.pop();
+            self.done.extend(ended.map(|(file, suite)| {
+                let tests = suite.map(|prepared| prepared.results(answers));
+                SuiteRun { file, tests }
+            }));
         }
         None
     }
@@ -136,7 +137,8 @@ fn admitted(mut suite: Suite, data: bool) -> Result<Suite, Vec<Problem>> {
     let problem = |message: &str| Problem { file: Some(file.clone()), ..Problem::error(CODE, message) };
     let mut problems = Vec::new();
     if let Some(policies) = &suite.policies {
-        problems.push(policies.problem(&file, "a suite that is sent is run on the store's release: leave `policies` out"));
+        problems
+            .push(policies.problem(&file, "a suite that is sent is run on the store's release: leave `policies` out"));
     }
     for Fixtures { files, data: asks, .. } in suite.fixtures_mut() {
         let named = files.iter().map(|(DataFile::Entities(named) | DataFile::Tuples(named))| named);

@@ -6,7 +6,7 @@ use authx_engine::PolicyErrors;
 
 use super::read::Reader;
 use super::references::action;
-use super::{Case, DataFile, Errors, Expected, Fixtures, Suite, SettingsGiven, Test};
+use super::{Besides, Case, DataFile, Errors, Expected, Fixtures, SettingsGiven, Suite, Test};
 use crate::yaml::{Node, Value};
 
 pub(super) fn suite(reader: &mut Reader<'_>, root: &Node) -> Suite {
@@ -16,10 +16,7 @@ pub(super) fn suite(reader: &mut Reader<'_>, root: &Node) -> Suite {
         file: reader.file.to_owned(),
         policies: None,
         // Cedar skips a policy that fails.
-        settings: SettingsGiven {
-            policy_errors: Some(PolicyErrors::Cedar),
-            ..SettingsGiven::default()
-        },
+        settings: SettingsGiven { policy_errors: Some(PolicyErrors::Cedar), ..SettingsGiven::default() },
         fixtures: Fixtures::default(),
         tests,
     }
@@ -38,7 +35,7 @@ fn test(reader: &mut Reader<'_>, node: &Node, number: usize) -> Option<Test> {
         }
         entities => fixtures.entities = reader.entities(entities),
     }
-    let decision = reader.fields.needed(node, "decision", decision).and_then(|node| reader.decision(node));
+    let decision = reader.fields.needed(node, "decision", decision).and_then(|node| reader.answer(node));
     let errors = match (count.map(|node| &node.value), any.map(|node| &node.value)) {
         (Some(Value::Number(number)), _) => Errors::Count(number.as_u64().unwrap_or_default()),
         (None, Some(Value::Bool(true))) => Errors::AtLeastOne,
@@ -48,26 +45,28 @@ fn test(reader: &mut Reader<'_>, node: &Node, number: usize) -> Option<Test> {
             return None;
         }
     };
-    let expected = Expected {
-        decision: decision?,
-        policies: reason.map(|reason| reader.texts(reason, "`reason`").collect()),
-        errors,
-        warnings: None,
-    };
-    let case = Case { line: node.place.line, expected: Arc::new(expected), ..request? };
-    reader.room_for(node, 1).then(|| Test { name, description: None, line: node.place.line, fixtures, cases: vec![case] })
+    let policies = reason.map(|reason| reader.texts(reason, "`reason`").collect());
+    let expected = Expected { answer: decision?, besides: Besides { policies, errors, warnings: None } };
+    let case = request?(node, expected);
+    reader.room_for(node, 1).then(|| Test {
+        name,
+        description: None,
+        line: node.place.line,
+        fixtures,
+        cases: vec![case],
+    })
 }
 
-fn asked(reader: &mut Reader<'_>, node: &Node) -> Option<Case> {
+/// A request, as the case that it is once it is known what must come of it.
+fn asked(reader: &mut Reader<'_>, node: &Node) -> Option<impl FnOnce(&Node, Expected) -> Case + use<>> {
     let [principal, of_action, resource, context] =
         reader.fields.map(node, "a request", ["principal", "action", "resource", "context"]);
     let principal = reader.fields.needed(node, "principal", principal).and_then(|node| reader.uid(node));
-    let action =
-        reader.fields.needed(node, "action", of_action).and_then(|node| action(&mut reader.fields, node));
+    let action = reader.fields.needed(node, "action", of_action).and_then(|node| action(&mut reader.fields, node));
     let resource = reader.fields.needed(node, "resource", resource).and_then(|node| reader.uid(node));
     let context = context.map(|context| reader.fields.object(context, "`context`")).unwrap_or_default();
     let (principal, action, resource) = (principal?, action?, resource?);
-    Some(Case {
+    Some(move |node: &Node, expected| Case {
         name: None,
         line: node.place.line,
         words: [&principal, &action, &resource].map(|uid| Arc::from(uid.to_string())),
@@ -77,6 +76,6 @@ fn asked(reader: &mut Reader<'_>, node: &Node) -> Option<Case> {
         context: Arc::new(context),
         entities: Vec::new(),
         tuples: Vec::new(),
-        expected: Arc::default(),
+        expected: Arc::new(expected),
     })
 }

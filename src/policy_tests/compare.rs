@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use authx_engine::{DecideError, Decision, Evaluation};
 
-use super::{Errors, Expected};
+use super::{Errors, Expected, Wanted};
 
 /// What differs, a line each; nothing when all is as expected. `own` tells a policy's id from what a suite calls it.
 pub(super) fn differences(
@@ -12,31 +12,31 @@ pub(super) fn differences(
     told: &Result<Evaluation, DecideError>,
     own: impl Fn(&str) -> String,
 ) -> Vec<String> {
+    let Expected { answer: wanted, besides } = expected;
     let evaluation = match told {
         Err(error) => {
-            let unexpected = expected.decision.is_some();
+            let unexpected = *wanted != Wanted::Error;
             return unexpected.then(|| format!("no decision: {}", reason(error))).into_iter().collect();
         }
         Ok(evaluation) => evaluation,
     };
     let mut found = Vec::new();
-    let got = evaluation.decision;
-    match expected.decision {
-        Some(wanted) if wanted == got => {}
-        wanted => {
-            let wanted = wanted.map_or("no decision", word);
-            found.push(format!("expected {wanted}, got {}", word(got)));
-        }
+    let got = match evaluation.decision {
+        Decision::Allow => Wanted::Allow,
+        Decision::Deny => Wanted::Deny,
+    };
+    if *wanted != got {
+        found.push(format!("expected {}, got {}", word(*wanted), word(got)));
     }
-    if let Some(wanted) = &expected.policies {
+    if let Some(wanted) = &besides.policies {
         let wanted: BTreeSet<String> = wanted.iter().map(|id| own(id)).collect();
         let got: BTreeSet<String> = evaluation.determining_policies.iter().map(ToString::to_string).collect();
         if wanted != got {
             found.push(format!("expected by {}, got by {}", listed(&wanted), listed(&got)));
         }
     }
-    found.extend(errors(&expected.errors, evaluation, own));
-    found.extend(expected.warnings.iter().flat_map(|wanted| warnings(wanted, &evaluation.warnings)));
+    found.extend(errors(&besides.errors, evaluation, own));
+    found.extend(besides.warnings.iter().flat_map(|wanted| warnings(wanted, &evaluation.warnings)));
     found
 }
 
@@ -67,10 +67,11 @@ fn warnings(wanted: &[String], got: &[String]) -> Vec<String> {
     unexpected.map(|text| format!("warning: {text}")).chain(missing).collect()
 }
 
-fn word(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Allow => "allow",
-        Decision::Deny => "deny",
+fn word(answer: Wanted) -> &'static str {
+    match answer {
+        Wanted::Allow => "allow",
+        Wanted::Deny => "deny",
+        Wanted::Error => "no decision",
     }
 }
 

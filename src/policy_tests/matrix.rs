@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use authx_engine::{Decision, EntityUid, JsonObject};
+use authx_engine::{EntityUid, JsonObject};
 
 use super::read::Reader;
 use super::references::action;
-use super::{Case, Expected};
+use super::{Besides, Case, Expected, Wanted};
 use crate::yaml::{Key, Node, Place, Value};
 
 /// The word that stands for all actions, or all resources.
@@ -41,11 +41,11 @@ impl Matrix<'_> {
         reader: &mut Reader<'_>,
         node: &Node,
         context: &Arc<JsonObject>,
-        expected: &Expected,
+        besides: &Besides,
     ) -> Option<Vec<Case>> {
-        let principals = axis(reader, node, ("principals", self.principals), |reader, node| reader.entity(node))?;
+        let principals = axis(reader, node, ("principals", self.principals), Reader::entity)?;
         let actions = axis(reader, node, ("actions", self.actions), |reader, node| action(&mut reader.fields, node))?;
-        let resources = axis(reader, node, ("resources", self.resources), |reader, node| reader.entity(node))?;
+        let resources = axis(reader, node, ("resources", self.resources), Reader::entity)?;
         let size = principals.0.len().saturating_mul(actions.0.len()).saturating_mul(resources.0.len());
         if !reader.room_for(node, size) {
             return None;
@@ -61,14 +61,14 @@ impl Matrix<'_> {
                 reader.fields.wrong_with_hint(node.place, "the matrix says nothing of its answers", hint);
                 return None;
             }
-            (None, Some(all)) => (all.place, Some(reader.decision(all)?)),
+            (None, Some(all)) => (all.place, Some(reader.answer(all)?)),
             (Some(allow), None) => {
                 allowed.read(reader, allow, [&principals, &actions, &resources]);
                 (allow.place, None)
             }
         };
-        let of = |decision| Arc::new(Expected { decision, ..expected.clone() });
-        let (allow, deny, all) = (of(Some(Decision::Allow)), of(Some(Decision::Deny)), all.map(of));
+        let of = |answer| Arc::new(Expected { answer, besides: besides.clone() });
+        let (allow, deny, all) = (of(Wanted::Allow), of(Wanted::Deny), all.map(of));
         let mut cases = Vec::with_capacity(size);
         for (p, (principal_word, principal)) in principals.0.iter().enumerate() {
             for (r, (resource_word, resource)) in resources.0.iter().enumerate() {
@@ -93,11 +93,11 @@ impl Matrix<'_> {
     }
 }
 
-fn axis(
-    reader: &mut Reader<'_>,
+fn axis<'a>(
+    reader: &mut Reader<'a>,
     node: &Node,
     (name, found): (&str, Option<&Node>),
-    read: impl Fn(&mut Reader<'_>, &Node) -> Option<EntityUid>,
+    read: impl Fn(&mut Reader<'a>, &Node) -> Option<EntityUid>,
 ) -> Option<Axis> {
     let found = reader.fields.needed(node, name, found)?;
     let one = matches!(found.value, Value::Text { .. });

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use authx_engine::{
-    Decision, EntityInput, EntityUid, JsonObject, LinkInput, PolicyErrors, Problem, RequestAttributes,
-    Validation,
+    EntityInput, EntityUid, JsonObject, LinkInput, PolicyErrors, Problem, RequestAttributes, Validation,
 };
 
 use super::matrix::Matrix;
 use super::references::{Names, action, entity, uid};
 use super::tuples::{time, tuple};
-use super::{CODE, Case, DataFile, Errors, Expected, FileRef, Fixtures, SettingsGiven, Sourced, Suite, Test, cedar};
+use super::{
+    Besides, CODE, Case, DataFile, Errors, Expected, FileRef, Fixtures, SettingsGiven, Sourced, Suite, Test, Wanted,
+    cedar,
+};
 use crate::yaml::fields::Fields;
 use crate::yaml::{Node, Value, parse};
 
@@ -25,7 +27,8 @@ const MAX_QUESTIONS: usize = 100_000;
 pub fn read(text: &str, file: &str) -> Result<Suite, Vec<Problem>> {
     let root = parse(text, CODE).map_err(|problem| vec![Problem { file: Some(file.to_owned()), ..problem }])?;
     let mut reader = Reader { fields: Fields::new(CODE, file), names: Names::default(), file, room: MAX_QUESTIONS };
-    let suite = if matches!(root.value, Value::List(_)) { cedar::suite(&mut reader, &root) } else { reader.suite(&root) };
+    let suite =
+        if matches!(root.value, Value::List(_)) { cedar::suite(&mut reader, &root) } else { reader.suite(&root) };
     let mut problems = reader.fields.problems;
     if problems.is_empty() {
         return Ok(suite);
@@ -169,7 +172,7 @@ impl Reader<'_> {
             cases,
         ] = self.fields.map(node, "a test", known);
         let context = Arc::new(context.and_then(|context| self.context(context)).unwrap_or_default());
-        let common = self.expected(None, [policies, errors, warnings]);
+        let common = self.besides([policies, errors, warnings]);
         let matrix = Matrix { principals, actions, resources, allow, expected };
         let mut all = Vec::new();
         if matrix.is_some() {
@@ -190,7 +193,7 @@ impl Reader<'_> {
         }
     }
 
-    fn case(&mut self, node: &Node, context: &Arc<JsonObject>, common: &Expected) -> Option<Case> {
+    fn case(&mut self, node: &Node, context: &Arc<JsonObject>, common: &Besides) -> Option<Case> {
         let known = [
             "name",
             "principal",
@@ -204,10 +207,22 @@ impl Reader<'_> {
             "errors",
             "warnings",
         ];
-        let [name, principal, action_node, resource, own_context, entities, tuples, expected, policies, errors, warnings] =
-            self.fields.map(node, "a case", known);
+        let [
+            name,
+            principal,
+            action_node,
+            resource,
+            own_context,
+            entities,
+            tuples,
+            expected,
+            policies,
+            errors,
+            warnings,
+        ] = self.fields.map(node, "a case", known);
         let name = self.fields.optional_text(name, "`name`");
-        let words = [principal, action_node, resource].map(|node| Arc::from(node.and_then(written).unwrap_or_default()));
+        let words =
+            [principal, action_node, resource].map(|node| Arc::from(node.and_then(written).unwrap_or_default()));
         let principal = self.fields.needed(node, "principal", principal).and_then(|node| self.entity(node));
         let action = self.fields.needed(node, "action", action_node).and_then(|node| action(&mut self.fields, node));
         let resource = self.fields.needed(node, "resource", resource).and_then(|node| self.entity(node));
@@ -220,8 +235,8 @@ impl Reader<'_> {
         for item in self.fields.items(tuples, "`tuples`") {
             own_tuples.extend(tuple(&mut self.fields, item));
         }
-        let expected = self.fields.needed(node, "expect", expected)?;
-        let own = self.expected(Some(expected), [policies, errors, warnings]);
+        let answer = self.fields.needed(node, "expect", expected).and_then(|expected| self.answer(expected));
+        let own = self.besides([policies, errors, warnings]);
         if !self.room_for(node, 1) {
             return None;
         }
@@ -236,10 +251,12 @@ impl Reader<'_> {
             entities,
             tuples: own_tuples,
             expected: Arc::new(Expected {
-                policies: own.policies.or_else(|| common.policies.clone()),
-                errors: if errors.is_some() { own.errors } else { common.errors.clone() },
-                warnings: if warnings.is_some() { own.warnings } else { common.warnings.clone() },
-                decision: own.decision,
+                answer: answer?,
+                besides: Besides {
+                    policies: own.policies.or_else(|| common.policies.clone()),
+                    errors: if errors.is_some() { own.errors } else { common.errors.clone() },
+                    warnings: if warnings.is_some() { own.warnings } else { common.warnings.clone() },
+                },
             }),
         })
     }
@@ -254,10 +271,9 @@ impl Reader<'_> {
         left.is_some()
     }
 
-    /// What is expected besides what others say of it.
-    fn expected(&mut self, decision: Option<&Node>, [policies, errors, warnings]: [Option<&Node>; 3]) -> Expected {
-        Expected {
-            decision: decision.and_then(|node| self.decision(node)).flatten(),
+    /// What is expected besides the answer.
+    fn besides(&mut self, [policies, errors, warnings]: [Option<&Node>; 3]) -> Besides {
+        Besides {
             policies: policies.map(|node| self.texts(node, "`policies`").collect()),
             errors: Errors::These(errors.map(|node| self.texts(node, "`errors`").collect()).unwrap_or_default()),
             warnings: Some(warnings.map(|node| self.texts(node, "`warnings`").collect()).unwrap_or_default()),
@@ -265,8 +281,8 @@ impl Reader<'_> {
     }
 
     /// `allow`, `deny`, or `error`: that there is no decision.
-    pub(super) fn decision(&mut self, node: &Node) -> Option<Option<Decision>> {
-        self.word(Some(node), [("allow", Some(Decision::Allow)), ("deny", Some(Decision::Deny)), ("error", None)])
+    pub(super) fn answer(&mut self, node: &Node) -> Option<Wanted> {
+        self.word(Some(node), [("allow", Wanted::Allow), ("deny", Wanted::Deny), ("error", Wanted::Error)])
     }
 
     /// One of some words.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use authx_engine::{
-    COMPILE_STACK_BYTES, Conditions, Coverage, Data, Limits, Problem, Release, Settings, Snapshot,
-    decide, explain,
+    COMPILE_STACK_BYTES, Conditions, Coverage, Data, Limits, Problem, Release, Settings, Snapshot, decide, explain,
 };
 
 use super::compare::differences;

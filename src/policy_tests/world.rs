@@ -1,5 +1,6 @@
 //! Lays data over a snapshot as a write would: what a store refuses is refused here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -62,12 +63,12 @@ fn entities(base: &Snapshot, inputs: &[Sourced<EntityInput>], problems: &mut Vec
                 Err(refused) => refused,
             }
         };
-        problems.extend(refused.into_iter().map(|problem| input.problem("invalid_entity", problem.to_string())));
+        problems.extend(refused.into_iter().map(|problem| input.problem(problem.code, problem.to_string())));
     }
     if let Some(schema) = base.enforced_schema() {
         for (input, row) in &rows {
             let refused = check_entities(schema, std::iter::once(("", &**row)));
-            problems.extend(refused.into_iter().map(|problem| input.problem("invalid_entity", problem.message)));
+            problems.extend(refused.into_iter().map(|problem| input.problem(problem.code, problem.message)));
         }
     }
     rows.into_iter().map(|(_, row)| Change::PutEntity(row)).collect()
@@ -80,7 +81,7 @@ fn links(base: &Snapshot, inputs: &[Sourced<(String, LinkInput)>], problems: &mu
         let (id, link) = &input.what;
         let checked = base.release().map(|release| check_link(release, id, link, strict));
         match checked {
-            Some(Err(problem)) => problems.push(input.problem("invalid_link", problem.message)),
+            Some(Err(problem)) => problems.push(input.problem(problem.code, problem.message)),
             Some(Ok(())) | None => changes.push(Change::PutLink(PolicyId::new(id), Arc::new(link.clone()))),
         }
     }
@@ -103,7 +104,7 @@ fn tuples(base: &Snapshot, inputs: &[Sourced<Tuple>], problems: &mut Vec<Problem
 
 impl<T> Sourced<T> {
     /// What is wrong with it, and where it stands.
-    fn problem(&self, code: &'static str, message: String) -> Problem {
+    fn problem(&self, code: impl Into<Cow<'static, str>>, message: String) -> Problem {
         Problem { file: Some(self.file.clone()), line: self.line, ..Problem::error(code, message) }
     }
 }

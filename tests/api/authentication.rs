@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 62] = [
+const OPERATIONS: [Operation; 63] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -76,6 +76,13 @@ const OPERATIONS: [Operation; 62] = [
         "POST",
         "/v1/stores/target/explain",
         r#"{"principal":"User:a","action":"read","resource":"Doc:a"}"#,
+        Scope("explain"),
+    ),
+    (
+        "runTests",
+        "POST",
+        "/v1/stores/target/tests/run",
+        r#"{"suites":[{"file":"a_test.yaml","text":"tests: []"}]}"#,
         Scope("explain"),
     ),
     ("explainDecision", "GET", "/v1/decisions/{decision}/explain", "", Scope("explain")),

@@ -37,6 +37,9 @@ fn hidden() -> Value {
 }
 const USERSET: &str = "AuthX::Userset:x";
 
+/// Entities of all tests.
+const FORGED_SUITE: &str = "fixtures: {entities: [{uid: 'User:u', attrs: {rel: {}}}]}\ntests: []";
+
 /// The types are linked, or they are not.
 fn made(client: &Client, alias: &str, linked: bool) -> String {
     let path = store(client, alias, &json!({}));
@@ -243,6 +246,7 @@ fn of_data() -> Vec<Way> {
             json!({"link": {"id": "l", "template": "shared", "principal": USERSET, "resource": "Doc:d"}}),
             RESERVED,
         ),
+        way("runTests", "/tests/run", json!({"suites": [{"file": "x", "text": FORGED_SUITE}]}), FOUND),
         // A filter finds what is stored, and nothing of that name is.
         way("deleteEntities", "/entities/delete-by-filter", json!({"type": "AuthX::Facts"}), (200, "")),
         way("deleteTuples", "/tuples/delete-by-filter", json!({"object": USERSET}), (200, "")),
@@ -360,7 +364,7 @@ fn outcome(reply: &Reply) -> (u16, BTreeSet<String>) {
         Some(status) => (status, first.clone()),
         None => (reply.status, body),
     };
-    let lists = [&body["errors"], &body["problems"]];
+    let lists = [&body["errors"], &body["problems"], &body["suites"][0]["problems"]];
     let found = lists.into_iter().filter_map(Value::as_array).flatten().map(|item| &item["code"]);
     let mut codes: BTreeSet<String> = found.filter_map(Value::as_str).map(str::to_owned).collect();
     if codes.is_empty() {

@@ -78,7 +78,13 @@ fn tests_end_with_what_they_found() {
             "did you mean `assertions`?",
         ),
         (&[("x.fga.yaml", GOOD)], &["test"], 1, "✗ x.fga.yaml: cannot be read\n", "there is no file or folder"),
-        (&[("m.fga", MODEL)], &["test"], 1, "", "no tests found in `.`: expected files that end in `_test.yaml`, `_test.json` or `.fga.yaml`"),
+        (
+            &[("m.fga", MODEL)],
+            &["test"],
+            1,
+            "",
+            "no tests found in `.`: expected files that end in `_test.yaml`, `_test.json` or `.fga.yaml`",
+        ),
         (
             &[("x.fga.yaml", &failing), ("m.fga", MODEL)],
             &["test", "-o", "junit"],

@@ -74,7 +74,10 @@ fn continues(console: bool, text: &str, last: &Step) -> bool {
     if console {
         return text.starts_with("> ");
     }
-    let open = last.command.ends_with('\\') || last.command.matches('\'').count() % 2 == 1;
+    let open = match last.command.split_once("<<'EOF'") {
+        Some((_, here)) => !here.lines().any(|line| line == "EOF"),
+        None => last.command.ends_with('\\') || last.command.matches('\'').count() % 2 == 1,
+    };
     open && last.expected.is_empty()
 }
 

@@ -39,9 +39,7 @@ pub(crate) fn with_data(empty: &Snapshot, files: &StoreFiles) -> Result<Snapshot
     let tuples: Vec<Sourced<Tuple>> = files
         .tuples
         .iter()
-        .map(|(file, row)| {
-            Sourced { what: row.tuple.clone(), file: file.clone(), line: u32::try_from(row.row).ok() }
-        })
+        .map(|(file, row)| Sourced { what: row.tuple.clone(), file: file.clone(), line: u32::try_from(row.row).ok() })
         .collect();
     lay(empty, Laid { entities: &entities, tuples: &tuples, links: &[] })
 }

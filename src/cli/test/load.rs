@@ -107,11 +107,8 @@ impl Origin<'_> {
     }
 
     fn tuples(self, sources: TupleSources, problems: &mut Vec<Problem>) -> Vec<Sourced<Tuple>> {
-        let inline = |(place, what): (Place, Tuple)| Sourced {
-            what,
-            file: self.name.to_owned(),
-            line: Some(place.line),
-        };
+        let inline =
+            |(place, what): (Place, Tuple)| Sourced { what, file: self.name.to_owned(), line: Some(place.line) };
         let mut found: Vec<Sourced<Tuple>> = sources.inline.into_iter().map(inline).collect();
         for file in &sources.files {
             found.extend(self.tuple_file(file, problems));

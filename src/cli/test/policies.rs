@@ -123,11 +123,7 @@ fn fill(suite: &mut Suite, origin: Origin<'_>) -> Result<(), Refusal> {
                         read.map_err(|error| origin.problem(file.place, error.to_string()))
                     });
                     let read = read.map_err(|problem| problems.push(problem)).unwrap_or_default();
-                    entities.extend(read.into_iter().map(|what| Sourced {
-                        what,
-                        file: file.path.clone(),
-                        line: None,
-                    }));
+                    entities.extend(read.into_iter().map(|what| Sourced { what, file: file.path.clone(), line: None }));
                 }
             }
         }

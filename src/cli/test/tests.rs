@@ -43,8 +43,16 @@ fn report(text: &str, files: &[(&str, &str)], external: bool) -> FileReport {
     let folder = folder(files);
     let below = folder.path().join("tests");
     fs::create_dir_all(&below).unwrap();
-    let args =
-        Args { paths: Vec::new(), filter: String::new(), allow_external_files: external, coverage: false, min_coverage: None, watch: false, schema: false, output: TestOutput::Tree };
+    let args = Args {
+        paths: Vec::new(),
+        filter: String::new(),
+        allow_external_files: external,
+        coverage: false,
+        min_coverage: None,
+        watch: false,
+        schema: false,
+        output: TestOutput::Tree,
+    };
     let file = TestFile {
         kind: TestKind::Store,
         name: "x.fga.yaml".to_owned(),

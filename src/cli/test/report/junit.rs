@@ -52,8 +52,7 @@ fn assertion(cases: &mut String, file: &FileReport, test: &TestReport, answer: &
     if outcome.passed() {
         return case(cases, &file.name, &test.name, what, None);
     }
-    let lines: Vec<String> =
-        std::iter::once(format!("{}:{line}", file.name)).chain(outcome.because()).collect();
+    let lines: Vec<String> = std::iter::once(format!("{}:{line}", file.name)).chain(outcome.because()).collect();
     case(cases, &file.name, &test.name, what, Some(("failure", &outcome.summary(), &lines.join("\n"))));
 }
 

@@ -127,7 +127,7 @@ fn what_is_wrong_is_told_with_its_place() {
         (format!("{HEAD}tuples:\n  - {{user: user:a, relation: r}}\n"), "3:5 `object` is missing"),
         (
             format!("{HEAD}tuples:\n  - {{user: user:a, relation: r, object: d:1, conditoin: {{name: c}}}}\n"),
-            "3:47 a tuple has no field `conditoin`; did you mean `condition`?",
+            "3:46 a tuple has no field `conditoin`; did you mean `condition`?",
         ),
         (format!("{HEAD}tests: [\n"), "3:1 while parsing a node, did not find expected node content"),
     ] {
