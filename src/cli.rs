@@ -14,6 +14,7 @@ mod grant;
 mod import;
 mod keys;
 mod model;
+mod replay;
 mod report;
 mod serve;
 mod tenants;
@@ -94,6 +95,8 @@ enum Command {
     Model(model::Args),
     /// Test policies, models and data by what must follow from them
     Test(test::Args),
+    /// Make recorded decisions again with other policies, and tell which come out otherwise
+    Replay(replay::Args),
     /// Look at what was decided
     Decisions(decisions::Args),
     /// Prove that the decision log was not altered
@@ -187,6 +190,7 @@ async fn run(command: Command) -> Exit {
         Command::Export(args) => export::run(args).await,
         Command::Model(args) => model::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
         Command::Decisions(args) => decisions::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Tenants(args) => tenants::run(args).await,

@@ -3,6 +3,7 @@
 mod batch;
 mod history;
 mod relations;
+mod replay;
 mod tests;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ pub use batch::{Interrupted, Moment, Turns};
 pub use history::{Head, HistoryLimits};
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
+pub use replay::{Changes, Flip, OnData, Replay, ReplayAsked, Report};
 pub use tests::{SuiteRun, TestsAsked, TestsRun};
 
 /// How fresh the data of an answer must be.
@@ -72,6 +74,11 @@ pub enum CheckError {
     TooManyQuestions { limit: usize },
     #[error("the release could not be loaded")]
     Load(#[from] LoadError),
+    #[error("the decision log cannot be read")]
+    LogUnreadable {
+        #[source]
+        source: std::io::Error,
+    },
     /// What cannot be recorded is not answered.
     #[error(transparent)]
     NotRecorded(#[from] LogError),

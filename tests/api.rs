@@ -76,6 +76,8 @@ mod policy_tests;
 mod relations;
 #[path = "api/releases.rs"]
 mod releases;
+#[path = "api/replay.rs"]
+mod replay;
 #[path = "api/restart.rs"]
 mod restart;
 #[path = "api/store_files.rs"]

@@ -240,6 +240,10 @@ impl From<CheckError> for ApiError {
             | CheckError::TooManyQuestions { .. }
             | CheckError::HistoryTooLarge { .. } => Self::new(Code::LimitExceeded, error.to_string()),
             CheckError::Load(error) => internal(&error),
+            CheckError::LogUnreadable { source } => {
+                tracing::error!(error = %source, "the decision log cannot be read");
+                Self::new(Code::StorageUnavailable, "the decision log cannot be read")
+            }
             CheckError::NotRecorded(error) => Self::new(Code::DecisionNotRecorded, error.to_string()),
         }
     }

@@ -18,7 +18,7 @@ use crate::api::lines::{self, line};
 use crate::api::paging::PageQuery;
 use crate::ids::TenantId;
 
-const LINES: &str = "application/x-ndjson";
+pub(super) const LINES: &str = "application/x-ndjson";
 
 /// How the client wants a list: `Accept: application/x-ndjson` is lines.
 pub struct Listing {
@@ -56,6 +56,11 @@ pub struct ListEnd {
 }
 
 impl Listing {
+    /// Whether lines are wanted.
+    pub(super) fn lines(&self) -> bool {
+        self.lines
+    }
+
     /// Answers with one page, or with `rows` of that and all behind it.
     pub async fn list<P: Serialize>(
         self,

@@ -8,7 +8,7 @@ use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
     audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
-    relations, releases, revisions, stores, tenants, tests, tuples, whoami, write,
+    relations, releases, replay, revisions, stores, tenants, tests, tuples, whoami, write,
 };
 
 const SMALL: usize = 1 << 20;
@@ -38,6 +38,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/apply", APPLY, "POST").route(post().to(releases::apply)))
         .service(store("/validate", APPLY, "POST").route(post().to(releases::validate)))
         .service(store("/tests/run", WRITE, "POST").route(post().to(tests::run)))
+        .service(store("/replay", APPLY, "POST").route(post().to(replay::replay)))
         .service(store("/releases", APPLY, "GET, POST").route(get().to(releases::list)).route(post().to(releases::draft)))
         .service(store("/releases/{release}", SMALL, "GET").route(get().to(releases::read)))
         .service(store("/releases/{release}/diff", SMALL, "GET").route(get().to(releases::diff)))

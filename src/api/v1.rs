@@ -16,6 +16,7 @@ pub mod patch;
 pub mod policies;
 pub mod relations;
 pub mod releases;
+pub mod replay;
 pub mod revisions;
 pub mod stores;
 pub mod tenants;

@@ -128,11 +128,23 @@ impl Client {
     }
 
     /// Asks for an answer that is read as it comes; a refusal is read whole.
-    pub(crate) async fn stream(&self, path: &str) -> Result<Result<reqwest::Response, Reply>, String> {
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Result<reqwest::Response, Reply>, String> {
         const A_DAY: Duration = Duration::from_hours(24);
-        let mut request = self.http.get(format!("{}{path}", self.base)).timeout(A_DAY);
+        let url = format!("{}{path}", self.base);
+        let request = match body {
+            None => self.http.get(url),
+            Some(body) => self.http.post(url).json(body).header("accept", "application/x-ndjson"),
+        };
+        let mut request = request.timeout(A_DAY);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
+        }
+        if let Some(tenant) = &self.tenant {
+            request = request.header("authx-tenant", tenant);
         }
         let unreachable = |error: reqwest::Error| format!("{} does not answer: {}", self.base, root(&error));
         let response = request.send().await.map_err(unreachable)?;

@@ -27,7 +27,7 @@ async fn export(args: &Args) -> Result<Exit, Exit> {
     let path = client.store_path().await?;
     let of_file = |error: std::io::Error| fail(Exit::Error, &format!("{}: {error}", args.file.display()));
     let unreachable = |message: String| fail(Exit::Unreachable, &message);
-    let reply = client.stream(&format!("{path}/export")).await.map_err(unreachable)?;
+    let reply = client.stream(&format!("{path}/export"), None).await.map_err(unreachable)?;
     let mut reply = reply.map_err(|refused| client.refused(&refused))?;
     let mut target = Target::open(&args.file).map_err(of_file)?;
     while let Some(piece) = reply.chunk().await.map_err(|error| unreachable(error.to_string()))? {

@@ -16,6 +16,8 @@ pub struct Recorded {
     /// `now` is when it was decided.
     pub request: AccessRequest,
     pub allowed: bool,
+    /// Its determining policies.
+    pub policies: Vec<String>,
     /// Parts of the request were not recorded, so that it cannot be asked as it was.
     pub masked: bool,
 }
@@ -31,6 +33,8 @@ impl Recorded {
         let uid = |name: &str| EntityUid::parse(text(name)?).ok();
         let rest = content.get("request").cloned().unwrap_or_default();
         let part = |name: &str| rest.get(name).cloned();
+        let policies = content.get("determining_policies").and_then(Value::as_array);
+        let policies = policies.into_iter().flatten().filter_map(Value::as_str);
         let tuples = rest.get("tuples").and_then(Value::as_array).into_iter().flatten().map(tuple);
         let request = AccessRequest {
             context: part("context")
@@ -46,6 +50,7 @@ impl Recorded {
             release: text("release").map(str::to_owned),
             request,
             allowed: text("decision")? == "allow",
+            policies: policies.map(str::to_owned).collect(),
             masked: is_masked(&rest),
         })
     }

@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 63] = [
+const OPERATIONS: [Operation; 64] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -85,6 +85,7 @@ const OPERATIONS: [Operation; 63] = [
         r#"{"suites":[{"file":"a_test.yaml","text":"tests: []"}]}"#,
         Scope("explain"),
     ),
+    ("replay", "POST", "/v1/stores/target/replay", r#"{"sources":{"policies":[]}}"#, Scope("admin")),
     ("explainDecision", "GET", "/v1/decisions/{decision}/explain", "", Scope("explain")),
     ("listDecisions", "GET", "/v1/decisions", "", Scope("read")),
     ("verifyLog", "POST", "/v1/audit/verify", "", Scope("admin")),

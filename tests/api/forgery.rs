@@ -246,6 +246,12 @@ fn of_data() -> Vec<Way> {
             json!({"link": {"id": "l", "template": "shared", "principal": USERSET, "resource": "Doc:d"}}),
             RESERVED,
         ),
+        way(
+            "replay",
+            "/replay",
+            json!({"sources": {"policies": [{"id": "x", "cedar": "permit (principal, action in [AuthX::Action::\"x\"], resource);"}]}}),
+            RESERVED,
+        ),
         way("runTests", "/tests/run", json!({"suites": [{"file": "x", "text": FORGED_SUITE}]}), FOUND),
         // A filter finds what is stored, and nothing of that name is.
         way("deleteEntities", "/entities/delete-by-filter", json!({"type": "AuthX::Facts"}), (200, "")),

@@ -89,13 +89,14 @@ fn a_key_is_of_one_request_to_one_operation_of_one_store() {
 }
 
 /// Operations that may be asked twice without a key: they change nothing, or have a name of their own for what they do.
-const WITHOUT: [&str; 10] = [
+const WITHOUT: [&str; 11] = [
     "check",
     "checkBatch",
     "checkRelation",
     "expandRelation",
     "explain",
     "readTuples",
+    "replay",
     "runTests",
     "validate",
     "verifyLog",

@@ -6,12 +6,13 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 40] = [
+const UNDER_A_STORE: [(&str, &str, &str); 41] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
     ("POST", "/explain", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
     ("POST", "/tests/run", r#"{"suites":[{"file":"a_test.yaml","text":"tests: []"}]}"#),
+    ("POST", "/replay", r#"{"sources":{"policies":[]}}"#),
     ("POST", "/check/batch", r#"{"checks":[{"principal":"User:a","action":"read","resource":"Doc:b"}]}"#),
     ("POST", "/write", r#"{"entities":{"upsert":[{"uid":"User:intruder"}]}}"#),
     ("GET", "/entities", ""),

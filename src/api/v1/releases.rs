@@ -184,7 +184,7 @@ pub(super) fn dsl(text: String) -> ModelSource {
 }
 
 impl ApplyBody {
-    fn parse(self) -> Result<(Proposal, Option<String>, bool), ApiError> {
+    pub(super) fn parse(self) -> Result<(Proposal, Option<String>, bool), ApiError> {
         let schema = self.schema.map(SchemaBody::parse).transpose()?;
         let policies = match self.policies {
             None => None,

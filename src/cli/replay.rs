@@ -1,0 +1,199 @@
+//! `authx replay`: recorded decisions made again with other policies, and those that come out otherwise.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::cli::check::choose;
+use crate::cli::client::Client;
+use crate::cli::files::find;
+use crate::cli::report::{printable, render};
+use crate::cli::validate::{body, problems_of};
+use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
+
+/// Names and examples that the table shows.
+const SHOWN: usize = 10;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The policies to try: a root, a `policies` folder or a store's folder; or the id of a release
+    #[arg(long, value_name = "DIR|RELEASE")]
+    against: String,
+    /// Decisions from this time on, such as 2026-11-21T08:30:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Decisions before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// The newest decisions, so many at most
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    limit: u32,
+    /// On the data of each decision's own time, or on today's
+    #[arg(long, value_enum, default_value_t)]
+    data: On,
+    /// End with 4 when any decision comes out otherwise
+    #[arg(long)]
+    fail_on_flips: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum On {
+    #[default]
+    Then,
+    Now,
+}
+
+pub(crate) async fn run(args: Args) -> Exit {
+    replay(&args).await.unwrap_or_else(|exit| exit)
+}
+
+async fn replay(args: &Args) -> Result<Exit, Exit> {
+    let client = Client::new(&args.server)?;
+    let data = match args.data {
+        On::Then => "then",
+        On::Now => "now",
+    };
+    let mut asked = json!({"from": args.since, "to": args.until, "limit": args.limit, "data": data});
+    let path = Path::new(&args.against);
+    let mut files = None;
+    let store = if path.exists() {
+        let stores = find(path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
+        let name = if stores.len() > 1 { args.server.store.as_deref() } else { None };
+        let chosen = choose(stores, name)?;
+        put(&mut asked, "sources", body(&chosen));
+        let store = client.store_path_of(&chosen.name).await?;
+        files = Some(chosen);
+        store
+    } else {
+        put(&mut asked, "release", json!(args.against));
+        client.store_path().await?
+    };
+    let answer = client.stream(&format!("{store}/replay"), Some(&asked)).await;
+    let mut response = match answer.map_err(|message| fail(Exit::Unreachable, &message))? {
+        Ok(response) => response,
+        Err(reply) => {
+            let invalid = reply.status == 422 && reply.body.get("code") == Some(&json!("invalid_release"));
+            if let Some(files) = files.filter(|_| invalid) {
+                note(render(&problems_of(reply.body.get("errors"), &files), &files.texts, color()).trim_end());
+                return Err(Exit::Invalid);
+            }
+            return Err(client.refused(&reply));
+        }
+    };
+    let report = last_line(&mut response).await?;
+    print_as(args.output, &report, &table(&report));
+    let flips = number(report.get("flips"), "to_allow") + number(report.get("flips"), "to_deny");
+    Ok(if args.fail_on_flips && flips > 0 { Exit::Failed } else { Exit::Done })
+}
+
+fn put(asked: &mut Value, name: &str, value: Value) {
+    if let Some(asked) = asked.as_object_mut() {
+        asked.insert(name.to_owned(), value);
+    }
+}
+
+/// Shows how far it is, and reads the report.
+async fn last_line(response: &mut reqwest::Response) -> Result<Value, Exit> {
+    let terminal = std::io::stderr().is_terminal();
+    let show = |text: &str| {
+        if terminal {
+            let _ = write!(std::io::stderr().lock(), "\r{text}\u{1b}[K");
+        }
+    };
+    let cut = || fail(Exit::Unreachable, "the answer ended before its end");
+    let mut unread: Vec<u8> = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| cut())? {
+        unread.extend_from_slice(&chunk);
+        while let Some(at) = unread.iter().position(|byte| *byte == b'\n') {
+            let rest = unread.split_off(at + 1);
+            let line = std::mem::replace(&mut unread, rest);
+            let line: Value = serde_json::from_slice(&line).map_err(|_| cut())?;
+            if let Some(progress) = line.get("progress") {
+                show(&format!("{} decisions", number(Some(progress), "records")));
+            } else if let Some(report) = line.get("end") {
+                show("");
+                return Ok(report.clone());
+            } else {
+                show("");
+                let error = line.get("error").and_then(|error| error.get("detail")).and_then(Value::as_str);
+                return Err(fail(Exit::Error, error.unwrap_or("the replay failed")));
+            }
+        }
+    }
+    Err(cut())
+}
+
+fn table(report: &Value) -> String {
+    let count = |name: &str| number(Some(report), name);
+    let flips = report.get("flips");
+    let (to_allow, to_deny) = (number(flips, "to_allow"), number(flips, "to_deny"));
+    let mut text = format!(
+        "{} decisions made again: {} flip ({to_deny} to deny, {to_allow} to allow)\n",
+        count("replayed"),
+        to_allow + to_deny
+    );
+    for (name, what) in [
+        ("other_reasons", "come out alike by other policies"),
+        ("masked", "were not made again: parts of their requests are masked"),
+        ("forgotten", "were not made again: what was stored then is not kept any more"),
+        ("undecided", "could not be decided"),
+    ] {
+        if count(name) > 0 {
+            text.push_str(&format!("{} {what}\n", count(name)));
+        }
+    }
+    if report.get("more") == Some(&Value::Bool(true)) {
+        text.push_str("there are older ones: --limit takes more\n");
+    }
+    for (name, what) in [("policies", "by policy"), ("principals", "by principal"), ("actions", "by action")] {
+        let named: Vec<&Value> = list(report, name).collect();
+        if !named.is_empty() {
+            text.push_str(&format!("\n{what}\n"));
+        }
+        for changes in named.iter().take(SHOWN) {
+            let (to_allow, to_deny) = (number(Some(changes), "to_allow"), number(Some(changes), "to_deny"));
+            let name = changes.get("name").and_then(Value::as_str).unwrap_or("others");
+            text.push_str(&format!("  {}  {to_deny} to deny, {to_allow} to allow\n", printable(name)));
+        }
+        if named.len() > SHOWN {
+            text.push_str(&format!("  and {} more\n", named.len() - SHOWN));
+        }
+    }
+    let examples: Vec<&Value> = list(report, "examples").collect();
+    if !examples.is_empty() {
+        text.push_str("\nthe newest\n");
+    }
+    for flip in examples.iter().take(SHOWN) {
+        let word = |name: &str| flip.get(name).and_then(Value::as_str).unwrap_or_default();
+        let by = |name: &str| {
+            let ids: Vec<&str> = list(flip, name).filter_map(Value::as_str).collect();
+            if ids.is_empty() { "no policy".to_owned() } else { ids.join(", ") }
+        };
+        let (was, is) = (word("was"), word("is"));
+        let line = format!(
+            "  {} {} {} {}: {was} by {}, now {is} by {}",
+            word("decision_id"),
+            word("principal"),
+            word("action"),
+            word("resource"),
+            by("was_by"),
+            by("is_by")
+        );
+        text.push_str(&format!("{}\n", printable(&line)));
+    }
+    text
+}
+
+fn number(of: Option<&Value>, name: &str) -> u64 {
+    of.and_then(|of| of.get(name)).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    of.get(name).and_then(Value::as_array).into_iter().flatten()
+}
