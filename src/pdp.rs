@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::decisions::{Asked, DecisionLog, LogError, Prepared, Record, Recorded, Told};
 use crate::ids::{ReleaseId, Revision, Timestamp};
 use crate::keys::Grant;
+use crate::policy_tests::{NoExample, example};
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
@@ -49,6 +50,15 @@ pub struct Decided {
     pub evaluation: Evaluation,
     pub decision_id: ulid::Ulid,
     pub token: String,
+}
+
+/// A past decision, made again on what it was made on.
+#[derive(Debug)]
+pub struct Again {
+    pub explanation: Explanation,
+    pub token: String,
+    snapshot: Snapshot,
+    request: AccessRequest,
 }
 
 /// Why there is no decision. Never an allow.
@@ -238,15 +248,21 @@ impl Pdp {
     ///
     /// # Errors
     /// When the past is not kept.
-    pub async fn explain_again(
-        &self,
-        store: &OpenStore,
-        recorded: Recorded,
-    ) -> Result<(Explanation, String), CheckError> {
+    pub async fn explain_again(&self, store: &OpenStore, recorded: Recorded) -> Result<Again, CheckError> {
         let current = self.at_revision(store, recorded.revision).await?;
         let snapshot = self.snapshot_under(store, &current, recorded.release.as_deref()).await?.into_owned();
-        let (_, explanation) = self.explained(snapshot, recorded.request).await?;
-        Ok((explanation, current.token.clone()))
+        let (request, explanation) = self.explained(snapshot.clone(), recorded.request).await?;
+        Ok(Again { explanation, token: current.token.clone(), snapshot, request })
+    }
+
+    /// A past decision as a file of tests, with the facts that it read.
+    ///
+    /// # Errors
+    /// When it cannot be told on some facts alone.
+    pub async fn as_test(&self, again: &Again, name: String) -> Result<Result<String, NoExample>, CheckError> {
+        let (snapshot, request, limits) = (again.snapshot.clone(), again.request.clone(), self.limits);
+        let work = move || example(&snapshot, &request, &limits, &name);
+        Ok(self.turns.take(work).await.map_err(|_| LoadError::Interrupted)?)
     }
 
     /// The data of a snapshot under the release that was asked for, or its own.

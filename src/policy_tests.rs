@@ -5,6 +5,7 @@
 
 mod cedar;
 mod compare;
+mod example;
 mod matrix;
 mod read;
 mod references;
@@ -23,6 +24,7 @@ use authx_engine::{
 
 use crate::yaml::Place;
 
+pub use example::{NoExample, example};
 pub use read::read;
 pub use run::{Ground, Prepared};
 pub(crate) use tuples::tuple;

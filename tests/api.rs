@@ -10,6 +10,8 @@
 
 mod support;
 
+#[path = "api/as_test.rs"]
+mod as_test;
 #[path = "api/audit.rs"]
 mod audit;
 #[path = "api/authentication.rs"]

@@ -63,6 +63,7 @@ mod decide;
 // Why it was made, and what requests have tried.
 mod coverage;
 mod explain;
+mod reads;
 
 #[cfg(test)]
 mod tests;
@@ -85,6 +86,7 @@ pub use links::check_link;
 pub use patch::EntityPatch;
 pub use policy::{Policy, PolicyId, is_policy_id, policy_json, policy_text};
 pub use problem::{Problem, Related, Severity, SourcePlace};
+pub use reads::{Reach, Reads, reads};
 pub use release::{Check, CompileOptions, Compiled, Release, ReleaseDiff, Sources};
 pub use request::{AccessRequest, Limits, MAX_REQUEST_TUPLES};
 pub use scan::{PolicySource, TextLimits, split_policies};

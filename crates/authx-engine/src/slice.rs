@@ -34,6 +34,11 @@ impl<'a> Slice<'a> {
         Self { question, wanted: Vec::new() }
     }
 
+    /// The entities that were added.
+    pub(crate) fn uids(&self) -> impl Iterator<Item = &'a EntityUID> {
+        self.wanted.iter().map(|wanted| wanted.uid)
+    }
+
     /// Adds what one policy can reach.
     pub(crate) fn add(&mut self, paths: &'a AccessPaths) -> Result<(), DecideError> {
         let roots = &self.question.roots;
