@@ -1,6 +1,7 @@
 //! The composition root: the only place that names concrete adapters.
 
 mod demo;
+mod follow;
 mod start;
 
 use std::io::Write as _;
@@ -20,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::decisions::{DecisionLog, Outbox};
 use crate::identity::Identity;
+use crate::ids::TenantId;
 use crate::keys::KeyTable;
 use crate::limits::LimitTable;
 use crate::pap::{
@@ -55,10 +57,14 @@ pub fn installation_tokens(data_dir: &std::path::Path) -> Result<Tokens, AppErro
     Tokens::new(start::read_secret(data_dir)?).map_err(|error| AppError::Other(error.to_string()))
 }
 
+pub use follow::{Active, Feed, Followed, Refused, Sent, StoreSources};
+
 /// A server that is told to run.
 pub struct Options {
     pub config: Config,
     pub dev: bool,
+    /// Files that stores follow. What is sent first is applied before the server answers.
+    pub files: Option<Feed>,
 }
 
 fn days(days: u64) -> Duration {
@@ -88,7 +94,7 @@ fn bounds(config: &Config) -> Bounds {
 /// When it cannot start.
 pub async fn serve(options: Options) -> Result<(), AppError> {
     let begun = std::time::Instant::now();
-    let Options { config, dev } = options;
+    let Options { config, dev, files } = options;
     telemetry::log(&config.log);
     let metrics = telemetry::metrics().map_err(|error| AppError::Other(error.to_string()))?;
     let clock = Clock;
@@ -169,7 +175,14 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     if let Some(tenant) = first.dev_tenant.filter(|_| dev) {
         notes = demo::seed(&services, tenant, loopback).await?;
     }
+    let following = match files {
+        Some(files) => Some(begin_to_follow(&services, first.dev_tenant, files).await?),
+        None => None,
+    };
     run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
+    if let Some(following) = following {
+        following.abort();
+    }
     expiry.abort();
     purge.abort();
     // Every request is answered: what was changed and decided is recorded to its end.
@@ -187,6 +200,22 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     tasks.wait().await;
     storage.close().await;
     Ok(())
+}
+
+/// Applies the files as they are, and goes on with what changes.
+async fn begin_to_follow(
+    services: &web::Data<Services>,
+    dev: Option<TenantId>,
+    mut files: Feed,
+) -> Result<tokio::task::JoinHandle<()>, AppError> {
+    let tenant = match dev {
+        Some(tenant) => tenant,
+        None => start::default_tenant(&services.storage).await?,
+    };
+    if let Some(sent) = files.recv().await {
+        follow::apply_all(services, tenant, sent).await;
+    }
+    Ok(tokio::spawn(follow::follow(services.clone(), tenant, files)))
 }
 
 async fn load_all(storage: &Storage, replica: &Replica) -> Result<(), AppError> {

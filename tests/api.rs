@@ -42,6 +42,8 @@ mod erasing;
 mod expiry;
 #[path = "api/explain.rs"]
 mod explain;
+#[path = "api/follow.rs"]
+mod follow;
 #[path = "api/forgery.rs"]
 mod forgery;
 #[path = "api/history.rs"]

@@ -104,11 +104,22 @@ fn author() -> Author {
     Author::process("start")
 }
 
+/// The tenant that a first start made.
+pub(super) async fn default_tenant(storage: &Storage) -> Result<TenantId, AppError> {
+    let missing = || AppError::Other("files go to the tenant `default`, which is not there".to_owned());
+    first_named(storage, "default").await?.ok_or_else(missing)
+}
+
+/// The tenant of that name that was made first.
+async fn first_named(storage: &Storage, name: &str) -> Result<Option<TenantId>, AppError> {
+    let tenants = storage.tenants.list(None, 1_000).await?;
+    Ok(tenants.into_iter().find(|tenant| tenant.name == name).map(|tenant| tenant.id))
+}
+
 /// The tenant of that name that was made first, or a new one.
 async fn tenant(storage: &Storage, clock: Clock, name: &str) -> Result<TenantId, AppError> {
-    let first = storage.tenants.list(None, 1_000).await?.into_iter().find(|tenant| tenant.name == name);
-    if let Some(found) = first {
-        return Ok(found.id);
+    if let Some(found) = first_named(storage, name).await? {
+        return Ok(found);
     }
     let (limits, decisions) = (TenantLimits::default().text(), LogSettings::default().text());
     let (id, name) = (clock.tenant_id(), name.to_owned());

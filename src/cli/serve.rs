@@ -1,5 +1,7 @@
 //! `authx serve` and `authx migrate`.
 
+mod follow;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -22,6 +24,10 @@ pub(crate) struct Args {
     /// Threads that answer requests; 0 is one for each core
     #[arg(long, env = "AUTHX_WORKERS", value_name = "N")]
     workers: Option<usize>,
+    /// Apply the stores of a folder at start, and follow its files: a root, a `policies` folder or a store's folder. What is
+    /// invalid is reported, and the last good release stays
+    #[arg(long, env = "AUTHX_POLICIES", value_name = "DIR")]
+    policies: Option<PathBuf>,
     /// No key on a loopback address, and a demo store to try
     #[arg(long, env = "AUTHX_DEV", value_parser = clap::builder::BoolishValueParser::new())]
     dev: bool,
@@ -48,7 +54,11 @@ pub(crate) async fn serve(args: Args) -> Exit {
     if let Some(workers) = args.workers {
         config.server.workers = workers;
     }
-    match app::serve(Options { config, dev: args.dev }).await {
+    let files = match args.policies.map(follow::follow).transpose() {
+        Ok(files) => files,
+        Err(error) => return fail(Exit::Error, &error),
+    };
+    match app::serve(Options { config, dev: args.dev, files }).await {
         Ok(()) => Exit::Done,
         Err(error) => fail(Exit::Error, &error.to_string()),
     }
