@@ -1,5 +1,6 @@
 //! Relations inside Cedar: facts, membership and containment, in one decision.
 
+mod explained;
 mod opinion;
 mod random;
 mod refused;

@@ -30,7 +30,7 @@ const REQUESTS: usize = 16;
 
 /// Bugs between the parts of a decision, each of which the comparison must find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bug {
+pub(super) enum Bug {
     /// A fact that failed is taken as one that does not hold.
     FailedFactIsFalse,
     /// A forbid that reached a failed fact is skipped as Cedar skips one that errs.
@@ -54,7 +54,7 @@ const BUGS: [Bug; 5] = [
 /// Which annotations the schema has in one world.
 #[expect(clippy::struct_excessive_bools, reason = "each is thrown for itself")]
 #[derive(Debug, Clone, Copy)]
-struct Shape {
+pub(super) struct Shape {
     members: bool,
     group_parents: bool,
     doc_parents: bool,
@@ -80,7 +80,7 @@ action act appliesTo {{ principal: [User, Group, Guest], resource: [Doc, Group],
         )
     }
 
-    fn links(self) -> Links {
+    pub(super) fn links(self) -> Links {
         let parents = [("group", self.group_parents), ("doc", self.doc_parents)];
         let has_parents = parents.into_iter().filter(|(_, has)| *has).map(|(ty, _)| (ty, "parent"));
         Links {
@@ -138,15 +138,15 @@ action act appliesTo {{ principal: [User, Group, Guest], resource: [Doc, Group],
 }
 
 /// A store and all that the reference needs to know of it.
-struct Case {
-    shape: Shape,
-    world: World,
-    entities: Vec<EntityInput>,
+pub(super) struct Case {
+    pub(super) shape: Shape,
+    pub(super) world: World,
+    pub(super) entities: Vec<EntityInput>,
     policies: Vec<Policy>,
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
-fn case(seed: u64) -> Case {
+pub(super) fn case(seed: u64) -> Case {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let shape = Shape {
         members: dice.chance(80),
@@ -164,7 +164,7 @@ fn case(seed: u64) -> Case {
 }
 
 impl Case {
-    fn snapshot(&self, bug: Option<Bug>) -> Snapshot {
+    pub(super) fn snapshot(&self, bug: Option<Bug>) -> Snapshot {
         let compiled = RelationModel::compile(self.world.model.clone()).unwrap();
         let schema = SchemaSource { syntax: SchemaSyntax::Cedar, file: None, text: self.shape.schema() };
         // Some of these policies ask for what no link of their world can give, which only a release that was made may.
@@ -260,7 +260,7 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
 }
 
 /// What a question that leads back to itself comes to, a denial or an error, the graph alone can say.
-fn of_cycle(relations: &Relations<'_>, key: &TupleKey, asking: &Asking<'_>) -> Truth {
+pub(super) fn of_cycle(relations: &Relations<'_>, key: &TupleKey, asking: &Asking<'_>) -> Truth {
     match relations.check(key, asking, false) {
         Ok(checked) => {
             assert!(!checked.allowed, "{key} is allowed");
