@@ -12,6 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use authx_engine::Limits;
 use authx_engine::relation::GraphLimits;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -158,14 +159,7 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
         draining: CancellationToken::new(),
         metrics,
     });
-    let expiry = Expiry::new(
-        services.writers.clone(),
-        Duration::from_secs(config.storage.expired_tuples_kept_seconds),
-        Duration::from_secs(config.storage.expired_tuples_pause_seconds),
-    );
-    let expiry = tokio::spawn(expiry.run());
-    let pause = Duration::from_secs(config.storage.deleted_pause_seconds);
-    let purge = tokio::spawn(Purge::new(services.writers.clone(), kept, bounds.history.kept, pause).run());
+    let mut beside = housekeeping(&services, &config, kept);
     let telling = tokio::spawn(Arc::clone(&outbox).run());
     let refusals = Arc::clone(services.identity.refusals());
     let refused = tokio::spawn(Arc::clone(&refusals).run(Arc::clone(&decisions)));
@@ -175,16 +169,11 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     if let Some(tenant) = first.dev_tenant.filter(|_| dev) {
         notes = demo::seed(&services, tenant, loopback).await?;
     }
-    let following = match files {
-        Some(files) => Some(begin_to_follow(&services, first.dev_tenant, files).await?),
-        None => None,
-    };
-    run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
-    if let Some(following) = following {
-        following.abort();
+    if let Some(files) = files {
+        beside.push(begin_to_follow(&services, first.dev_tenant, files).await?);
     }
-    expiry.abort();
-    purge.abort();
+    run(&config, services, begun, &notes, first.keys_file.as_deref(), dev && loopback).await?;
+    beside.iter().for_each(JoinHandle::abort);
     // Every request is answered: what was changed and decided is recorded to its end.
     telling.abort();
     outbox.drain().await;
@@ -202,12 +191,25 @@ pub async fn serve(options: Options) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Deletes what has expired, and for good what was deleted a while ago, for ever.
+fn housekeeping(services: &web::Data<Services>, config: &Config, kept: Kept) -> Vec<JoinHandle<()>> {
+    let (writers, storage) = (&services.writers, &config.storage);
+    let expiry = Expiry::new(
+        writers.clone(),
+        Duration::from_secs(storage.expired_tuples_kept_seconds),
+        Duration::from_secs(storage.expired_tuples_pause_seconds),
+    );
+    let pause = Duration::from_secs(storage.deleted_pause_seconds);
+    let purge = Purge::new(writers.clone(), kept, days(storage.history_days), pause);
+    vec![tokio::spawn(expiry.run()), tokio::spawn(purge.run())]
+}
+
 /// Applies the files as they are, and goes on with what changes.
 async fn begin_to_follow(
     services: &web::Data<Services>,
     dev: Option<TenantId>,
     mut files: Feed,
-) -> Result<tokio::task::JoinHandle<()>, AppError> {
+) -> Result<JoinHandle<()>, AppError> {
     let tenant = match dev {
         Some(tenant) => tenant,
         None => start::default_tenant(&services.storage).await?,

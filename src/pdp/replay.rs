@@ -170,7 +170,9 @@ impl Replay {
         let limits = pdp.limits;
         let work = move || group.into_iter().map(|again| again.decide(&snapshot, &limits)).collect::<Vec<_>>();
         let outcomes = pdp.turns.take(work).await.map_err(|_| LoadError::Interrupted)?;
-        outcomes.into_iter().for_each(|outcome| self.report.count(outcome));
+        for outcome in outcomes {
+            self.report.count(outcome);
+        }
         Ok(())
     }
 

@@ -123,9 +123,6 @@ impl Trial<'_> {
     fn holds(&self, facts: &Facts) -> bool {
         let (snapshot, wanted) = (self.snapshot, self.wanted);
         let empty = Snapshot::new(snapshot.release().cloned(), std::sync::Arc::default(), snapshot.settings(), 0);
-        fn sourced<T: Clone>(all: &[T]) -> Vec<Sourced<T>> {
-            all.iter().map(|what| Sourced { what: what.clone(), file: String::new(), line: None }).collect()
-        }
         let (entities, tuples, links) = (sourced(&facts.entities), sourced(&facts.tuples), sourced(&facts.links));
         let laid = lay(&empty, Laid { entities: &entities, tuples: &tuples, links: &links });
         let told = laid.ok().and_then(|laid| decide(&laid, &facts.request, self.limits).ok());
@@ -160,6 +157,10 @@ impl Trial<'_> {
             }
         }
     }
+}
+
+fn sourced<T: Clone>(all: &[T]) -> Vec<Sourced<T>> {
+    all.iter().map(|what| Sourced { what: what.clone(), file: String::new(), line: None }).collect()
 }
 
 /// The file.

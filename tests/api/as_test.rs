@@ -68,21 +68,23 @@ impl Rolls {
     }
 
     fn tuple(&mut self) -> Value {
-        let (u, g, h, f, e, d) =
-            (self.below(8), self.below(4), self.below(4), self.below(3), self.below(3), self.below(6));
+        let (user, group, other) = (self.below(8), self.below(4), self.below(4));
+        let (folder, document) = (self.below(3), self.below(6));
         match self.below(10) {
-            0 => json!(format!("group:g{g}#member@user:u{u}")),
-            1 => json!(format!("group:g{g}#member@group:g{}#member", (g + 1 + h % 3) % 4)),
-            2 => json!(format!("folder:f{}#parent@folder:f{}", e % 2 + 1, e % 2)),
-            3 => json!(format!("folder:f{f}#viewer@group:g{g}#member")),
-            4 => json!(format!("document:d{d}#parent@folder:f{f}")),
-            5 => json!(format!("document:d{d}#blocked@user:u{u}")),
-            6 => json!(format!("document:d{d}#owner@user:u{u}")),
-            7 => json!(format!("document:d{d}#viewer@user:*")),
+            0 => json!(format!("group:g{group}#member@user:u{user}")),
+            1 => json!(format!("group:g{group}#member@group:g{}#member", (group + 1 + other % 3) % 4)),
+            2 => json!(format!("folder:f{}#parent@folder:f{}", other % 2 + 1, other % 2)),
+            3 => json!(format!("folder:f{folder}#viewer@group:g{group}#member")),
+            4 => json!(format!("document:d{document}#parent@folder:f{folder}")),
+            5 => json!(format!("document:d{document}#blocked@user:u{user}")),
+            6 => json!(format!("document:d{document}#owner@user:u{user}")),
+            7 => json!(format!("document:d{document}#viewer@user:*")),
             8 => {
-                json!({"object": format!("document:d{d}"), "relation": "viewer", "subject": format!("user:u{u}"), "condition": {"name": "late", "context": {"begin": (u * 5 + d * 3) % 24}}})
+                let condition = json!({"name": "late", "context": {"begin": (user * 5 + document * 3) % 24}});
+                let (object, subject) = (format!("document:d{document}"), format!("user:u{user}"));
+                json!({"object": object, "relation": "viewer", "subject": subject, "condition": condition})
             }
-            _ => json!(format!("document:d{d}#viewer@group:g{g}#member")),
+            _ => json!(format!("document:d{document}#viewer@group:g{group}#member")),
         }
     }
 
@@ -121,7 +123,7 @@ impl Rolls {
 /// by; a run of all tests has fewer).
 #[test]
 fn past_decisions_are_explained_as_of_their_time_and_told_as_tests() {
-    let count: usize = std::env::var("AUTHX_DECISIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(80);
+    let count: usize = std::env::var_os("AUTHX_DECISIONS").and_then(|text| text.to_str()?.parse().ok()).unwrap_or(80);
     let server = Launch::dev().start();
     let client = server.anyone();
     let path = store(&client, "past", &json!({}));

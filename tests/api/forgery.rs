@@ -177,6 +177,7 @@ fn of_data() -> Vec<Way> {
         ways.push(way("check", "/check", asked("entities", json!([entity])), answer));
     }
     ways.extend(of_patches());
+    ways.extend(of_trials());
     for (field, value) in [
         ("principal", json!(USERSET)),
         ("principal", json!({"type": "AuthX::Userset", "id": "x", "properties": {}})),
@@ -246,13 +247,6 @@ fn of_data() -> Vec<Way> {
             json!({"link": {"id": "l", "template": "shared", "principal": USERSET, "resource": "Doc:d"}}),
             RESERVED,
         ),
-        way(
-            "replay",
-            "/replay",
-            json!({"sources": {"policies": [{"id": "x", "cedar": "permit (principal, action in [AuthX::Action::\"x\"], resource);"}]}}),
-            RESERVED,
-        ),
-        way("runTests", "/tests/run", json!({"suites": [{"file": "x", "text": FORGED_SUITE}]}), FOUND),
         // A filter finds what is stored, and nothing of that name is.
         way("deleteEntities", "/entities/delete-by-filter", json!({"type": "AuthX::Facts"}), (200, "")),
         way("deleteTuples", "/tuples/delete-by-filter", json!({"object": USERSET}), (200, "")),
@@ -261,6 +255,19 @@ fn of_data() -> Vec<Way> {
     let more: Vec<Way> = ways.iter().filter(|way| way.operation == "check").flat_map(of_a_check).collect();
     ways.extend(more);
     ways
+}
+
+/// Policies and data that are tried and not kept.
+fn of_trials() -> Vec<Way> {
+    vec![
+        way(
+            "replay",
+            "/replay",
+            json!({"sources": {"policies": [{"id": "x", "cedar": "permit (principal, action in [AuthX::Action::\"x\"], resource);"}]}}),
+            RESERVED,
+        ),
+        way("runTests", "/tests/run", json!({"suites": [{"file": "x", "text": FORGED_SUITE}]}), FOUND),
+    ]
 }
 
 /// What a check may say, a check of a batch may, the defaults of one, and a question why.

@@ -11,6 +11,7 @@ use crate::error::DecideError;
 use crate::evaluate::Question;
 use crate::facts::Facts;
 use crate::linking::EntityGraph;
+use crate::named::Named;
 use crate::policy::{Policy, PolicyId};
 use crate::relation::{ObjectRef, Tuple, TupleKey};
 use crate::request::{AccessRequest, Limits};
@@ -59,7 +60,7 @@ pub fn reads(
         let mut entities = uids.clone();
         for uid in &uids {
             let above: Vec<EntityUID> =
-                question.view.ancestors(uid, limits.ancestors)?.iter().map(|named| named.to_uid()).collect();
+                question.view.ancestors(uid, limits.ancestors)?.iter().map(Named::to_uid).collect();
             if let Some(graph) = question.view.graph {
                 tuples.memberships(graph, uid, &above);
             }

@@ -50,20 +50,20 @@ fn play(worlds: std::ops::Range<u64>) -> Tally {
             agrees(&told);
             tally.cases += 1;
             for conjunct in told.policies.iter().flat_map(|policy| &policy.conjuncts) {
-                let want = match &conjunct.outcome {
+                let told = match &conjunct.outcome {
                     ConjunctOutcome::NotReached => continue,
-                    ConjunctOutcome::True => Some(true),
-                    ConjunctOutcome::False => Some(false),
-                    ConjunctOutcome::Failed { .. } => None,
+                    // Who fails says so in its own words.
+                    ConjunctOutcome::Failed { .. } => ConjunctOutcome::Failed { message: String::new() },
+                    outcome @ (ConjunctOutcome::True | ConjunctOutcome::False) => outcome.clone(),
                 };
                 let Some(alone) = alone(&case, &snapshot, &request, &conjunct.text) else {
                     tally.open += 1;
                     continue;
                 };
                 tally.conjuncts += 1;
-                tally.told_false += usize::from(want == Some(false));
-                tally.failed += usize::from(want.is_none());
-                assert_eq!(alone, want, "seed {seed} {asked:?} {conjunct:#?}");
+                tally.told_false += usize::from(told == ConjunctOutcome::False);
+                tally.failed += usize::from(matches!(told, ConjunctOutcome::Failed { .. }));
+                assert_eq!(alone, told, "seed {seed} {asked:?} {conjunct:#?}");
             }
             for miss in &told.near_misses {
                 let kind = match &miss.write {
@@ -85,9 +85,8 @@ fn play(worlds: std::ops::Range<u64>) -> Tally {
     tally
 }
 
-/// What the second opinion says of a condition alone: whether it holds, and `None` when it errs; `None` of all that when
-/// what tuples tell is a cycle.
-fn alone(case: &Case, snapshot: &Snapshot, request: &AccessRequest, condition: &str) -> Option<Option<bool>> {
+/// What the second opinion says of a condition alone; `None` when what tuples tell is a cycle.
+fn alone(case: &Case, snapshot: &Snapshot, request: &AccessRequest, condition: &str) -> Option<ConjunctOutcome> {
     let policies = Policies::read(
         &format!("@id(\"one\") permit(principal, action, resource) when {{ {condition} }};\n"),
         Vec::new(),
@@ -110,7 +109,11 @@ fn alone(case: &Case, snapshot: &Snapshot, request: &AccessRequest, condition: &
         cycle: &|key| of_cycle(&relations, key, &asking),
     });
     let answer = said.answer.filter(|_| !said.cyclic)?;
-    Some(answer.errors.is_empty().then_some(answer.decision == Decision::Allow))
+    Some(match (answer.errors.is_empty(), answer.decision) {
+        (false, _) => ConjunctOutcome::Failed { message: String::new() },
+        (true, Decision::Allow) => ConjunctOutcome::True,
+        (true, Decision::Deny) => ConjunctOutcome::False,
+    })
 }
 
 #[test]
