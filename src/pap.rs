@@ -2,6 +2,7 @@
 
 mod administration;
 mod author;
+mod compile;
 mod data;
 mod error;
 mod expiry;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use administration::{Administration, NewTenant, TenantUpdate, TenantView};
 pub use author::Author;
+pub use compile::{ValidationReport, validate};
 pub use data::{DataWrite, LinkWrite};
 pub use error::PapError;
 pub use expiry::Expiry;
@@ -26,7 +28,7 @@ pub(crate) use limits::{read as read_limits, read_log_settings};
 pub use once::{Answer, Asked, Once};
 pub use preconditions::{PatternEnd, Precondition, TuplePattern, Wanted, entity_tag};
 pub use purge::{Kept, Purge};
-pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases, ValidationReport, validate};
+pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases};
 pub use stores::{ChangedStore, NewStore, StoreChange, Stores};
 pub use tuples::{Otherwise, TupleChanges};
 pub use writer::{Committed, WriteQueues, Writers};

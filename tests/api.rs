@@ -58,6 +58,8 @@ mod isolation;
 mod keys;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/lints.rs"]
+mod lints;
 #[path = "api/log_settings.rs"]
 mod log_settings;
 #[path = "api/model_change.rs"]

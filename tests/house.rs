@@ -10,6 +10,8 @@
 
 mod support;
 
+#[path = "house/cases.rs"]
+mod cases;
 #[path = "house/documents.rs"]
 mod documents;
 #[path = "house/examples.rs"]

@@ -8,7 +8,7 @@ use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
     audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
-    relations, releases, replay, revisions, stores, tenants, tests, tuples, whoami, write,
+    relations, releases, replay, revisions, stores, tenants, tests, tuples, validate, whoami, write,
 };
 
 const SMALL: usize = 1 << 20;
@@ -36,7 +36,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/revisions", SMALL, "GET").route(get().to(revisions::list)))
         .service(store("/changes", SMALL, "GET").route(get().to(changes::list)))
         .service(store("/apply", APPLY, "POST").route(post().to(releases::apply)))
-        .service(store("/validate", APPLY, "POST").route(post().to(releases::validate)))
+        .service(store("/validate", APPLY, "POST").route(post().to(validate::validate)))
         .service(store("/tests/run", WRITE, "POST").route(post().to(tests::run)))
         .service(store("/replay", APPLY, "POST").route(post().to(replay::replay)))
         .service(store("/releases", APPLY, "GET, POST").route(get().to(releases::list)).route(post().to(releases::draft)))

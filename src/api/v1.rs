@@ -22,5 +22,6 @@ pub mod stores;
 pub mod tenants;
 pub mod tests;
 pub mod tuples;
+pub mod validate;
 pub mod whoami;
 pub mod write;

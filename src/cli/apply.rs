@@ -41,7 +41,7 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
     if args.path.is_file() {
         return Err(fail(Exit::Usage, "apply replaces all policies of the store: give the folder, not one file of it"));
     }
-    let stores = find(&args.path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
+    let stores = find(&args.path).map_err(|error| error.tell())?;
     // The store that is named on the server is found among the files by the same name, when they hold several.
     let name = if stores.len() > 1 { args.server.store.as_deref() } else { None };
     let files = choose(stores, name)?;

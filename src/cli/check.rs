@@ -130,7 +130,7 @@ fn offline(args: &Args) -> Exit {
 
 fn ask_files(args: &Args) -> Result<Value, Exit> {
     let path = args.files.clone().unwrap_or_default();
-    let stores = find(&path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
+    let stores = find(&path).map_err(|error| error.tell())?;
     let files = choose(stores, args.server.store.as_deref())?;
     let Asked { principal, action, resource, context, tuples } = Asked::read(args)?;
     let now = Clock.now().as_millis();

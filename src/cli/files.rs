@@ -3,6 +3,7 @@
 //! It knows no server and compiles nothing. Nothing that belongs to a store is passed over in silence: a layout that
 //! can be read in two ways is refused.
 
+mod error;
 mod mod_file;
 pub(crate) mod model;
 pub(crate) mod snapshot;
@@ -16,7 +17,9 @@ use std::path::{Path, PathBuf};
 use authx_engine::relation::{ModelSource, ModelSyntax};
 use authx_engine::{EntityInput, PolicySource, SchemaSource, SchemaSyntax, split_policies};
 
-use crate::cli::tuples::read::{Format, ReadError, Row, rows_of};
+use crate::cli::tuples::read::{Format, Row, rows_of};
+
+pub(crate) use error::FilesError;
 
 /// The largest file that is read.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -53,37 +56,6 @@ pub(crate) struct StoreFiles {
     pub(crate) tuples: Vec<(String, Row)>,
     /// File name as shown → whole text, to show the lines that diagnostics speak of.
     pub(crate) texts: BTreeMap<String, String>,
-}
-
-/// Why the files of a path could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FilesError {
-    #[error("there is no file or folder `{path}`")]
-    NotFound { path: String },
-    #[error("`{path}` is no policy file: expected a folder, or a file that ends in `.cedar`")]
-    Unsupported { path: String },
-    #[error("no policies found in `{path}`: expected `*.cedar` files, or folders of stores below `policies`")]
-    NoPolicies { path: String },
-    #[error("`{path}` holds both files and folders of stores: move the files into the folder of their store")]
-    Mixed { path: String },
-    #[error("store `{store}` has more than one {what}: `{first}` and `{second}`")]
-    Several { store: String, what: &'static str, first: String, second: String },
-    #[error("`{path}` is not UTF-8 text: the first wrong byte is in line {line}")]
-    NotUtf8 { path: String, line: usize },
-    #[error("`{path}` is larger than {} MiB", MAX_FILE_BYTES >> 20)]
-    TooLarge { path: String },
-    #[error("folders are nested more than {MAX_NESTING} deep at `{path}`")]
-    TooDeep { path: String },
-    #[error("{file}:{line}:{column}: malformed entities: {message}")]
-    MalformedEntities { file: String, line: usize, column: usize, message: String },
-    #[error(transparent)]
-    MalformedTuples(#[from] ReadError),
-    #[error("cannot read `{path}`")]
-    Read {
-        path: String,
-        #[source]
-        source: io::Error,
-    },
 }
 
 /// Reads the stores of a path: a root with `policies/` and `schemas/`, a `policies` folder, one store's folder, or

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use authx_engine::relation::ModelSyntax;
-use authx_engine::{Problem, Related, Schema, SchemaSyntax, Severity};
+use authx_engine::{Level, Lint, LintLevels, Problem, Related, Schema, SchemaSyntax, Severity};
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
@@ -24,16 +24,30 @@ pub(crate) struct Args {
     /// Ask the server instead of validating here
     #[arg(long)]
     online: bool,
+    /// What is made of a lint's findings: `off`, `warn` or `deny`, such as `missing_id=off`; repeatable
+    #[arg(long = "lint", env = "AUTHX_LINT", value_name = "NAME=LEVEL", value_delimiter = ',', value_parser = lint_level)]
+    lints: Vec<(Lint, Level)>,
+    /// Take every warning as an error
+    #[arg(long, env = "AUTHX_DENY_WARNINGS")]
+    deny_warnings: bool,
     #[command(flatten)]
     server: ServerArgs,
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }
 
+/// Reads `name=level`.
+fn lint_level(text: &str) -> Result<(Lint, Level), String> {
+    let (name, level) = text.split_once('=').ok_or("write the lint's name and its level, such as `missing_id=off`")?;
+    let lint = Lint::parse(name).map_err(|unknown| format!("{unknown}: {}", unknown.hint()))?;
+    let level = Level::parse(level).ok_or_else(|| format!("there is no level `{level}`: write off, warn or deny"))?;
+    Ok((lint, level))
+}
+
 pub(crate) async fn run(args: Args) -> Exit {
     let stores = match find(&args.path) {
         Ok(stores) => stores,
-        Err(error) => return fail(Exit::Error, &error.to_string()),
+        Err(error) => return error.tell(),
     };
     if args.effective {
         return effective(stores);
@@ -44,15 +58,25 @@ pub(crate) async fn run(args: Args) -> Exit {
     for store in stores {
         let (name, policies) = (store.name.clone(), store.policies.len());
         let texts = store.texts.clone();
-        let problems = if args.online { online(&args, &store).await } else { Ok(offline(store).await) };
-        let problems = match problems {
+        let unchecked = store.schema.is_none() && !args.online;
+        let problems = if args.online { online(&args, &store).await } else { Ok(offline(&args, store).await) };
+        let mut problems = match problems {
             Ok(problems) => problems,
             Err(exit) => return exit,
         };
+        if args.deny_warnings {
+            for problem in &mut problems {
+                problem.severity = Severity::Error;
+            }
+        }
         let ok = !problems.iter().any(Problem::is_error);
         valid &= ok;
         if !problems.is_empty() {
             note(render(&problems, &texts, color()).trim_end());
+        }
+        if unchecked && ok {
+            note(&format!("note: {name} has no schema, so names and types in its policies are not checked"));
+            note(&format!("  help: put one into `schemas/{name}.cedarschema`, or beside the policies"));
         }
         table.push_str(&format!(
             "{name}: {} · {policies} {}\n",
@@ -86,15 +110,26 @@ fn effective(stores: Vec<StoreFiles>) -> Exit {
     Exit::Done
 }
 
-async fn offline(store: StoreFiles) -> Vec<Problem> {
-    let work = tokio::task::spawn_blocking(move || pap::validate(store.schema, store.model, store.policies).problems);
+async fn offline(args: &Args, store: StoreFiles) -> Vec<Problem> {
+    let mut levels = LintLevels::default();
+    for (lint, level) in &args.lints {
+        levels.set(*lint, *level);
+    }
+    let work = move || pap::validate(store.schema, store.model, store.policies, &levels).problems;
+    let work = tokio::task::spawn_blocking(work);
     work.await.unwrap_or_else(|_| vec![Problem::error("compiler_failed", "the compiler did not finish")])
 }
 
 async fn online(args: &Args, store: &StoreFiles) -> Result<Vec<Problem>, Exit> {
     let client = Client::new(&args.server)?;
     let path = client.store_path_of(&store.name).await?;
-    let reply = client.call(reqwest::Method::POST, &format!("{path}/validate"), Some(&body(store))).await?;
+    let mut body = body(store);
+    let lints = args.lints.iter().map(|(lint, level)| (lint.name().to_owned(), json!(level.name())));
+    let lints: serde_json::Map<String, Value> = lints.collect();
+    if let (false, Some(map)) = (lints.is_empty(), body.as_object_mut()) {
+        map.insert("lints".to_owned(), Value::Object(lints));
+    }
+    let reply = client.call(reqwest::Method::POST, &format!("{path}/validate"), Some(&body)).await?;
     if reply.status != 200 {
         return Err(client.refused(&reply));
     }

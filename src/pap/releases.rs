@@ -1,14 +1,14 @@
 //! Making and activating releases: apply, draft, one policy, schema, rollback, validate.
 //!
-//! Compiling happens first, off the request threads and outside the writer; the writer then checks that the release
+//! Compiling ([`super::compile`]) happens first, off the request threads and outside the writer; the writer then checks that the release
 //! it was compiled from is still the active one, and what is stored against the new one.
 
 use std::sync::Arc;
 
 use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
 use authx_engine::{
-    Check, CompileOptions, Compiled, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource, SchemaSyntax,
-    Snapshot, Sources, Validation, check_link, nonconforming,
+    Compiled, LintLevels, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource, SchemaSyntax, Snapshot,
+    Validation, check_link, nonconforming,
 };
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::ids::{ModelId, ReleaseId, Timestamp};
 use crate::pap::PapError;
 use crate::pap::author::Author;
+use crate::pap::compile::{ValidationReport, compile};
 use crate::pap::data::blank;
 use crate::pap::limits;
 use crate::pap::once::Once;
@@ -69,13 +70,6 @@ pub struct Applied {
     pub warnings: Vec<Problem>,
 }
 
-/// What validating without storing found.
-#[derive(Debug, Clone)]
-pub struct ValidationReport {
-    pub valid: bool,
-    pub problems: Vec<Problem>,
-}
-
 /// The use cases about releases.
 #[derive(Clone)]
 pub struct Releases {
@@ -120,7 +114,7 @@ impl Releases {
             let strict = current.snapshot.settings().validation == Validation::Strict;
             let id = self.writers.clock.release_id();
             let ids = (id, self.writers.clock.model_id());
-            let compiled = self.compile(ids, base.clone(), request.proposal.clone(), strict).await?;
+            let compiled = self.compile(ids, base.clone(), request.proposal.clone(), strict, None).await?;
             check_expected(request.if_release.as_deref(), base.as_deref())?;
             let release = Arc::new(compiled.release);
             let diff = base.as_ref().map_or_else(|| first_diff(&release), |base| base.diff(&release));
@@ -207,12 +201,17 @@ impl Releases {
     ///
     /// # Errors
     /// Only when the compiler did not run.
-    pub async fn validate(&self, store: &OpenStore, proposal: Proposal) -> Result<ValidationReport, PapError> {
+    pub async fn validate(
+        &self,
+        store: &OpenStore,
+        proposal: Proposal,
+        lints: LintLevels,
+    ) -> Result<ValidationReport, PapError> {
         let base = store.current().snapshot.release().cloned();
         let ids = (self.writers.clock.release_id(), self.writers.clock.model_id());
-        match self.compile(ids, base, proposal, true).await {
-            Ok(compiled) => Ok(ValidationReport { valid: true, problems: compiled.warnings }),
-            Err(PapError::InvalidRelease { problems }) => Ok(ValidationReport { valid: false, problems }),
+        match self.compile(ids, base, proposal, true, Some(lints)).await {
+            Ok(compiled) => Ok(ValidationReport::of(compiled.warnings)),
+            Err(PapError::InvalidRelease { problems }) => Ok(ValidationReport::of(problems)),
             Err(error) => Err(error),
         }
     }
@@ -223,63 +222,14 @@ impl Releases {
         base: Option<Arc<Release>>,
         proposal: Proposal,
         strict: bool,
+        lints: Option<LintLevels>,
     ) -> Result<Compiled, PapError> {
         let _turn = self.compilers.acquire().await.map_err(|_| PapError::Interrupted)?;
         blocking(move || {
-            compile((id.as_str(), model_id.as_str()), base.as_deref(), proposal, strict)
+            compile((id.as_str(), model_id.as_str()), base.as_deref(), proposal, strict, lints.as_ref())
                 .map_err(|problems| PapError::InvalidRelease { problems })
         })
         .await
-    }
-}
-
-/// Checks files strictly without a server.
-#[must_use]
-pub fn validate(
-    schema: Option<SchemaSource>,
-    model: Option<ModelSource>,
-    policies: Vec<PolicySource>,
-) -> ValidationReport {
-    let proposal = Proposal::Parts { schema, model, policies: Some(policies) };
-    match compile(("offline", "offline"), None, proposal, true) {
-        Ok(compiled) => ValidationReport { valid: true, problems: compiled.warnings },
-        Err(problems) => ValidationReport { valid: false, problems },
-    }
-}
-
-fn compile(
-    (id, model_id): (&str, &str),
-    base: Option<&Release>,
-    proposal: Proposal,
-    strict: bool,
-) -> Result<Compiled, Vec<Problem>> {
-    let validation = if strict { Check::Strict } else { Check::Off };
-    let options = CompileOptions { validation, ..CompileOptions::default() };
-    let active = base.and_then(Release::model);
-    let changed = |new: &ModelSource| active.is_none_or(|old| old.source() != new);
-    let (schema, model, policies) = match (proposal, base) {
-        (Proposal::Parts { schema, model, policies }, _) => (schema, model.filter(changed), policies),
-        (Proposal::Model(model), _) => (None, Some(model), None),
-        (Proposal::Edit(edit), Some(base)) => return base.with_changes(id, &edit.put, &edit.delete, &options),
-        (Proposal::Edit(edit), None) => (None, None, Some(edit.put)),
-    };
-    let schema = schema.or_else(|| base.and_then(Release::schema).map(|schema| schema.source().clone()));
-    let policies =
-        policies.unwrap_or_else(|| base.into_iter().flat_map(Release::policies).map(|p| p.source().clone()).collect());
-    let (model, found) = match model.map(|model| RelationModel::read(model_id, model)) {
-        None => (active.cloned(), Vec::new()),
-        Some(Ok((model, warnings))) => (Some(Arc::new(model)), warnings),
-        Some(Err(found)) => {
-            // The author sees the problems of the other parts too; those that need the model cannot be told.
-            let rest = Sources { schema, model: active.cloned(), policies: &policies };
-            let mut others = Release::compile(id, rest, &options, base).err().unwrap_or_default();
-            others.retain(|problem| problem.code != "invalid_link");
-            return Err([found, others].concat());
-        }
-    };
-    match Release::compile(id, Sources { schema, model, policies: &policies }, &options, base) {
-        Ok(Compiled { release, warnings }) => Ok(Compiled { release, warnings: [warnings, found].concat() }),
-        Err(problems) => Err([problems, found].concat()),
     }
 }
 

@@ -63,15 +63,22 @@ fn entities(base: &Snapshot, inputs: &[Sourced<EntityInput>], problems: &mut Vec
                 Err(refused) => refused,
             }
         };
-        problems.extend(refused.into_iter().map(|problem| input.problem(problem.code, problem.to_string())));
+        problems.extend(refused.into_iter().map(|problem| held(input, problem.code, problem.to_string())));
     }
     if let Some(schema) = base.enforced_schema() {
         for (input, row) in &rows {
             let refused = check_entities(schema, std::iter::once(("", &**row)));
-            problems.extend(refused.into_iter().map(|problem| input.problem(problem.code, problem.message)));
+            problems.extend(refused.into_iter().map(|problem| held(input, problem.code, problem.message)));
         }
     }
     rows.into_iter().map(|(_, row)| Change::PutEntity(row)).collect()
+}
+
+/// What is wrong with an entity, and which one it is.
+fn held(input: &Sourced<EntityInput>, code: &'static str, message: String) -> Problem {
+    let hint =
+        format!("this is `{}`: write what the schema declares for its type, or change the schema", input.what.uid);
+    input.problem(code, message).with_hint(hint)
 }
 
 fn links(base: &Snapshot, inputs: &[Sourced<(String, LinkInput)>], problems: &mut Vec<Problem>) -> Vec<Change> {

@@ -5,6 +5,7 @@
 
 pub(crate) use cedar_policy_core::FromNormalizedStr;
 pub(crate) use cedar_policy_core::ast::Effect;
+pub(crate) use cedar_policy_core::ast::PatternElem;
 pub(crate) use cedar_policy_core::ast::{
     ActionConstraint, BinaryOp, Context, Eid, Entity, EntityReference, EntityType, EntityUID, EntityUIDEntry, Expr,
     ExprKind, Literal, Name, PartialValue, PolicyID, PolicySet, PrincipalOrResourceConstraint, Request, Set, SlotEnv,
@@ -16,18 +17,29 @@ pub(crate) use cedar_policy_core::entities::{
     CedarValueJson, Dereference, Entities, EntityTypeDescription as DescribesEntityType, NoEntitiesSchema, SchemaType,
     TCComputation,
 };
+pub(crate) use cedar_policy_core::est::Annotations;
 pub(crate) use cedar_policy_core::evaluator::{EvaluationError, Evaluator};
 pub(crate) use cedar_policy_core::extensions::Extensions;
 pub(crate) use cedar_policy_core::fuzzy_match::fuzzy_search_limited;
+pub(crate) use cedar_policy_core::parser::err::{ParseError, ToASTErrorKind as ToAstErrorKind};
 pub(crate) use cedar_policy_core::parser::{Loc, parse_policy_or_template, parse_policyset};
 pub(crate) use cedar_policy_core::validator::{
-    CoreSchema, EntityTypeDescription, ValidationMode, Validator, ValidatorSchema, cedar_schema::SchemaWarning,
-    context_schema_for_action,
+    CoreSchema, EntityTypeDescription, ValidationError, ValidationMode, ValidationWarning, Validator, ValidatorSchema,
+    cedar_schema::SchemaWarning,
+    confusable_string_checks, context_schema_for_action,
+    json_schema::{EntityTypeKind, TypeVariant},
 };
 
 /// A schema as it is written, with places.
 pub(crate) type SchemaFragment =
     cedar_policy_core::validator::json_schema::Fragment<cedar_policy_core::validator::RawName>;
+
+/// What one namespace of a schema declares, as it is written.
+pub(crate) type NamespaceDefinition =
+    cedar_policy_core::validator::json_schema::NamespaceDefinition<cedar_policy_core::validator::RawName>;
+
+/// A type as a schema writes it.
+pub(crate) type TypeExpression = cedar_policy_core::validator::json_schema::Type<cedar_policy_core::validator::RawName>;
 
 /// The extension functions that every policy may call: decimal, ipaddr, datetime and duration.
 pub(crate) fn extensions() -> &'static Extensions<'static> {

@@ -63,16 +63,7 @@ pub(crate) fn prepare(expr: &Expr) -> Expr {
             Expr::ite(prepare(test_expr), prepare(then_expr), prepare(else_expr))
         }
         ExprKind::And { .. } => balanced(&conjuncts(expr), &Expr::and),
-        ExprKind::Or { .. } => {
-            let chain =
-                chain(
-                    expr,
-                    |e| {
-                        if let ExprKind::Or { left, right } = e.expr_kind() { Some((left, right)) } else { None }
-                    },
-                );
-            balanced(&chain, &Expr::or)
-        }
+        ExprKind::Or { .. } => balanced(&alternatives(expr), &Expr::or),
         ExprKind::UnaryApp { op, arg } => Expr::unary_app(*op, prepare(arg)),
         ExprKind::BinaryApp { op, arg1, arg2 } => Expr::binary_app(*op, prepare(arg1), prepare(arg2)),
         ExprKind::ExtensionFunctionApp { fn_name, args } => {
@@ -93,6 +84,11 @@ pub(crate) fn prepare(expr: &Expr) -> Expr {
 /// The operands of a chain of `&&`, from left to right.
 pub(crate) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     chain(expr, |e| if let ExprKind::And { left, right } = e.expr_kind() { Some((left, right)) } else { None })
+}
+
+/// The operands of a chain of `||`, from left to right.
+pub(crate) fn alternatives(expr: &Expr) -> Vec<&Expr> {
+    chain(expr, |e| if let ExprKind::Or { left, right } = e.expr_kind() { Some((left, right)) } else { None })
 }
 
 /// The operands of a chain of one operator, from left to right.

@@ -19,6 +19,7 @@ use smol_str::SmolStr;
 
 use crate::cedar::{Eid, EntityType, EntityUID, FromNormalizedStr as _, Name};
 use crate::map::Table;
+use crate::mistakes::close_to;
 use crate::problem::Problem;
 use crate::relation::{Direct, RelationModel, Targets, TypeId, place_in};
 use crate::scan::TextLimits;
@@ -267,6 +268,28 @@ impl Linking {
 
     fn has_relation(&self, relation: &str) -> bool {
         self.relations.contains_key(relation)
+    }
+
+    /// The relations that its annotations name, by type of the model.
+    pub(crate) fn annotated(&self) -> impl Iterator<Item = (&SmolStr, &SmolStr)> {
+        self.by_model.iter().flatten().flat_map(|linked| {
+            let named = linked.member_relation.iter().chain(&linked.container_relation);
+            named.map(|relation| (&linked.model_type, relation))
+        })
+    }
+
+    /// The linked entity types, with the types of the model that they are.
+    pub(crate) fn linked_types(&self) -> impl Iterator<Item = (&EntityType, &SmolStr)> {
+        self.by_model.iter().flatten().map(|linked| (&linked.ty, &linked.model_type))
+    }
+
+    /// The relation that was probably meant, or those that there are.
+    fn relation_meant(&self, relation: &str) -> String {
+        let known: Vec<String> = self.relations.keys().map(ToString::to_string).collect();
+        match close_to(relation, &known) {
+            Some(close) => format!("did you mean `{close}`? {}", self.relations_told()),
+            None => self.relations_told(),
+        }
     }
 
     fn relations_told(&self) -> String {

@@ -123,8 +123,7 @@ fn validate(schema: &crate::schema::Schema, id: &PolicyId, link: &LinkInput, tem
     let slots = [(SlotId::principal(), &link.principal), (SlotId::resource(), &link.resource)];
     let values = slots.into_iter().filter_map(|(slot, uid)| uid.as_ref().map(|uid| (slot, uid.0.clone())));
     set.link(name, PolicyID::from_string(id), values.collect()).map_err(|e| fail(e.to_string()))?;
-    let (errors, _) = schema.validate(&set);
-    match errors.into_iter().next() {
+    match schema.validate(&set).errors.into_iter().next() {
         None => Ok(()),
         Some(found) => Err(match found.help {
             Some(help) => fail(found.message).with_hint(help),

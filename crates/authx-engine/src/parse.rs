@@ -6,13 +6,18 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::cedar::{PolicyID, Template, parse_policy_or_template, parse_policyset};
+use crate::cedar::{ParseError, PolicyID, Template, parse_policy_or_template, parse_policyset};
+use crate::mistakes::syntax_hint;
 use crate::policy::invalid_id;
 use crate::problem::{Problem, first_label, message_of};
 use crate::scan::{PolicySource, TextLimits, check_text};
 
 /// Policies that are parsed as one text.
 const TOGETHER: usize = 256;
+
+/// What was accepted when it was compiled is not measured again.
+pub(crate) const ANY_TEXT: TextLimits =
+    TextLimits { policy_bytes: usize::MAX, schema_bytes: usize::MAX, nesting: usize::MAX, depth: usize::MAX };
 
 /// A policy as Cedar parsed it.
 pub(crate) struct Parsed {
@@ -74,14 +79,15 @@ fn parse_one(source: &PolicySource, limits: &TextLimits) -> Result<Parsed, Vec<P
     let origin = source.origin();
     let template = parse_policy_or_template(None, &source.text).map_err(|errors| {
         let place = |d: &dyn miette::Diagnostic| first_label(d).unwrap_or(source.whole());
-        let problem = |error| {
-            let problem = Problem::error("policy_syntax", message_of(error)).at(&origin, place(error));
-            match miette::Diagnostic::help(error) {
-                Some(help) => problem.with_hint(help.to_string()),
+        let problem = |error: &ParseError| {
+            let span = place(error);
+            let problem = Problem::error("policy_syntax", message_of(error)).at(&origin, span);
+            match syntax_hint(error, &source.text, span) {
+                Some(hint) => problem.with_hint(hint),
                 None => problem,
             }
         };
-        errors.iter().take(20).map(|error| problem(error)).collect::<Vec<_>>()
+        errors.iter().take(20).map(problem).collect::<Vec<_>>()
     })?;
     Ok(Parsed { template: Arc::new(template), base: 0 })
 }

@@ -44,12 +44,14 @@ pub struct Policy {
     pub(crate) source: Arc<PolicySource>,
     /// Whether its head lists several groups of actions, of which an action may be in more than one.
     pub(crate) several_actions: bool,
+    /// Whether Cedar's validator says that no request can match it.
+    pub(crate) impossible: bool,
 }
 
 impl Policy {
     pub(crate) fn new(id: PolicyId, scope: Arc<Scope>, body: Arc<Body>, source: Arc<PolicySource>) -> Self {
         let several_actions = matches!(&scope.action, ActionSide::In(groups) if groups.len() > 1);
-        Self { id, scope, body, source, several_actions }
+        Self { id, scope, body, source, several_actions, impossible: false }
     }
 
     /// The same policy where the author's file now has it.
@@ -58,12 +60,14 @@ impl Policy {
             return Arc::clone(self);
         }
         let (scope, body) = (Arc::clone(&self.scope), Arc::clone(&self.body));
-        Arc::new(Self::new(self.id.clone(), scope, body, Arc::new(source.clone())))
+        let moved = Self::new(self.id.clone(), scope, body, Arc::new(source.clone()));
+        Arc::new(Self { impossible: self.impossible, ..moved })
     }
 
     /// The same policy with a body that is equal to its own.
     pub(crate) fn with_body(&self, body: &Arc<Body>) -> Self {
-        Self::new(self.id.clone(), Arc::clone(&self.scope), Arc::clone(body), Arc::clone(&self.source))
+        let same = Self::new(self.id.clone(), Arc::clone(&self.scope), Arc::clone(body), Arc::clone(&self.source));
+        Self { impossible: self.impossible, ..same }
     }
 
     #[must_use]
@@ -185,7 +189,7 @@ pub(crate) fn invalid_id(id: &str) -> Problem {
 }
 
 /// The id of a policy that the author did not name: a hash of its text, so it stays while the text stays.
-fn hash_id(text: &str) -> SmolStr {
+pub(crate) fn hash_id(text: &str) -> SmolStr {
     let digest = Sha256::digest(text.trim().as_bytes());
     let first = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     SmolStr::new(format!("policy-{first:016x}"))

@@ -174,6 +174,13 @@ pub(crate) fn first_label(diagnostic: &dyn miette::Diagnostic) -> Option<Span> {
     Some(Span { offset: label.offset(), length: label.len() })
 }
 
+/// The text that it points at.
+pub(crate) fn labelled(diagnostic: &dyn miette::Diagnostic) -> Option<String> {
+    let label = diagnostic.labels()?.next()?;
+    let text = diagnostic.source_code()?.read_span(label.inner(), 0, 0).ok()?;
+    Some(String::from_utf8_lossy(text.data()).into_owned())
+}
+
 /// Cedar's message, with what its causes add.
 pub(crate) fn message_of(diagnostic: &dyn miette::Diagnostic) -> String {
     let mut text = diagnostic.to_string();

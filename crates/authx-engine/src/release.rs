@@ -22,7 +22,7 @@ use crate::policy::{Policy, PolicyId, compile};
 use crate::problem::{Problem, Span};
 use crate::relation::RelationModel;
 use crate::scan::{PolicySource, TextLimits};
-use crate::schema::{Schema, SchemaSource};
+use crate::schema::{Found, Schema, SchemaSource, Verdict};
 use crate::stack::{COMPILE_STACK_BYTES, compiler_failed, on_large_stack};
 
 /// Below this many policies one thread compiles them all.
@@ -126,7 +126,7 @@ impl ReleaseDiff {
 }
 
 type FrameOutcome = Result<(Frame, Vec<Problem>), Vec<Problem>>;
-type Outcome = Result<(Arc<Policy>, Vec<Problem>), Vec<Problem>>;
+type Outcome = Result<Arc<Policy>, Vec<Problem>>;
 
 impl Release {
     /// Compiles a whole set; `base` lends the policies whose text it shares.
@@ -178,11 +178,8 @@ impl Release {
         let mut outcomes = compile_all(&fresh, &frame, options).into_iter();
         let mut set: Vec<Arc<Policy>> = Vec::with_capacity(policies.len());
         for reused in reused {
-            match reused.map_or_else(|| outcomes.next().unwrap_or_else(|| Err(Vec::new())), |p| Ok((p, Vec::new()))) {
-                Ok((policy, warnings)) => {
-                    set.push(policy);
-                    problems.extend(warnings);
-                }
+            match reused.map_or_else(|| outcomes.next().unwrap_or_else(|| Err(Vec::new())), Ok) {
+                Ok(policy) => set.push(policy),
                 Err(found) => problems.extend(found),
             }
         }
@@ -232,10 +229,7 @@ impl Release {
         }
         for outcome in compile_all(put, &self.frame, options) {
             match outcome {
-                Ok((policy, warnings)) => {
-                    release.put(&policy);
-                    problems.extend(warnings);
-                }
+                Ok(policy) => release.put(&policy),
                 Err(found) => problems.extend(found),
             }
         }
@@ -406,8 +400,8 @@ fn duplicate(policy: &Policy, first: &Policy) -> Problem {
     };
     Problem::error("duplicate_policy_id", format!("the id `{}` is used twice", policy.id))
         .with_policy(policy.id.as_str())
-        .at(&policy.source.origin(), Span { offset: 0, length: 0 })
-        .with_hint(format!("the first is {where_first}"))
+        .at(&policy.source.origin(), policy.source.whole())
+        .with_hint(format!("give one of them another `@id`; the first is {where_first}"))
 }
 
 /// Compiles in order, on as many threads as are worth it, each with a large stack.
@@ -450,18 +444,21 @@ fn compile_all<S: std::borrow::Borrow<PolicySource> + Sync>(
 }
 
 fn compile_one(source: &PolicySource, parsed: Parsed, frame: &Frame, options: &CompileOptions) -> Outcome {
-    let policy = compile(source, &parsed, &options.limits, frame.linked.as_deref(), options.validation)?;
-    let mut problems = Vec::new();
+    let mut policy = compile(source, &parsed, &options.limits, frame.linked.as_deref(), options.validation)?;
     if let (Check::Strict, Some(schema)) = (options.validation, frame.effective()) {
-        problems = validate(&policy, parsed, schema);
-        if problems.iter().any(Problem::is_error) {
-            return Err(problems);
-        }
+        let validated = validate(&policy, parsed, schema)?;
+        policy.impossible = validated.impossible;
     }
-    Ok((Arc::new(policy), problems))
+    Ok(Arc::new(policy))
 }
 
-fn validate(policy: &Policy, parsed: Parsed, schema: &Schema) -> Vec<Problem> {
+/// What Cedar's validator says of a policy without errors. What else it warns of is a lint's to tell.
+struct Validated {
+    /// No request can match it.
+    impossible: bool,
+}
+
+fn validate(policy: &Policy, parsed: Parsed, schema: &Schema) -> Result<Validated, Vec<Problem>> {
     let mut set = PolicySet::new();
     let added = if policy.is_template() {
         set.add_template(Template::clone(&parsed.template)).map_err(|e| e.to_string())
@@ -471,24 +468,21 @@ fn validate(policy: &Policy, parsed: Parsed, schema: &Schema) -> Vec<Problem> {
     };
     let origin = policy.source.origin();
     let whole = Span { offset: 0, length: 0 };
+    let invalid = |message: String| Problem::error("policy_invalid", message).with_policy(policy.id.as_str());
     if let Err(message) = added {
-        return vec![Problem::error("policy_invalid", message).with_policy(policy.id.as_str()).at(&origin, whole)];
+        return Err(vec![invalid(message).at(&origin, whole)]);
     }
-    let (errors, warnings) = schema.validate(&set);
-    let place = |problem: Problem, found: crate::schema::Found| {
+    let Verdict { errors, impossible } = schema.validate(&set);
+    if errors.is_empty() {
+        return Ok(Validated { impossible });
+    }
+    let problem = |found: Found| {
         let span = found.span.map_or(whole, |span| Span { offset: span.offset.saturating_sub(parsed.base), ..span });
-        let problem = problem.with_policy(policy.id.as_str()).at(&origin, span);
+        let problem = invalid(found.message).at(&origin, span);
         match found.help {
             Some(help) => problem.with_hint(help),
             None => problem,
         }
     };
-    let mut problems: Vec<Problem> = Vec::new();
-    for found in errors {
-        problems.push(place(Problem::error("policy_invalid", found.message.clone()), found));
-    }
-    for found in warnings {
-        problems.push(place(Problem::warning("policy_warning", found.message.clone()), found));
-    }
-    problems
+    Err(errors.into_iter().map(problem).collect())
 }

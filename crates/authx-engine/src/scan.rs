@@ -149,6 +149,19 @@ pub(crate) fn check_text(origin: &Origin<'_>, what: &str, max_bytes: usize, max_
     Ok(())
 }
 
+/// The brackets of a text that are open at its end, with their offsets.
+pub(crate) fn unclosed(text: &str) -> Vec<(usize, char)> {
+    let mut open: Vec<(usize, char)> = Vec::new();
+    for (at, byte) in Tokens::new(text) {
+        match byte {
+            b'(' | b'[' | b'{' => open.push((at, char::from(byte))),
+            b')' | b']' | b'}' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open
+}
+
 /// The bytes of a Cedar text outside string literals and comments, with their offsets.
 struct Tokens<'a> {
     bytes: &'a [u8],

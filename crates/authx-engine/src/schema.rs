@@ -7,14 +7,15 @@ use smol_str::SmolStr;
 
 use crate::cedar::{
     CoreSchema, Dereference, DescribesEntityType as _, Entity, EntitySchemaConformanceChecker, EntityType,
-    EntityTypeDescription, EntityUID, SchemaFragment, SchemaType, ValidationMode, Validator, ValidatorSchema,
-    context_schema_for_action, extensions, fuzzy_search_limited,
+    EntityTypeDescription, EntityUID, SchemaFragment, SchemaType, ValidationError, ValidationMode, ValidationWarning,
+    Validator, ValidatorSchema, context_schema_for_action, extensions,
 };
 use crate::cedar::{Eid, PolicySet, entities_context_type};
 use crate::expansion::check_expansion;
 use crate::linking::{DeclaredLink, declared_links, declared_name};
 use crate::map::Table;
-use crate::problem::{Origin, Problem, Span, first_label, message_of};
+use crate::mistakes::{close_to, type_hint};
+use crate::problem::{Origin, Problem, Span, first_label, labelled, message_of};
 use crate::scan::{TextLimits, check_text};
 
 /// How an author wrote a schema.
@@ -175,9 +176,13 @@ impl Schema {
         })
     }
 
-    pub(crate) fn validate(&self, policies: &PolicySet) -> (Vec<Found>, Vec<Found>) {
+    pub(crate) fn validate(&self, policies: &PolicySet) -> Verdict {
         let (errors, warnings) = self.validator.validate(policies, ValidationMode::Strict).into_errors_and_warnings();
-        (errors.map(|e| Found::of(&e)).collect(), warnings.map(|w| Found::of(&w)).collect())
+        let impossible = |warning| {
+            matches!(warning, ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_))
+        };
+        let errors = errors.map(|error| Found::of(&error, self)).collect();
+        Verdict { errors, impossible: { warnings }.any(impossible) }
     }
 
     /// Whether an entity's id is one that its type may have.
@@ -202,11 +207,11 @@ impl Schema {
 
     pub(crate) fn suggest_action(&self, action: &EntityUID) -> Option<String> {
         let names: Vec<String> = self.actions.keys().map(|uid| AsRef::<str>::as_ref(uid.eid()).to_owned()).collect();
-        suggest(action.eid().as_ref(), &names)
+        close_to(action.eid().as_ref(), &names)
     }
 
     pub(crate) fn suggest_type(&self, ty: &EntityType) -> Option<String> {
-        suggest(&ty.to_string(), &self.types.keys().map(ToString::to_string).collect::<Vec<_>>())
+        close_to(&ty.to_string(), &self.types.keys().map(ToString::to_string).collect::<Vec<_>>())
     }
 }
 
@@ -221,6 +226,13 @@ fn json_form(source: &SchemaSource) -> Option<serde_json::Value> {
     }
 }
 
+/// What the validator says of policies.
+pub(crate) struct Verdict {
+    pub(crate) errors: Vec<Found>,
+    /// No request that the schema admits can match one of them.
+    pub(crate) impossible: bool,
+}
+
 /// One finding of the validator, before it is placed in the author's file.
 pub(crate) struct Found {
     pub(crate) message: String,
@@ -229,21 +241,27 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn of(diagnostic: &dyn miette::Diagnostic) -> Self {
-        let message = message_of(diagnostic);
-        // The policy is a field of the problem; its name in the text would be said twice.
-        let message = match message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
-            Some((_, rest)) => rest.to_owned(),
-            None => message,
-        };
-        Self { message, span: first_label(diagnostic), help: diagnostic.help().map(|help| help.to_string()) }
+    fn of(error: &ValidationError, schema: &Schema) -> Self {
+        let span = first_label(error);
+        Self {
+            message: found_message(error),
+            span,
+            help: type_hint(error, &labelled(error).unwrap_or_default(), schema),
+        }
     }
 }
 
-fn suggest(name: &str, known: &[String]) -> Option<String> {
-    let mut known = known.to_vec();
-    known.sort_unstable();
-    fuzzy_search_limited(name, &known, Some(3.min(name.chars().count() / 2 + 1)))
+/// The validator's message. The policy is a field of the problem; its name in the text would be said twice.
+pub(crate) fn found_message(diagnostic: &dyn miette::Diagnostic) -> String {
+    let message = message_of(diagnostic);
+    let message = match message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
+        Some((_, rest)) => rest.to_owned(),
+        None => message,
+    };
+    // Cedar's own names for what no author can write.
+    let plain =
+        [("AnyEntity", "any entity"), ("Never", "nothing"), ("True", "Bool"), ("False", "Bool"), ("Union", "one of ")];
+    plain.iter().fold(message, |message, (name, plain)| message.replace(&format!("__cedar::internal::{name}"), plain))
 }
 
 fn compile_actions(schema: &ValidatorSchema) -> Result<Table<EntityUID, ActionInfo>, String> {

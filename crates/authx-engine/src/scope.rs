@@ -12,7 +12,7 @@ pub(crate) struct Scope {
 }
 
 /// What the head says of the principal or of the resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Side {
     Any,
     Is(EntityType),
@@ -22,7 +22,7 @@ pub(crate) enum Side {
 }
 
 /// What the head says of the action.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum ActionSide {
     Any,
     Eq(EntityUID),
@@ -30,7 +30,7 @@ pub(crate) enum ActionSide {
 }
 
 /// A literal, or the slot of a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     Literal(EntityUID),
     Slot,

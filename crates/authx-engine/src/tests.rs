@@ -9,10 +9,10 @@
 
 mod bytes;
 mod compiling;
-mod differential;
+pub(crate) mod differential;
 mod explain;
 mod index;
 mod linking;
 mod plain;
 mod semantics;
-mod world;
+pub(crate) mod world;

@@ -1,4 +1,4 @@
-//! Applying, validating, reading and activating releases.
+//! Applying, reading and activating releases.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Services;
 use crate::api::error::{ApiError, Code, ErrorItem, ProblemBody};
-use crate::api::extract::{AdminStore, Body, Query, RawBody, ReadStore, StoreAccess, parse};
+use crate::api::extract::{AdminStore, Query, RawBody, ReadStore, StoreAccess, parse};
 use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond, response};
 use crate::api::paging::PageQuery;
@@ -107,21 +107,6 @@ pub struct ApplyReply {
     consistency_token: String,
 }
 
-/// What validating found; valid means no errors.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ValidateReply {
-    valid: bool,
-    problems: Vec<ValidationProblem>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ValidationProblem {
-    /// `error` or `warning`.
-    severity: String,
-    #[serde(flatten)]
-    item: ErrorItem,
-}
-
 impl From<ReleaseDiff> for DiffBody {
     fn from(diff: ReleaseDiff) -> Self {
         let named = |ids: &[authx_engine::PolicyId]| ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
@@ -185,20 +170,29 @@ pub(super) fn dsl(text: String) -> ModelSource {
 
 impl ApplyBody {
     pub(super) fn parse(self) -> Result<(Proposal, Option<String>, bool), ApiError> {
-        let schema = self.schema.map(SchemaBody::parse).transpose()?;
-        let policies = match self.policies {
-            None => None,
-            Some(entries) => {
-                let mut sources = Vec::with_capacity(entries.len());
-                for entry in entries {
-                    sources.extend(entry.parse()?);
-                }
-                Some(sources)
-            }
-        };
-        let model = self.model.map(dsl);
-        Ok((Proposal::Parts { schema, model, policies }, self.if_release, self.allow_nonconforming))
+        let proposal = parts(self.schema, self.model, self.policies)?;
+        Ok((proposal, self.if_release, self.allow_nonconforming))
     }
+}
+
+/// The parts of a release as they were sent.
+pub(super) fn parts(
+    schema: Option<SchemaBody>,
+    model: Option<String>,
+    policies: Option<Vec<PolicyBody>>,
+) -> Result<Proposal, ApiError> {
+    let schema = schema.map(SchemaBody::parse).transpose()?;
+    let policies = match policies {
+        None => None,
+        Some(entries) => {
+            let mut sources = Vec::with_capacity(entries.len());
+            for entry in entries {
+                sources.extend(entry.parse()?);
+            }
+            Some(sources)
+        }
+    };
+    Ok(Proposal::Parts { schema, model: model.map(dsl), policies })
 }
 
 /// A name as an `ETag`.
@@ -259,24 +253,6 @@ pub async fn apply(
     let store = &access.0.store;
     let once = once(store, key.of_store(store.scope(), &raw.0), dry_run);
     respond(&once, services.releases.apply(store, &access.0.caller.author(), apply, &once).await)
-}
-
-/// Validates strictly, whatever the store's setting, and stores nothing.
-#[utoipa::path(post, path = "/v1/stores/{store}/validate", operation_id = "validate", tag = "releases", params(("store" = String, Path, description = "id or alias")), request_body = ApplyBody,
-    responses((status = 200, body = ValidateReply), (status = "4XX", body = ProblemBody), (status = "5XX", body = ProblemBody)))]
-pub async fn validate(
-    services: web::Data<Services>,
-    access: ReadStore,
-    body: Body<ApplyBody>,
-) -> Result<HttpResponse, ApiError> {
-    let (proposal, ..) = body.0.parse()?;
-    let report = services.releases.validate(&access.0.store, proposal).await?;
-    let shown = |problem: &authx_engine::Problem| ValidationProblem {
-        severity: if problem.is_error() { "error".to_owned() } else { "warning".to_owned() },
-        item: ErrorItem::from(problem),
-    };
-    Ok(HttpResponse::Ok()
-        .json(ValidateReply { valid: report.valid, problems: report.problems.iter().map(shown).collect() }))
 }
 
 /// A release without its policies.

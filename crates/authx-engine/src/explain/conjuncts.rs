@@ -7,15 +7,10 @@ use crate::cedar::{BinaryOp, Expr, ExprKind, Literal, UnaryOp, Var};
 use crate::condition::{conjuncts, each_child, prepare};
 use crate::error::DecideError;
 use crate::linking::{Linking, REL, compile_facts, span_of};
-use crate::parse::parse_all;
+use crate::parse::{ANY_TEXT, parse_all};
 use crate::policy::{Body, Policy};
 use crate::problem::{Problem, SourcePlace, Span};
-use crate::scan::TextLimits;
 use crate::stack::on_large_stack;
-
-/// What was accepted when it was compiled is not measured again.
-const ANY_TEXT: TextLimits =
-    TextLimits { policy_bytes: usize::MAX, schema_bytes: usize::MAX, nesting: usize::MAX, depth: usize::MAX };
 
 /// One conjunct.
 pub(crate) struct Conjunct {

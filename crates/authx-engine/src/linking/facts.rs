@@ -172,7 +172,7 @@ impl Compiler<'_> {
             return Err(Refused {
                 code: "unknown_relation",
                 message: format!("no linked type has the relation `{relation}`"),
-                hint: Some(self.linking.relations_told()),
+                hint: Some(self.linking.relation_meant(relation)),
                 span: span_of(expr),
             });
         }

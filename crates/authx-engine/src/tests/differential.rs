@@ -120,13 +120,13 @@ fn distort(bug: Bug, policy: &Policy) -> Policy {
     policy.with_body(&Arc::new(body))
 }
 
-pub(super) struct World {
-    pub(super) snapshot: Snapshot,
+pub(crate) struct World {
+    pub(crate) snapshot: Snapshot,
     oracle: PolicySet,
-    pub(super) entities: Entities,
+    pub(crate) entities: Entities,
 }
 
-pub(super) fn world(dice: &mut Dice) -> World {
+pub(crate) fn world(dice: &mut Dice) -> World {
     let rows = world::entities(dice);
     let (mut sources, mut oracle) = (Vec::new(), PolicySet::new());
     for number in 0..=dice.below(9) {
@@ -239,7 +239,7 @@ fn cedars(world: &World, asked: &(String, String, String, serde_json::Value)) ->
     Answer { decision, determining, errors }
 }
 
-pub(super) fn engine_request(asked: &(String, String, String, serde_json::Value)) -> AccessRequest {
+pub(crate) fn engine_request(asked: &(String, String, String, serde_json::Value)) -> AccessRequest {
     let uid = |text: &str| EntityUid::parse(text).unwrap();
     let context: JsonObject = serde_json::from_value(asked.3.clone()).unwrap();
     AccessRequest { context, ..AccessRequest::new(uid(&asked.0), uid(&asked.1), uid(&asked.2)) }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 /// A small, seeded source of randomness (splitmix64), so that a failure names its seed.
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(super) fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -16,20 +16,20 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.roll() % n as u64) as usize
     }
 
-    pub(super) fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    pub(super) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.below(from.len())]
     }
 }
 
-pub(super) const SCHEMA: &str = r#"
+pub(crate) const SCHEMA: &str = r#"
     entity User, Group, Folder, Doc;
     namespace App { entity Bot; }
     action "any";
@@ -41,7 +41,7 @@ pub(super) const SCHEMA: &str = r#"
     action "share" in ["edit", "look"] appliesTo { principal: [User], resource: [Doc] };
 "#;
 
-pub(super) const ACTIONS: [(&str, &[&str]); 7] = [
+pub(crate) const ACTIONS: [(&str, &[&str]); 7] = [
     ("any", &[]),
     ("look", &["any"]),
     ("edit", &["any"]),
@@ -68,7 +68,7 @@ fn reference(text: &str) -> Json {
 }
 
 /// Entities as Cedar's JSON, action entities apart.
-pub(super) fn entities(dice: &mut Dice) -> Vec<Json> {
+pub(crate) fn entities(dice: &mut Dice) -> Vec<Json> {
     let mut out = Vec::new();
     let mut put = |name: &str, attrs: Json, parents: Vec<&str>, tags: Json| {
         let parents: Vec<Json> = parents.into_iter().map(uid).collect();
@@ -115,7 +115,7 @@ pub(super) fn entities(dice: &mut Dice) -> Vec<Json> {
 }
 
 /// One policy or template, with or without a condition.
-pub(super) fn policy(dice: &mut Dice, template: bool) -> String {
+pub(crate) fn policy(dice: &mut Dice, template: bool) -> String {
     let mut text = String::new();
     if dice.chance(20) {
         text.push_str("@advice(\"ask for access\")\n");
@@ -173,7 +173,7 @@ fn entity(dice: &mut Dice, depth: usize) -> String {
     }
 }
 
-fn boolean(dice: &mut Dice, depth: usize) -> String {
+pub(crate) fn boolean(dice: &mut Dice, depth: usize) -> String {
     if depth > 0 && dice.chance(55) {
         let (a, b) = (boolean(dice, depth - 1), boolean(dice, depth - 1));
         return match dice.below(5) {
@@ -212,7 +212,7 @@ fn boolean(dice: &mut Dice, depth: usize) -> String {
 }
 
 /// A request: principal, action, resource as Cedar text, and a context.
-pub(super) fn request(dice: &mut Dice) -> (String, String, String, Json) {
+pub(crate) fn request(dice: &mut Dice) -> (String, String, String, Json) {
     let mut context = json!({"n": dice.below(4), "deep": {"who": reference(dice.pick(&USERS))}});
     if dice.chance(80) {
         context["who"] = reference(dice.pick(&USERS));
@@ -226,7 +226,7 @@ pub(super) fn request(dice: &mut Dice) -> (String, String, String, Json) {
 }
 
 /// The values for a template's slots.
-pub(super) fn slot_values(dice: &mut Dice) -> (&'static str, &'static str) {
+pub(crate) fn slot_values(dice: &mut Dice) -> (&'static str, &'static str) {
     let principal = if dice.chance(50) { dice.pick(&USERS) } else { dice.pick(&GROUPS) };
     let resource = if dice.chance(50) { dice.pick(&DOCS) } else { dice.pick(&FOLDERS) };
     (principal, resource)
