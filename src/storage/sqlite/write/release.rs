@@ -25,8 +25,16 @@ const OPEN: Bulk = Bulk {
     tail: ") AS v",
 };
 
+/// Notes what a rollback from ?4 goes back to, unless it is one of those that a rollback from ?3 comes to.
+const FOLLOW: &str = "UPDATE releases SET previous = ?3 WHERE tenant = ?1 AND store = ?2 AND id = ?4 AND id NOT IN ( \
+     WITH RECURSIVE earlier (id) AS (VALUES (?3) UNION \
+     SELECT r.previous FROM earlier e JOIN releases r ON r.tenant = ?1 AND r.store = ?2 AND r.id = e.id \
+     WHERE r.previous IS NOT NULL) SELECT id FROM earlier WHERE id IS NOT NULL)";
+
 #[cfg(test)]
 pub(super) const BULK: &[Bulk] = &[CLOSE, OPEN];
+#[cfg(test)]
+pub(super) const SINGLE: &[&str] = &[FOLLOW];
 
 /// Writes the release with the number after the store's newest.
 pub(super) async fn insert(
@@ -34,6 +42,7 @@ pub(super) async fn insert(
     scope: &StoreScope,
     write: &WriteRecord,
     new: &NewRelease,
+    previous: Option<ReleaseId>,
 ) -> Result<(), WriteError> {
     let (before, policies_before) = newest(connection, scope).await?;
     let number = before + 1;
@@ -55,15 +64,18 @@ pub(super) async fn insert(
 
     // Before its policies, which refer to it.
     sqlx::query(
-        "INSERT INTO releases (tenant, store, number, id, schema_hash, model, policy_count, created_at, \
-         actor, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO releases (tenant, store, number, id, schema_hash, schema_file, model, model_file, previous, \
+         policy_count, created_at, actor, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(scope.tenant().as_str())
     .bind(scope.store().as_str())
     .bind(number)
     .bind(new.id.as_str())
     .bind(hash)
+    .bind(&new.schema_file)
     .bind(new.model.as_ref().map(|model| model.id.as_str()))
+    .bind(&new.model_file)
+    .bind(previous.as_ref().map(ReleaseId::as_str))
     .bind(row::signed(policies)?)
     .bind(write.at.as_millis())
     .bind(&write.actor)
@@ -71,6 +83,18 @@ pub(super) async fn insert(
     .execute(&mut *connection)
     .await?;
     open(connection, scope, number, &new.upserts).await
+}
+
+/// Notes that an earlier release, or a draft, follows on the one that is active.
+pub(super) async fn follow(
+    connection: &mut SqliteConnection,
+    scope: &StoreScope,
+    active: Option<ReleaseId>,
+    id: ReleaseId,
+) -> Result<(), WriteError> {
+    let follow = sqlx::query(FOLLOW).bind(scope.tenant().as_str()).bind(scope.store().as_str());
+    follow.bind(active.as_ref().map(ReleaseId::as_str)).bind(id.as_str()).execute(connection).await?;
+    Ok(())
 }
 
 pub(super) async fn exists(
