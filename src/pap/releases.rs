@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
+use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel, print};
 use authx_engine::{
     Check, CompileOptions, Compiled, PolicyId, PolicySource, Problem, Release, ReleaseDiff, SchemaSource, SchemaSyntax,
     Snapshot, Sources, Validation, check_link, nonconforming,
@@ -123,7 +123,7 @@ impl Releases {
             let compiled = self.compile(ids, base.clone(), request.proposal.clone(), strict).await?;
             check_expected(request.if_release.as_deref(), base.as_deref())?;
             let release = Arc::new(compiled.release);
-            let diff = base.as_ref().map_or_else(|| first_diff(&release), |base| base.diff(&release));
+            let diff = difference(base.clone(), Arc::clone(&release)).await?;
             let unchanged = base.is_some() && diff.is_empty() && request.activate;
             let write = ReleaseWrite {
                 id,
@@ -143,11 +143,11 @@ impl Releases {
                     let limits = self.writers.limits.of(store.scope().tenant());
                     blocking(move || limits::plan(&write, &before, now, &limits).map(|_| ())).await?;
                 }
-                let (diff, warnings) = (told(diff), compiled.warnings);
+                let warnings = compiled.warnings;
                 let applied = Applied { committed: None, release, changed: !unchanged, diff, warnings };
                 return if request.dry_run { Ok(applied) } else { self.writers.nothing_made(once, applied).await };
             }
-            let (diff, warnings) = (told(diff), compiled.warnings);
+            let warnings = compiled.warnings;
             let applied = move |committed: &Committed| Applied {
                 committed: Some(committed.clone()),
                 release: Arc::clone(&release),
@@ -256,7 +256,7 @@ fn compile(
     let validation = if strict { Check::Strict } else { Check::Off };
     let options = CompileOptions { validation, ..CompileOptions::default() };
     let active = base.and_then(Release::model);
-    let changed = |new: &ModelSource| active.is_none_or(|old| old.source() != new);
+    let changed = |new: &ModelSource| active.is_none_or(|old| !is_written_as(old, new));
     let (schema, model, policies) = match (proposal, base) {
         (Proposal::Parts { schema, model, policies }, _) => (schema, model.filter(changed), policies),
         (Proposal::Model(model), _) => (None, Some(model), None),
@@ -283,6 +283,15 @@ fn compile(
     }
 }
 
+/// Whether a model's text is that of a source. A model that came as JSON has the text that its printed form is.
+fn is_written_as(model: &RelationModel, source: &ModelSource) -> bool {
+    let own = model.source();
+    match (own.syntax, source.syntax) {
+        (ModelSyntax::Json, ModelSyntax::Dsl) => print(model.model()) == source.text,
+        (ModelSyntax::Dsl | ModelSyntax::Json, _) => own.syntax == source.syntax && own.text == source.text,
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PapError> + Send + 'static,
 ) -> Result<T, PapError> {
@@ -298,20 +307,13 @@ fn check_expected(expected: Option<&str>, base: Option<&Release>) -> Result<(), 
     Err(PapError::NotThatRelease { expected: expected.to_owned(), actual })
 }
 
-fn first_diff(release: &Release) -> ReleaseDiff {
-    ReleaseDiff {
-        schema_changed: release.schema().is_some(),
-        model_changed: release.model().is_some(),
-        added: release.policies().map(|policy| PolicyId::new(policy.id())).collect(),
-        ..ReleaseDiff::default()
-    }
-}
-
-fn told(mut diff: ReleaseDiff) -> ReleaseDiff {
-    diff.added.sort_unstable();
-    diff.removed.sort_unstable();
-    diff.changed.sort_unstable();
-    diff
+/// What a proposal changes; told apart in meaning and text, which parses what changed.
+async fn difference(base: Option<Arc<Release>>, release: Arc<Release>) -> Result<ReleaseDiff, PapError> {
+    let diff = move || match base {
+        None => ReleaseDiff::of_first(&release),
+        Some(base) => base.diff(&release),
+    };
+    blocking(move || Ok(diff())).await
 }
 
 /// A release to store, to activate, or both.
@@ -377,9 +379,9 @@ impl Write for ReleaseWrite {
 impl ReleaseWrite {
     /// The rows that differ from the release that was made before this one.
     fn difference(&self, newest: Option<&Release>) -> NewRelease {
-        let diff = newest.map_or_else(|| first_diff(&self.release), |newest| newest.diff(&self.release));
-        let changed = diff.added.iter().chain(&diff.changed).filter_map(|id| self.release.policy(id));
-        let upserts = changed.map(|policy| {
+        let all = || (self.release.policies().cloned().collect(), Vec::new());
+        let (written, removed) = newest.map_or_else(all, |newest| newest.rewritten(&self.release));
+        let upserts = written.iter().map(|policy| {
             let source = policy.source();
             PolicyRecord {
                 id: policy.id().to_owned(),
@@ -397,12 +399,15 @@ impl ReleaseWrite {
             },
             text: schema.source().text.clone(),
         });
+        let model = self.release.model();
         NewRelease {
             id: self.id,
             schema,
-            model: self.release.model().and_then(|model| model_record(model)),
+            schema_file: self.release.schema().and_then(|schema| schema.source().file.clone()),
+            model: model.and_then(|model| model_record(model)),
+            model_file: model.and_then(|model| model.source().file.clone()),
             upserts: upserts.collect(),
-            removed: diff.removed.iter().map(ToString::to_string).collect(),
+            removed: removed.iter().map(ToString::to_string).collect(),
         }
     }
 }
