@@ -25,16 +25,11 @@ const OPEN: Bulk = Bulk {
     tail: ") AS v",
 };
 
-/// Notes what a rollback from ?4 goes back to, unless it is one of those that a rollback from ?3 comes to.
-const FOLLOW: &str = "UPDATE releases SET previous = ?3 WHERE tenant = ?1 AND store = ?2 AND id = ?4 AND id NOT IN ( \
-     WITH RECURSIVE earlier (id) AS (VALUES (?3) UNION \
-     SELECT r.previous FROM earlier e JOIN releases r ON r.tenant = ?1 AND r.store = ?2 AND r.id = e.id \
-     WHERE r.previous IS NOT NULL) SELECT id FROM earlier WHERE id IS NOT NULL)";
+/// How many releases a rollback after another comes to are looked at.
+const FURTHEST: usize = 100_000;
 
 #[cfg(test)]
 pub(super) const BULK: &[Bulk] = &[CLOSE, OPEN];
-#[cfg(test)]
-pub(super) const SINGLE: &[&str] = &[FOLLOW];
 
 /// Writes the release with the number after the store's newest.
 pub(super) async fn insert(
@@ -85,15 +80,31 @@ pub(super) async fn insert(
     open(connection, scope, number, &new.upserts).await
 }
 
-/// Notes that an earlier release, or a draft, follows on the one that is active.
+/// Notes that an earlier release, or a draft, follows on the one that is active; unless it is one of those that
+/// rollbacks from that one come to, which keeps what it has.
 pub(super) async fn follow(
     connection: &mut SqliteConnection,
     scope: &StoreScope,
     active: Option<ReleaseId>,
     id: ReleaseId,
 ) -> Result<(), WriteError> {
-    let follow = sqlx::query(FOLLOW).bind(scope.tenant().as_str()).bind(scope.store().as_str());
-    follow.bind(active.as_ref().map(ReleaseId::as_str)).bind(id.as_str()).execute(connection).await?;
+    let mut earlier = active.map(|active| active.to_string());
+    for _ in 0..FURTHEST {
+        let Some(one) = earlier else { break };
+        if one == id.as_str() {
+            return Ok(());
+        }
+        let previous = sqlx::query_scalar("SELECT previous FROM releases WHERE tenant = ? AND store = ? AND id = ?");
+        let previous = previous.bind(scope.tenant().as_str()).bind(scope.store().as_str()).bind(one);
+        earlier = previous.fetch_optional(&mut *connection).await?.flatten();
+    }
+    sqlx::query("UPDATE releases SET previous = ? WHERE tenant = ? AND store = ? AND id = ?")
+        .bind(active.as_ref().map(ReleaseId::as_str))
+        .bind(scope.tenant().as_str())
+        .bind(scope.store().as_str())
+        .bind(id.as_str())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
