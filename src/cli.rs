@@ -7,21 +7,28 @@ mod bench;
 mod check;
 mod client;
 mod decisions;
+mod diff;
 mod explain;
 mod export;
 mod files;
+mod fmt;
 mod grant;
 mod import;
 mod keys;
+mod lines;
 mod model;
+mod pull;
+mod release;
 mod replay;
 mod report;
+mod rollback;
 mod serve;
 mod tenants;
 mod test;
 mod tuples;
 mod validate;
 mod watch;
+mod written;
 
 use std::process::ExitCode;
 
@@ -81,8 +88,16 @@ enum Command {
     Why(explain::Args),
     /// Apply policies and schema to a store
     Apply(apply::Args),
+    /// Write a release of a store into files, as they were applied
+    Pull(pull::Args),
+    /// Tell what differs between files, releases and what is active, in meaning or only in text
+    Diff(diff::Args),
+    /// Make the release active again that was so before, or a named one
+    Rollback(rollback::Args),
     /// Validate policies and schema
     Validate(validate::Args),
+    /// Lay out policies and relation models; changes no decision
+    Fmt(fmt::Args),
     /// Give a subject a relation to an object
     Grant(grant::GrantArgs),
     /// Take a subject's relation to an object away
@@ -91,7 +106,7 @@ enum Command {
     Import(import::Args),
     /// Write a store's entities, tuples and links into a file
     Export(export::Args),
-    /// Validate, lay out and show relation models
+    /// Validate and show relation models
     Model(model::Args),
     /// Test policies, models and data by what must follow from them
     Test(test::Args),
@@ -147,6 +162,23 @@ pub(crate) struct ServerArgs {
     pub(crate) store: Option<String>,
 }
 
+/// Where the server is and who asks, for commands that name the store otherwise.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ConnectArgs {
+    /// The server's address
+    #[arg(long, env = "AUTHX_SERVER", default_value = "http://127.0.0.1:8181", value_name = "URL")]
+    server: String,
+    /// The API key
+    #[arg(long, env = "AUTHX_KEY", hide_env_values = true, value_name = "KEY")]
+    key: Option<String>,
+}
+
+impl ConnectArgs {
+    pub(crate) fn of_store(self, store: Option<String>) -> ServerArgs {
+        ServerArgs { server: self.server, key: self.key, store }
+    }
+}
+
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -183,7 +215,11 @@ async fn run(command: Command) -> Exit {
         Command::Check(args) => check::run(args).await,
         Command::Why(args) => explain::run(args).await,
         Command::Apply(args) => apply::run(args).await,
+        Command::Pull(args) => pull::run(args).await,
+        Command::Diff(args) => diff::run(args).await,
+        Command::Rollback(args) => rollback::run(args).await,
         Command::Validate(args) => validate::run(args).await,
+        Command::Fmt(args) => fmt::run(args).await,
         Command::Grant(args) => grant::grant(args).await,
         Command::Revoke(args) => grant::revoke(args).await,
         Command::Import(args) => import::run(args).await,

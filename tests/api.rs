@@ -34,6 +34,8 @@ mod consistency;
 mod conventions;
 #[path = "api/decisions.rs"]
 mod decisions;
+#[path = "api/diff.rs"]
+mod diff;
 #[path = "api/entities.rs"]
 mod entities;
 #[path = "api/erasing.rs"]
@@ -42,6 +44,8 @@ mod erasing;
 mod expiry;
 #[path = "api/explain.rs"]
 mod explain;
+#[path = "api/fmt.rs"]
+mod fmt;
 #[path = "api/follow.rs"]
 mod follow;
 #[path = "api/forgery.rs"]
@@ -78,6 +82,8 @@ mod paging;
 mod past;
 #[path = "api/policy_tests.rs"]
 mod policy_tests;
+#[path = "api/pull.rs"]
+mod pull;
 #[path = "api/relations.rs"]
 mod relations;
 #[path = "api/releases.rs"]

@@ -14,7 +14,7 @@ use crate::api::v1::{
     info(title = "AuthX", description = "A policy decision point: may this principal do this action on this resource?", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
         check::check, explain::explain, batch::batch, relations::check, relations::expand,
-        releases::apply, validate::validate, tests::run, replay::replay, releases::draft, releases::list, releases::read, releases::diff, releases::activate,
+        releases::apply, validate::validate, tests::run, replay::replay, releases::draft, releases::list, releases::read, releases::files::read, releases::diff, releases::activate,
         policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
         models::read, models::put,
         write::write, entities::list, entities::read, entities::delete::delete, tuples::read, tuples::delete::delete, changes::list, revisions::list, import::import, import::progress, export::export,

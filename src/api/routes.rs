@@ -42,6 +42,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/releases", APPLY, "GET, POST").route(get().to(releases::list)).route(post().to(releases::draft)))
         .service(store("/releases/{release}", SMALL, "GET").route(get().to(releases::read)))
         .service(store("/releases/{release}/diff", SMALL, "GET").route(get().to(releases::diff)))
+        .service(store("/releases/{release}/files", SMALL, "GET").route(get().to(releases::files::read)))
         .service(store("/releases/{release}/activate", SMALL, "POST").route(post().to(releases::activate)))
         .service(store("/policies", SMALL, "GET").route(get().to(policies::list)))
         .service(store("/policies/{policy}", SMALL, "GET, PUT, DELETE").route(get().to(policies::read)).route(put().to(policies::put)).route(delete().to(policies::delete)))

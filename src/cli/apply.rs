@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::cli::check::choose;
 use crate::cli::client::Client;
+use crate::cli::diff::told::lines_of;
 use crate::cli::files::find;
 use crate::cli::report::render;
 use crate::cli::validate::{body, problems_of};
@@ -61,7 +62,12 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
         return Err(Exit::Invalid);
     }
     if reply.status != 200 {
-        return Err(client.refused(&reply));
+        let exit = client.refused(&reply);
+        // What stored data and links have against it.
+        for problem in problems_of(reply.body.get("errors"), &files) {
+            note(&format!("  {}", problem.message));
+        }
+        return Err(exit);
     }
     let mut warnings = problems_of(reply.body.get("problems"), &files);
     for problem in &mut warnings {
@@ -75,21 +81,8 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
 }
 
 fn table(reply: &Value) -> String {
-    let empty = Value::Null;
-    let diff = reply.get("diff").unwrap_or(&empty);
     let flag = |key: &str| reply.get(key).and_then(Value::as_bool).unwrap_or_default();
-    let mut text = String::new();
-    if diff.get("schema_changed").and_then(Value::as_bool) == Some(true) {
-        text.push_str("~ schema\n");
-    }
-    if diff.get("model_changed").and_then(Value::as_bool) == Some(true) {
-        text.push_str("~ relation model\n");
-    }
-    for (kind, mark) in [("added", '+'), ("removed", '-'), ("changed", '~')] {
-        for id in diff.get(kind).and_then(Value::as_array).into_iter().flatten() {
-            text.push_str(&format!("{mark} {}\n", id.as_str().unwrap_or_default()));
-        }
-    }
+    let mut text = reply.get("diff").map(lines_of).unwrap_or_default();
     let release = reply.get("release").and_then(Value::as_str).unwrap_or("none");
     let revision = reply.get("revision").and_then(Value::as_u64).unwrap_or_default();
     text.push_str(&match (flag("changed"), flag("dry_run")) {

@@ -15,7 +15,9 @@ use std::io::{self, Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
 use authx_engine::relation::{ModelSource, ModelSyntax};
-use authx_engine::{EntityInput, PolicySource, SchemaSource, SchemaSyntax, split_policies};
+use authx_engine::{
+    EntityInput, PolicySource, SchemaSource, SchemaSyntax, is_policy_id, percent_decoded, split_policies,
+};
 
 use crate::cli::tuples::read::{Format, Row, rows_of};
 
@@ -25,13 +27,17 @@ pub(crate) use error::FilesError;
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// How deep folders may be nested below a store's; a link that leads back to its own folder ends here.
-const MAX_NESTING: usize = 16;
+pub(crate) const MAX_NESTING: usize = 16;
 
 /// The name of the folder that holds one folder for each store.
-const POLICIES: &str = "policies";
+pub(crate) const POLICIES: &str = "policies";
 
 /// The name of the folder beside it that holds the schemas and relation models.
-const SCHEMAS: &str = "schemas";
+pub(crate) const SCHEMAS: &str = "schemas";
+
+/// The name of folders whose files hold one policy each, with the file's name as its id: of those that were put under an
+/// id which is not in their text.
+pub(crate) const BY_ID: &str = "by-id";
 
 /// Which files are a store's, by the end of their names.
 const KINDS: [(&str, Kind); 6] = [
@@ -56,6 +62,20 @@ pub(crate) struct StoreFiles {
     pub(crate) tuples: Vec<(String, Row)>,
     /// File name as shown → whole text, to show the lines that diagnostics speak of.
     pub(crate) texts: BTreeMap<String, String>,
+    /// File name as shown → its name from the root on, which a server is told: the same from whatever folder it is sent.
+    sent: BTreeMap<String, String>,
+}
+
+impl StoreFiles {
+    /// The name of a file that a server is told.
+    pub(crate) fn sent<'a>(&'a self, file: &'a str) -> &'a str {
+        self.sent.get(file).map_or(file, String::as_str)
+    }
+
+    /// A file that a server speaks of, as it is shown here.
+    pub(crate) fn shown<'a>(&'a self, sent: &'a str) -> &'a str {
+        self.sent.iter().find(|(_, name)| *name == sent).map_or(sent, |(shown, _)| shown)
+    }
 }
 
 /// Reads the stores of a path: a root with `policies/` and `schemas/`, a `policies` folder, one store's folder, or
@@ -70,24 +90,67 @@ pub(crate) fn find(path: &Path) -> Result<Vec<StoreFiles>, FilesError> {
 
 fn find_from(path: &Path, here: &Path) -> Result<Vec<StoreFiles>, FilesError> {
     let names = Names::new(path, here)?;
+    stores_of(&names)?.into_iter().map(|found| read_store(&names, found)).collect()
+}
+
+/// The files of a path that people write: their names as shown, and their paths. Of one file it is that one.
+///
+/// # Errors
+/// As [`find`], but what is in the files is not looked at.
+pub(crate) fn written(path: &Path) -> Result<Vec<(String, PathBuf, Kind)>, FilesError> {
+    let here = std::env::current_dir().map_err(|source| FilesError::Read { path: ".".to_owned(), source })?;
+    let names = Names::new(path, &here)?;
+    let files = match StoreFile::of(names.target.clone()).filter(|_| names.target.is_file()) {
+        Some(only) => vec![only],
+        None => stores_of(&names)?.into_iter().flat_map(|found| found.files).collect(),
+    };
+    Ok(files.into_iter().map(|StoreFile { kind, path }| (names.show(&path), path, kind)).collect())
+}
+
+/// The policies, schemas and models that a root has for a store's folder.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub(crate) fn of_store(root: &Path, store: &str) -> Result<Vec<PathBuf>, FilesError> {
+    let names = Names { given: root, target: root.to_path_buf(), here: root.to_path_buf(), root: root.to_path_buf() };
+    let folder = root.join(POLICIES).join(store);
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        walk(&names, &folder, 0, &mut files)?;
+    }
+    files.extend(types_beside(&names, &folder)?);
+    let told = files.into_iter().filter(|file| file.kind == Kind::Policies || file.tells_types());
+    Ok(told.map(|file| file.path).collect())
+}
+
+/// A store whose files are not read yet.
+struct Found {
+    name: String,
+    /// What the user is told when there is no policy in them.
+    place: PathBuf,
+    files: Vec<StoreFile>,
+}
+
+/// The stores of a path, sorted by name.
+fn stores_of(names: &Names<'_>) -> Result<Vec<Found>, FilesError> {
     let target = names.target.as_path();
     if target.is_file() {
-        return Ok(vec![single_file(&names, target)?]);
+        return Ok(vec![single_file(names, target)?]);
     }
     let below = target.join(POLICIES);
     let mut stores = if below.is_dir() {
-        policies_folder(&names, &below)?
+        policies_folder(names, &below)?
     } else if is_policies(target) {
-        policies_folder(&names, target)?
+        policies_folder(names, target)?
     } else {
-        vec![store_folder(&names, target)?]
+        vec![store_folder(names, target)?]
     };
     stores.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(stores)
 }
 
 /// One policy file, held to the schema and the model of its store.
-fn single_file(names: &Names<'_>, file: &Path) -> Result<StoreFiles, FilesError> {
+fn single_file(names: &Names<'_>, file: &Path) -> Result<Found, FilesError> {
     if Kind::of(file) != Some(Kind::Policies) {
         return Err(FilesError::Unsupported { path: names.show(file) });
     }
@@ -104,11 +167,11 @@ fn single_file(names: &Names<'_>, file: &Path) -> Result<StoreFiles, FilesError>
     let name = store.map_or_else(|| stem(file), last_part);
     let mut files = types;
     files.push(StoreFile { kind: Kind::Policies, path: file.to_path_buf() });
-    read_store(names, name, file, &files)
+    Ok(Found { name, place: file.to_path_buf(), files })
 }
 
 /// Every store below a `policies` folder; or, when the files stand in it directly, the one store that it is.
-fn policies_folder(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFiles>, FilesError> {
+fn policies_folder(names: &Names<'_>, folder: &Path) -> Result<Vec<Found>, FilesError> {
     let mut direct: Vec<StoreFile> = Vec::new();
     let mut stores: Vec<(PathBuf, Vec<StoreFile>)> = Vec::new();
     for path in listing(names, folder)? {
@@ -130,13 +193,13 @@ fn policies_folder(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFiles>, 
             let mut schemas = direct.iter().filter(|file| file.tells_types());
             let given = schemas.next().map(|schema| stem(&schema.path));
             let name = given.unwrap_or_else(|| last_part(folder.parent().unwrap_or(folder)));
-            Ok(vec![read_store(names, name, folder, &direct)?])
+            Ok(vec![Found { name, place: folder.to_path_buf(), files: direct }])
         }
         (true, false) => stores
             .into_iter()
             .map(|(path, mut files)| {
                 files.extend(types_beside(names, &path)?);
-                read_store(names, last_part(&path), &path, &files)
+                Ok(Found { name: last_part(&path), place: path, files })
             })
             .collect(),
     }
@@ -144,7 +207,7 @@ fn policies_folder(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFiles>, 
 
 /// One store's folder. Outside a `policies` folder it must hold a store's file itself, so that no tree of other
 /// things is taken for a store.
-fn store_folder(names: &Names<'_>, folder: &Path) -> Result<StoreFiles, FilesError> {
+fn store_folder(names: &Names<'_>, folder: &Path) -> Result<Found, FilesError> {
     let in_policies = folder.parent().is_some_and(is_policies);
     if !in_policies && !listing(names, folder)?.iter().any(|path| !path.is_dir() && Kind::of(path).is_some()) {
         return Err(FilesError::NoPolicies { path: names.show(folder) });
@@ -152,7 +215,7 @@ fn store_folder(names: &Names<'_>, folder: &Path) -> Result<StoreFiles, FilesErr
     let mut files = Vec::new();
     walk(names, folder, 0, &mut files)?;
     files.extend(types_beside(names, folder)?);
-    read_store(names, last_part(folder), folder, &files)
+    Ok(Found { name: last_part(folder), place: folder.to_path_buf(), files })
 }
 
 /// The schemas and models that the `schemas` folder has for a store's folder; for a `policies` folder, all of them.
@@ -167,8 +230,9 @@ fn types_beside(names: &Names<'_>, folder: &Path) -> Result<Vec<StoreFile>, File
     Ok(files.filter(|file| wanted.as_ref().is_none_or(|wanted| stem(&file.path) == *wanted)).collect())
 }
 
-/// Reads the files of one store; `place` is what the user is told when there is no policy in them.
-fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]) -> Result<StoreFiles, FilesError> {
+/// Reads the files of one store.
+fn read_store(names: &Names<'_>, found: Found) -> Result<StoreFiles, FilesError> {
+    let Found { name, place, files } = found;
     let mut store = StoreFiles {
         name,
         schema: None,
@@ -177,11 +241,17 @@ fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]
         entities: Vec::new(),
         tuples: Vec::new(),
         texts: BTreeMap::new(),
+        sent: BTreeMap::new(),
     };
-    for StoreFile { kind, path } in files {
+    for StoreFile { kind, path } in &files {
         let file = names.show(path);
         let text = read_text(path, &file)?;
         match kind {
+            Kind::Policies if is_by_id(path) => {
+                let id = id_of(path).ok_or_else(|| FilesError::NoId { path: file.clone() })?;
+                let single = PolicySource::single(Some(id), text.clone());
+                store.policies.push(PolicySource { file: Some(file.clone()), ..single });
+            }
             Kind::Policies => store.policies.extend(split_policies(Some(&file), &text)),
             Kind::Entities => {
                 let entities = read_entities(&file, &text)?;
@@ -206,10 +276,11 @@ fn read_store(names: &Names<'_>, name: String, place: &Path, files: &[StoreFile]
                 store.model = Some(ModelSource { syntax: ModelSyntax::Dsl, file, text });
             }
         }
+        store.sent.insert(file.clone(), names.sent(path).unwrap_or_else(|| file.clone()));
         store.texts.insert(file, text);
     }
     if store.policies.is_empty() {
-        return Err(FilesError::NoPolicies { path: names.show(place) });
+        return Err(FilesError::NoPolicies { path: names.show(&place) });
     }
     Ok(store)
 }
@@ -228,6 +299,7 @@ pub(crate) fn read_entities(file: &str, text: &str) -> Result<Vec<EntityInput>, 
     })
 }
 
+/// A file's text.
 pub(crate) fn read_text(path: &Path, shown: &str) -> Result<String, FilesError> {
     let fail = |source| FilesError::Read { path: shown.to_owned(), source };
     let mut bytes = Vec::new();
@@ -276,9 +348,18 @@ fn listing(names: &Names<'_>, folder: &Path) -> Result<Vec<PathBuf>, FilesError>
     Ok(paths)
 }
 
+fn is_by_id(file: &Path) -> bool {
+    file.parent().is_some_and(|folder| last_part(folder) == BY_ID)
+}
+
+/// The id that a file in such a folder gives its policy. `%41` stands for `A`, where file systems do not tell `A` from `a`.
+fn id_of(file: &Path) -> Option<String> {
+    percent_decoded(&stem(file)).filter(|id| is_policy_id(id))
+}
+
 /// What a file of a store holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Policies,
     Schema(SchemaSyntax),
     Model,
@@ -327,11 +408,24 @@ fn stem(path: &Path) -> String {
     stem.map_or_else(|| name.clone(), str::to_owned)
 }
 
+/// The folder that the names of files begin at for a server.
+fn root_of(target: &Path) -> &Path {
+    let folder = if target.is_file() { target.parent().unwrap_or(target) } else { target };
+    if folder.join(POLICIES).is_dir() {
+        return folder;
+    }
+    let above = if target.is_file() { usize::MAX } else { 2 };
+    let policies = folder.ancestors().take(above).find(|above| is_policies(above));
+    policies.and_then(Path::parent).unwrap_or(folder)
+}
+
 /// How paths are shown: relative to the current folder, else as the user began them.
 struct Names<'a> {
     given: &'a Path,
     target: PathBuf,
     here: PathBuf,
+    /// The folder that has `policies` and `schemas`, or that of the only store.
+    root: PathBuf,
 }
 
 impl<'a> Names<'a> {
@@ -347,7 +441,16 @@ impl<'a> Names<'a> {
                 }
             })
         };
-        Ok(Self { given, target: resolve(&here.join(given))?, here: resolve(here)? })
+        let target = resolve(&here.join(given))?;
+        let root = root_of(&target).to_path_buf();
+        Ok(Self { given, target, here: resolve(here)?, root })
+    }
+
+    /// The path from the root on.
+    fn sent(&self, path: &Path) -> Option<String> {
+        let below = path.strip_prefix(&self.root).ok()?;
+        let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        Some(parts.join("/"))
     }
 
     fn show(&self, path: &Path) -> String {
@@ -362,148 +465,4 @@ impl<'a> Names<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-
-    const ROOT: [(&str, &str); 6] = [
-        ("policies/b/one.cedar", "permit(principal, action, resource);"),
-        (
-            "policies/a/sub/two.cedar",
-            "// head\npermit(principal, action, resource);\nforbid(principal, action, resource);\n",
-        ),
-        ("policies/a/a.cedarentities.json", r#"[{"uid":{"type":"User","id":"ann"},"attrs":{},"parents":["Role:x"]}]"#),
-        ("policies/a/a_test.yaml", "not read"),
-        ("schemas/a.cedarschema", "entity User;"),
-        ("schemas/b.cedarschema.json", "{}"),
-    ];
-
-    pub(super) fn folder(files: &[(&str, &str)]) -> TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        folder
-    }
-
-    /// `name: schema, file:line of each policy` for each store.
-    fn found(files: &[(&str, &str)], path: &str) -> String {
-        let folder = folder(files);
-        let stores = match find_from(Path::new(path), folder.path()) {
-            Ok(stores) => stores,
-            Err(error) => return error.to_string(),
-        };
-        let show = |store: &StoreFiles| {
-            let schema = store.schema.as_ref().and_then(|schema| schema.file.clone()).unwrap_or_default();
-            let place = |policy: &PolicySource| format!(" {}:{}", policy.file.as_deref().unwrap_or(""), policy.line);
-            format!("{}: [{schema}]{}", store.name, store.policies.iter().map(place).collect::<String>())
-        };
-        stores.iter().map(show).collect::<Vec<_>>().join("\n")
-    }
-
-    const STORE_A: &str = "a: [schemas/a.cedarschema] policies/a/sub/two.cedar:1 policies/a/sub/two.cedar:3";
-    const STORE_B: &str = "b: [schemas/b.cedarschema.json] policies/b/one.cedar:1";
-
-    #[test]
-    fn every_way_to_name_a_store_finds_its_schema() {
-        let both = format!("{STORE_A}\n{STORE_B}");
-        assert_eq!(found(&ROOT, "."), both);
-        assert_eq!(found(&ROOT, "policies"), both);
-        assert_eq!(found(&ROOT, "policies/a"), STORE_A);
-        assert_eq!(found(&ROOT, "policies/b/"), STORE_B);
-        assert_eq!(found(&ROOT, "policies/b/one.cedar"), STORE_B);
-        assert_eq!(found(&ROOT, "policies/a/sub/two.cedar"), STORE_A);
-    }
-
-    #[test]
-    fn texts_and_entities_are_read() {
-        let folder = folder(&ROOT);
-        let stores = find_from(Path::new("policies/a"), folder.path()).unwrap();
-        assert_eq!(stores[0].entities.len(), 1);
-        let names: Vec<&str> = stores[0].texts.keys().map(String::as_str).collect();
-        assert_eq!(names, ["policies/a/a.cedarentities.json", "policies/a/sub/two.cedar", "schemas/a.cedarschema"]);
-    }
-
-    #[test]
-    fn files_outside_the_current_folder_are_shown_as_given() {
-        let (folder, elsewhere) = (folder(&ROOT), tempfile::tempdir().unwrap());
-        let stores = find_from(&folder.path().join("policies/b"), elsewhere.path()).unwrap();
-        let expected = folder.path().join("policies/b/one.cedar").display().to_string();
-        assert_eq!(stores[0].policies[0].file.as_deref(), Some(expected.as_str()));
-    }
-
-    #[test]
-    fn a_schema_may_stand_in_the_folder() {
-        let files = [("x.cedar", "permit(principal, action, resource);"), ("any.cedarschema", "entity User;")];
-        assert_eq!(found(&files, "x.cedar"), "x: [any.cedarschema] x.cedar:1");
-        assert!(found(&files, ".").ends_with(": [any.cedarschema] x.cedar:1"));
-    }
-
-    #[test]
-    fn a_policies_folder_may_be_one_store() {
-        let files = [("policies/x.cedar", "permit(principal, action, resource);"), ("schemas/docs.cedarschema", "")];
-        assert_eq!(found(&files, "."), "docs: [schemas/docs.cedarschema] policies/x.cedar:1");
-        assert_eq!(found(&files, "policies/x.cedar"), "x: [schemas/docs.cedarschema] policies/x.cedar:1");
-    }
-
-    #[test]
-    fn what_can_be_read_in_two_ways_is_refused() {
-        let mut files = ROOT.to_vec();
-        files.push(("policies/stray.cedar", "permit(principal, action, resource);"));
-        assert!(found(&files, ".").starts_with("`policies` holds both"));
-        let mut files = ROOT.to_vec();
-        files.push(("policies/a/own.cedarschema", ""));
-        let expected = "store `a` has more than one schema: `policies/a/own.cedarschema` and `schemas/a.cedarschema`";
-        assert_eq!(found(&files, "."), expected);
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        assert_eq!(found(&ROOT, "nowhere"), "there is no file or folder `nowhere`");
-        assert!(found(&ROOT, "schemas/a.cedarschema").starts_with("`schemas/a.cedarschema` is no policy file"));
-        assert!(found(&[("notes/a.txt", "")], "notes").starts_with("no policies found in `notes`"));
-        assert!(found(&[("policies/a/x.cedar", "// none")], ".").starts_with("no policies found in `policies/a`"));
-        // A tree of other things is not taken for a store.
-        assert!(
-            found(&[("src/deep/x.cedar", "permit(principal, action, resource);")], "src").starts_with("no policies")
-        );
-    }
-
-    #[test]
-    fn malformed_files_are_refused() {
-        let entities =
-            [("s/x.cedar", "permit(principal, action, resource);"), ("s/x.cedarentities.json", "[\n {\"uid\": 3}]")];
-        let said = found(&entities, "s");
-        assert!(said.starts_with("s/x.cedarentities.json:2:"), "{said}");
-        assert!(said.contains("malformed entities") && !said.contains(" at line "), "{said}");
-        let folder = folder(&[]);
-        fs::write(folder.path().join("x.cedar"), b"//\n\xff").unwrap();
-        let error = find_from(Path::new("x.cedar"), folder.path()).unwrap_err();
-        assert!(matches!(error, FilesError::NotUtf8 { line: 2, .. }), "{error}");
-        File::create(folder.path().join("y.cedar")).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
-        let error = find_from(Path::new("y.cedar"), folder.path()).unwrap_err();
-        assert_eq!(error.to_string(), "`y.cedar` is larger than 64 MiB");
-    }
-
-    #[test]
-    fn tuples_are_read_with_their_lines() {
-        let mut files = ROOT.to_vec();
-        files.push(("policies/a/a.tuples", "# who is in\n\ngroup:eng#member@user:ann\n"));
-        let read = |folder: &TempDir| find_from(Path::new("policies/a"), folder.path());
-        let stores = read(&folder(&files)).unwrap();
-        let [(file, row)] = stores[0].tuples.as_slice() else { panic!("{:?}", stores[0].tuples) };
-        assert_eq!((file.as_str(), row.row), ("policies/a/a.tuples", 3));
-        assert_eq!(row.tuple.key.to_string(), "group:eng#member@user:ann");
-        files.push(("policies/a/b.tuples", "group:eng#member@user:ann\nann\n"));
-        let said = read(&folder(&files)).unwrap_err().to_string();
-        assert_eq!(said, "policies/a/b.tuples:2: `ann` is no tuple: write `type:id#relation@subject`");
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_no_text() {
-        assert_eq!(found(&[("x.cedar", "\u{feff}permit(principal, action, resource);")], "x.cedar"), "x: [] x.cedar:1");
-    }
-}
+mod tests;

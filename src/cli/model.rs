@@ -1,13 +1,9 @@
-//! `authx model`: a relation model validated, laid out and shown.
-
-mod layout;
+//! `authx model`: a relation model validated and shown. `authx fmt` lays it out.
 
 use std::path::{Path, PathBuf};
 
 use authx_engine::Problem;
-use authx_engine::relation::{
-    Model, RelationModel, model_to_json, parse, parse_module, print as print_dsl, print_module,
-};
+use authx_engine::relation::{Model, RelationModel, model_to_json, print as print_dsl};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -26,8 +22,6 @@ pub(crate) struct Args {
 enum Command {
     /// Tell everything that is wrong with a model
     Validate(ValidateArgs),
-    /// Write a model in its usual layout
-    Fmt(FmtArgs),
     /// Print a store's model, or a file's in the other syntax
     Show(ShowArgs),
 }
@@ -39,16 +33,6 @@ struct ValidateArgs {
     path: PathBuf,
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
-}
-
-#[derive(Debug, clap::Args)]
-struct FmtArgs {
-    /// A `.fga` file, an `fga.mod`, or a folder with one of them
-    #[arg(default_value = ".")]
-    path: PathBuf,
-    /// Change nothing; list the files that differ and exit with 1 when there are any
-    #[arg(long)]
-    check: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -72,7 +56,6 @@ enum Syntax {
 pub(crate) async fn run(args: Args) -> Exit {
     let ended = match args.command {
         Command::Validate(args) => read(&args.path).map(|files| validate(&files, args.output)),
-        Command::Fmt(args) => read(&args.path).and_then(|files| fmt(&files, args.check)),
         Command::Show(args) => show(args).await,
     };
     match ended {
@@ -113,58 +96,6 @@ fn valid(files: &ModelFiles) -> Result<&RelationModel, Exit> {
             note(render(problems, &files.texts, color()).trim_end());
             Err(Exit::Invalid)
         }
-    }
-}
-
-/// Writes every file of the model as the printer does, if that loses nothing.
-fn fmt(files: &ModelFiles, check: bool) -> Result<Exit, Exit> {
-    if files.form == Form::Json {
-        return Err(fail(Exit::Usage, "the JSON of a model has no layout: give a `.fga` file or an `fga.mod`"));
-    }
-    let mut exit = Exit::Done;
-    let mut rewritten = Vec::new();
-    for (name, path) in &files.files {
-        let text = files.texts.get(name).map(String::as_str).unwrap_or_default();
-        let printed = printed(files.form, text, name);
-        let printed = printed.map_err(|problems| {
-            note(render(&problems, &files.texts, color()).trim_end());
-            Exit::Invalid
-        })?;
-        let lost = layout::lost_comments(text, &printed);
-        if !lost.is_empty() {
-            let lines: Vec<String> = lost.iter().map(ToString::to_string).collect();
-            let message = format!(
-                "`{name}` is left as it is: the comments in line {} would be lost; put each on a line of its own, \
-                 above what it is about",
-                lines.join(", ")
-            );
-            exit = fail(Exit::Error, &message);
-        } else if printed != text {
-            rewritten.push((name, path, layout::changed_lines(text, &printed), printed));
-        }
-    }
-    for (name, path, (first, last), printed) in &rewritten {
-        if check {
-            print(&format!("{name}\n"));
-            exit = Exit::Error;
-        } else {
-            std::fs::write(path, printed)
-                .map_err(|error| fail(Exit::Error, &format!("cannot write `{name}`: {error}")))?;
-            let lines = if first == last { format!("line {first}") } else { format!("lines {first} to {last}") };
-            print(&format!("{name}: {lines} changed\n"));
-        }
-    }
-    if rewritten.is_empty() && exit == Exit::Done {
-        note("nothing to change");
-    }
-    Ok(exit)
-}
-
-/// The text of one file as the printer gives it.
-fn printed(form: Form, text: &str, name: &str) -> Result<String, Vec<Problem>> {
-    match form {
-        Form::Modules => parse_module(text, name).map(|module| print_module(&module)),
-        Form::Dsl | Form::Json => parse(text, Some(name)).map(|model| print_dsl(&model)),
     }
 }
 

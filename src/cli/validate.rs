@@ -1,5 +1,6 @@
 //! `authx validate`: policies and schema, of files alone or for a store of a server.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use authx_engine::relation::ModelSyntax;
@@ -138,16 +139,14 @@ async fn online(args: &Args, store: &StoreFiles) -> Result<Vec<Problem>, Exit> {
 
 /// A store's files as the body of `apply` and `validate`.
 pub(crate) fn body(store: &StoreFiles) -> Value {
-    let mut body = json!({"policies": store.policies.iter().map(|p| &p.file).collect::<std::collections::BTreeSet<_>>().into_iter()
-        .map(|file| {
-            let text: String = store.policies.iter().filter(|p| p.file == *file).map(|p| p.text.as_str()).collect();
-            json!({"file": file, "cedar": text})
-        }).collect::<Vec<_>>()});
+    let mut body = json!({"policies": policies(store)});
+    let sent = |file: Option<&String>| file.map(|file| store.sent(file).to_owned());
     if let (Some(schema), Some(map)) = (&store.schema, body.as_object_mut()) {
         let part = match schema.syntax {
-            SchemaSyntax::Cedar => json!({"cedar": schema.text, "file": schema.file}),
+            SchemaSyntax::Cedar => json!({"cedar": schema.text, "file": sent(schema.file.as_ref())}),
             SchemaSyntax::Json => {
-                json!({"json": serde_json::from_str::<Value>(&schema.text).unwrap_or_default(), "file": schema.file})
+                let json = serde_json::from_str::<Value>(&schema.text).unwrap_or_default();
+                json!({"json": json, "file": sent(schema.file.as_ref())})
             }
         };
         map.insert("schema".to_owned(), part);
@@ -158,19 +157,40 @@ pub(crate) fn body(store: &StoreFiles) -> Value {
             ModelSyntax::Json => serde_json::from_str(&model.text).unwrap_or_default(),
         };
         map.insert("model".to_owned(), text);
+        map.insert("model_file".to_owned(), json!(sent(model.file.as_ref())));
     }
     body
+}
+
+/// Files of policies, and those that stand alone because their id is beside their text.
+fn policies(store: &StoreFiles) -> Vec<Value> {
+    let mut entries: Vec<Value> = Vec::new();
+    let mut files: BTreeMap<&str, String> = BTreeMap::new();
+    for policy in &store.policies {
+        match &policy.id {
+            // Without the file: the id says where it is.
+            Some(id) => entries.push(json!({"id": id, "cedar": policy.text})),
+            None => files.entry(policy.file.as_deref().unwrap_or_default()).or_default().push_str(&policy.text),
+        }
+    }
+    entries.extend(files.into_iter().map(|(file, text)| json!({"file": store.sent(file), "cedar": text})));
+    entries
 }
 
 /// A server's problems with a store's files, as the compiler's own.
 pub(crate) fn problems_of(items: Option<&Value>, store: &StoreFiles) -> Vec<Problem> {
     let text_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
     let number_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-    // A model goes to the server without the name of its file.
+    let file_in = |item: &Value| text_in(item, "file").map(|file| store.shown(&file).to_owned());
+    let of_policy = |id: &String| {
+        let by_id = store.policies.iter().find(|policy| policy.id.as_ref() == Some(id));
+        by_id.and_then(|policy| policy.file.clone())
+    };
+    // Places in a model may come without the name of its file.
     let of_model = || store.model.as_ref().and_then(|model| model.file.clone());
     let related = |item: &Value| {
         let line = number_in(item, "line");
-        let file = text_in(item, "file").or_else(|| line.and_then(|_| of_model()));
+        let file = file_in(item).or_else(|| line.and_then(|_| of_model()));
         let message = text_in(item, "message").unwrap_or_default();
         Related { message, file, line, column: number_in(item, "column") }
     };
@@ -180,11 +200,11 @@ pub(crate) fn problems_of(items: Option<&Value>, store: &StoreFiles) -> Vec<Prob
         let mut problem = Problem::error(text("code").unwrap_or_default(), text("message").unwrap_or_default());
         problem.severity =
             if text("severity").as_deref() == Some("warning") { Severity::Warning } else { Severity::Error };
-        problem.file = text("file");
         problem.line = number("line");
         problem.column = number("column");
         problem.length = number("length");
         problem.policy = text("policy");
+        problem.file = file_in(item).or_else(|| problem.policy.as_ref().and_then(of_policy));
         problem.hint = text("hint");
         problem.related = item.get("related").and_then(Value::as_array).into_iter().flatten().map(related).collect();
         problem

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authx_engine::relation::{ModelSource, RelationModel};
+use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel, print};
 use authx_engine::{
     Check, CompileOptions, Compiled, LintLevels, Linted, PolicyId, PolicySource, Problem, Release, SchemaSource,
     Sources, lint,
@@ -56,7 +56,7 @@ pub(super) fn compile(
     let validation = if strict { Check::Strict } else { Check::Off };
     let options = CompileOptions { validation, ..CompileOptions::default() };
     let active = base.and_then(Release::model);
-    let changed = |new: &ModelSource| active.is_none_or(|old| old.source() != new);
+    let changed = |new: &ModelSource| active.is_none_or(|old| !is_written_as(old, new));
     let (schema, model, policies) = match (proposal, base) {
         (Proposal::Parts { schema, model, policies }, _) => (schema, model.filter(changed), policies),
         (Proposal::Model(model), _) => (None, Some(model), None),
@@ -103,4 +103,13 @@ fn linted(compiled: Compiled, what: Linted<'_>, lints: Option<&LintLevels>) -> R
     let Compiled { release, mut warnings } = compiled;
     warnings.extend(lint(&release, what, &levels));
     if warnings.iter().any(Problem::is_error) { Err(warnings) } else { Ok(Compiled { release, warnings }) }
+}
+
+/// Whether a model's text is that of a source. A model that came as JSON has the text that its printed form is.
+fn is_written_as(model: &RelationModel, source: &ModelSource) -> bool {
+    let own = model.source();
+    match (own.syntax, source.syntax) {
+        (ModelSyntax::Json, ModelSyntax::Dsl) => print(model.model()) == source.text,
+        (ModelSyntax::Dsl | ModelSyntax::Json, _) => own.syntax == source.syntax && own.text == source.text,
+    }
 }

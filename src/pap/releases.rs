@@ -117,7 +117,7 @@ impl Releases {
             let compiled = self.compile(ids, base.clone(), request.proposal.clone(), strict, None).await?;
             check_expected(request.if_release.as_deref(), base.as_deref())?;
             let release = Arc::new(compiled.release);
-            let diff = base.as_ref().map_or_else(|| first_diff(&release), |base| base.diff(&release));
+            let diff = difference(base.clone(), Arc::clone(&release)).await?;
             let unchanged = base.is_some() && diff.is_empty() && request.activate;
             let write = ReleaseWrite {
                 id,
@@ -137,11 +137,11 @@ impl Releases {
                     let limits = self.writers.limits.of(store.scope().tenant());
                     blocking(move || limits::plan(&write, &before, now, &limits).map(|_| ())).await?;
                 }
-                let (diff, warnings) = (told(diff), compiled.warnings);
+                let warnings = compiled.warnings;
                 let applied = Applied { committed: None, release, changed: !unchanged, diff, warnings };
                 return if request.dry_run { Ok(applied) } else { self.writers.nothing_made(once, applied).await };
             }
-            let (diff, warnings) = (told(diff), compiled.warnings);
+            let warnings = compiled.warnings;
             let applied = move |committed: &Committed| Applied {
                 committed: Some(committed.clone()),
                 release: Arc::clone(&release),
@@ -248,20 +248,13 @@ fn check_expected(expected: Option<&str>, base: Option<&Release>) -> Result<(), 
     Err(PapError::NotThatRelease { expected: expected.to_owned(), actual })
 }
 
-fn first_diff(release: &Release) -> ReleaseDiff {
-    ReleaseDiff {
-        schema_changed: release.schema().is_some(),
-        model_changed: release.model().is_some(),
-        added: release.policies().map(|policy| PolicyId::new(policy.id())).collect(),
-        ..ReleaseDiff::default()
-    }
-}
-
-fn told(mut diff: ReleaseDiff) -> ReleaseDiff {
-    diff.added.sort_unstable();
-    diff.removed.sort_unstable();
-    diff.changed.sort_unstable();
-    diff
+/// What a proposal changes; told apart in meaning and text, which parses what changed.
+async fn difference(base: Option<Arc<Release>>, release: Arc<Release>) -> Result<ReleaseDiff, PapError> {
+    let diff = move || match base {
+        None => ReleaseDiff::of_first(&release),
+        Some(base) => base.diff(&release),
+    };
+    blocking(move || Ok(diff())).await
 }
 
 /// A release to store, to activate, or both.
@@ -327,9 +320,9 @@ impl Write for ReleaseWrite {
 impl ReleaseWrite {
     /// The rows that differ from the release that was made before this one.
     fn difference(&self, newest: Option<&Release>) -> NewRelease {
-        let diff = newest.map_or_else(|| first_diff(&self.release), |newest| newest.diff(&self.release));
-        let changed = diff.added.iter().chain(&diff.changed).filter_map(|id| self.release.policy(id));
-        let upserts = changed.map(|policy| {
+        let all = || (self.release.policies().cloned().collect(), Vec::new());
+        let (written, removed) = newest.map_or_else(all, |newest| newest.rewritten(&self.release));
+        let upserts = written.iter().map(|policy| {
             let source = policy.source();
             PolicyRecord {
                 id: policy.id().to_owned(),
@@ -347,12 +340,15 @@ impl ReleaseWrite {
             },
             text: schema.source().text.clone(),
         });
+        let model = self.release.model();
         NewRelease {
             id: self.id,
             schema,
-            model: self.release.model().and_then(|model| model_record(model)),
+            schema_file: self.release.schema().and_then(|schema| schema.source().file.clone()),
+            model: model.and_then(|model| model_record(model)),
+            model_file: model.and_then(|model| model.source().file.clone()),
             upserts: upserts.collect(),
-            removed: diff.removed.iter().map(ToString::to_string).collect(),
+            removed: removed.iter().map(ToString::to_string).collect(),
         }
     }
 }

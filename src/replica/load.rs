@@ -159,7 +159,7 @@ pub async fn load_release(
     let Some(record) = storage.releases.get(scope, id).await? else { return Ok(None) };
     let policies = storage.releases.all_policies(scope, record.number).await?;
     let model = match &record.model {
-        Some(id) => load_model(storage, scope, id).await?,
+        Some(id) => read_model(storage, scope, id, record.model_file.clone()).await?,
         None => None,
     };
     let compiled = tokio::task::spawn_blocking(move || compile(&record, model, policies)).await;
@@ -175,10 +175,19 @@ pub async fn load_model(
     scope: &StoreScope,
     id: &ModelId,
 ) -> Result<Option<Arc<RelationModel>>, LoadError> {
+    read_model(storage, scope, id, None).await
+}
+
+async fn read_model(
+    storage: &Storage,
+    scope: &StoreScope,
+    id: &ModelId,
+    file: Option<String>,
+) -> Result<Option<Arc<RelationModel>>, LoadError> {
     let Some(record) = storage.models.get(scope, id).await? else { return Ok(None) };
     let syntax = if record.syntax == "json" { ModelSyntax::Json } else { ModelSyntax::Dsl };
     let id = record.id.to_string();
-    let source = ModelSource { syntax, file: None, text: record.text };
+    let source = ModelSource { syntax, file, text: record.text };
     let read = tokio::task::spawn_blocking(move || {
         RelationModel::read(&id, source).map_err(|problems| LoadError::Release { id, problems })
     });
@@ -192,7 +201,7 @@ fn compile(
 ) -> Result<Release, LoadError> {
     let schema = record.schema.as_ref().map(|schema| SchemaSource {
         syntax: if schema.syntax == "json" { SchemaSyntax::Json } else { SchemaSyntax::Cedar },
-        file: None,
+        file: record.schema_file.clone(),
         text: schema.text.clone(),
     });
     let policies: Vec<PolicySource> = policies.into_iter().map(source_of).collect();

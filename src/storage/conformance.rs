@@ -35,6 +35,7 @@ macro_rules! suite {
                 uses_of_keys_only_go_on }
             deleted { tenants_change_and_come_back, stores_come_back, a_purge_is_bounded_and_takes_what_is_old }
             releases { intervals_equal_a_plain_model, schemas_are_kept_by_content,
+                files_of_schema_and_model_are_kept, a_rollback_goes_one_further_back,
                 other_releases_are_refused }
             history { every_past_revision_reads_as_it_was, ids_are_kept_byte_for_byte,
                 load_is_complete_and_chunked,

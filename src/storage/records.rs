@@ -151,7 +151,12 @@ pub struct ReleaseRecord {
     /// 1, 2, 3… per store in the order of creation.
     pub number: u64,
     pub schema: Option<SchemaRecord>,
+    /// The file that the schema came from.
+    pub schema_file: Option<String>,
     pub model: Option<ModelId>,
+    pub model_file: Option<String>,
+    /// The release that a rollback from this one goes back to.
+    pub previous: Option<ReleaseId>,
     pub policy_count: u64,
     pub created_at: Timestamp,
     pub actor: String,
@@ -466,9 +471,12 @@ pub struct NewRelease {
     pub id: ReleaseId,
     /// The whole schema of this release; `None` is no schema, not "as before".
     pub schema: Option<SchemaRecord>,
+    /// The file that the schema came from.
+    pub schema_file: Option<String>,
     /// The relation model of this release; `None` is no model, not "as before". One that the store has
     /// already must have the same syntax and text, and stays as it is.
     pub model: Option<ModelRecord>,
+    pub model_file: Option<String>,
     /// New and changed policies, each id at most once.
     pub upserts: Vec<PolicyRecord>,
     /// Ids of policies to leave out; happens before the upserts.

@@ -59,6 +59,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "log settings", include_str!("../../migrations/sqlite/0007_log_settings.sql")),
     (8, "answers of tenants", include_str!("../../migrations/sqlite/0008_answers_of_tenants.sql")),
     (9, "reads of the past", include_str!("../../migrations/sqlite/0009_reads_of_the_past.sql")),
+    (10, "files and rollback", include_str!("../../migrations/sqlite/0010_files_and_rollback.sql")),
 ];
 
 /// The open database. It owns the lock of its directory.

@@ -24,7 +24,7 @@ use Needs::{Anything, Nothing, Operator, Scope};
 /// An operation as it is called: its id, method, path and body. What destroys something stands last.
 type Operation = (&'static str, &'static str, &'static str, &'static str, Needs);
 
-const OPERATIONS: [Operation; 64] = [
+const OPERATIONS: [Operation; 65] = [
     ("livez", "GET", "/livez", "", Nothing),
     ("healthz", "GET", "/healthz", "", Nothing),
     ("readyz", "GET", "/readyz", "", Nothing),
@@ -49,6 +49,7 @@ const OPERATIONS: [Operation; 64] = [
     ("validate", "POST", "/v1/stores/target/validate", "{}", Scope("read")),
     ("listReleases", "GET", "/v1/stores/target/releases", "", Scope("read")),
     ("readRelease", "GET", "/v1/stores/target/releases/{release}", "", Scope("read")),
+    ("readReleaseFiles", "GET", "/v1/stores/target/releases/{release}/files", "", Scope("read")),
     ("diffReleases", "GET", "/v1/stores/target/releases/{release}/diff", "", Scope("read")),
     ("listPolicies", "GET", "/v1/stores/target/policies", "", Scope("read")),
     ("readPolicy", "GET", "/v1/stores/target/policies/one", "", Scope("read")),

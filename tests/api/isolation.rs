@@ -6,7 +6,7 @@ use crate::store;
 use crate::support::{Client, Launch, Reply};
 
 /// Every operation under a store: method, the path's rest, a body.
-const UNDER_A_STORE: [(&str, &str, &str); 41] = [
+const UNDER_A_STORE: [(&str, &str, &str); 42] = [
     ("GET", "", ""),
     ("PATCH", "", r#"{"name":"taken over"}"#),
     ("POST", "/check", r#"{"principal":"User:a","action":"read","resource":"Doc:b"}"#),
@@ -25,6 +25,7 @@ const UNDER_A_STORE: [(&str, &str, &str); 41] = [
     ("POST", "/releases", r#"{"policies":[]}"#),
     ("GET", "/releases/RELEASE", ""),
     ("GET", "/releases/RELEASE/diff", ""),
+    ("GET", "/releases/RELEASE/files", ""),
     ("POST", "/releases/RELEASE/activate", ""),
     ("GET", "/policies", ""),
     ("GET", "/policies/one", ""),

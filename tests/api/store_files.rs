@@ -14,7 +14,7 @@ const GOOD: &str = "model_file: m.fga\ntuples:\n  - {user: user:ann, relation: v
     - name: first\n    check:\n      - {user: user:ann, object: document:1, assertions: {viewer: true}}\n";
 
 /// The exit code, stdout and stderr of a command in a folder.
-fn authx(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn authx(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_authx"));
     command.args(arguments).current_dir(folder);
     for name in ["AUTHX_SERVER", "AUTHX_STORE", "AUTHX_KEY"] {
@@ -25,7 +25,7 @@ fn authx(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+pub(crate) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -126,40 +126,6 @@ fn models_are_validated() {
         assert_eq!((ended, stdout.as_str()), (code, out), "{files:?}\n{stderr}");
         assert!(stderr.contains(err), "{stderr}");
     }
-}
-
-#[test]
-fn models_are_laid_out() {
-    let untidy = "# head\nmodel\n  schema 1.1\ntype user\ntype document\n  relations\n    define viewer:   [user]\n";
-    let tidy = format!("# head\n{MODEL}");
-    let trailing = untidy.replace("type user\n", "type user # people\n");
-    let folder = folder(&[("m.fga", untidy), ("lost/m.fga", &trailing)]);
-    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
-    let (code, out, _) = authx(folder.path(), &["model", "fmt", "--check", "m.fga"]);
-    assert_eq!((code, out.as_str(), read("m.fga").as_str()), (1, "m.fga\n", untidy));
-    let (code, out, _) = authx(folder.path(), &["model", "fmt", "m.fga"]);
-    assert_eq!((code, out.as_str(), read("m.fga")), (0, "m.fga: lines 4 to 7 changed\n", tidy));
-    let (code, out, err) = authx(folder.path(), &["model", "fmt", "--check"]);
-    assert_eq!((code, out.as_str(), err.as_str()), (0, "", "nothing to change\n"));
-    let (code, _, err) = authx(folder.path(), &["model", "fmt", "lost"]);
-    assert!(code == 1 && err.contains("`lost/m.fga` is left as it is: the comments in line 4 would be lost"), "{err}");
-    assert_eq!(read("lost/m.fga"), trailing);
-    fs::write(folder.path().join("m.fga"), "model\n  schema 1.1\ntype\n").unwrap();
-    assert_eq!(authx(folder.path(), &["model", "fmt"]).0, 3);
-}
-
-#[test]
-fn modules_are_laid_out_each_in_its_file() {
-    let users = "module core\ntype user\nextend type document\n  relations\n    define owner: [user]\n";
-    let docs = "module docs\n\ntype document\n";
-    let folder = folder(&[
-        ("fga.mod", "schema: '1.2'\ncontents: [core.fga, docs.fga]\n"),
-        ("core.fga", users),
-        ("docs.fga", docs),
-    ]);
-    let (code, out, _) = authx(folder.path(), &["model", "fmt"]);
-    assert_eq!((code, out.as_str()), (0, "core.fga: line 2 changed\n"));
-    assert_eq!(fs::read_to_string(folder.path().join("docs.fga")).unwrap(), docs);
 }
 
 #[test]

@@ -14,8 +14,11 @@ mod value;
 mod access;
 mod bodies;
 mod cedar;
+mod compare;
 mod condition;
+mod diff;
 mod expansion;
+mod format;
 mod index;
 mod linking;
 mod lint;
@@ -28,6 +31,7 @@ mod scan;
 mod schema;
 mod scope;
 mod stack;
+mod texts;
 
 // Data: entities and links.
 mod bytes;
@@ -74,12 +78,14 @@ pub use conform::{Nonconforming, check_entities, entity_json, nonconforming};
 pub use coverage::{Conditions, ConjunctCoverage, Coverage, PolicyCoverage};
 pub use data::{Change, Data, DataRules, EntityInput, LinkInput, MAX_PARENTS, read_entity};
 pub use decide::{Decision, Evaluation, PolicyError, decide};
+pub use diff::ReleaseDiff;
 pub use entity::EntityRow;
 pub use error::DecideError;
 pub use explain::{
     ConjunctExplanation, ConjunctOutcome, Explanation, NearMiss, PathValue, PolicyExplanation, PolicyOutcome,
     RelationExplanation, RelationTold, ScopePart, Supply, Tried, explain,
 };
+pub use format::{FORMAT_WIDTH, format_policies};
 pub use hierarchy::{HierarchyError, check_hierarchy};
 pub use input::{action_as_declared, tuple_problems};
 pub use json::{Json, JsonObject, MAX_DEPTH};
@@ -90,11 +96,12 @@ pub use patch::EntityPatch;
 pub use policy::{Policy, PolicyId, is_policy_id, policy_json, policy_text};
 pub use problem::{Problem, Related, Severity, SourcePlace};
 pub use reads::{Reach, Reads, reads};
-pub use release::{Check, CompileOptions, Compiled, Release, ReleaseDiff, Sources};
+pub use release::{Check, CompileOptions, Compiled, Release, Sources};
 pub use request::{AccessRequest, Limits, MAX_REQUEST_TUPLES};
 pub use scan::{PolicySource, TextLimits, split_policies};
 pub use schema::{Schema, SchemaSource, SchemaSyntax};
 pub use snapshot::{PolicyErrors, RequestAttributes, Settings, Snapshot, Validation};
 pub use stack::COMPILE_STACK_BYTES;
+pub use texts::{PolicyText, policy_texts};
 pub use uid::{ActionUid, EntityUid, EntityUidError, MAX_ID_BYTES, parse_action};
 pub use value::{InputProblem, MAX_SET_MEMBERS};

@@ -108,21 +108,12 @@ pub struct Sources<'a> {
     pub policies: &'a [PolicySource],
 }
 
-/// What differs between two releases.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReleaseDiff {
-    pub schema_changed: bool,
-    pub model_changed: bool,
-    pub added: Vec<PolicyId>,
-    pub removed: Vec<PolicyId>,
-    pub changed: Vec<PolicyId>,
-}
-
-impl ReleaseDiff {
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
+/// Policies of two releases, by id.
+#[derive(Default)]
+pub(crate) struct PolicyPairs<'a> {
+    pub(crate) added: Vec<PolicyId>,
+    pub(crate) removed: Vec<PolicyId>,
+    pub(crate) both: Vec<(&'a Arc<Policy>, &'a Arc<Policy>)>,
 }
 
 type FrameOutcome = Result<(Frame, Vec<Problem>), Vec<Problem>>;
@@ -297,24 +288,32 @@ impl Release {
         self.policies.len()
     }
 
-    /// What `other` has that this does not, and the other way round.
+    /// The policies whose texts or places are others in `other`, and those that it has no more.
     #[must_use]
-    pub fn diff(&self, other: &Self) -> ReleaseDiff {
-        let text = |schema: &Option<Arc<Schema>>| schema.as_ref().map(|s| (s.source().syntax, s.source().text.clone()));
-        let model = |model: &Option<Arc<RelationModel>>| model.as_ref().map(|m| m.id().to_owned());
-        let mut diff = ReleaseDiff {
-            schema_changed: text(&self.frame.schema) != text(&other.frame.schema),
-            model_changed: model(&self.frame.model) != model(&other.frame.model),
-            ..ReleaseDiff::default()
-        };
+    pub fn rewritten(&self, other: &Self) -> (Vec<Arc<Policy>>, Vec<PolicyId>) {
+        let (mut written, mut removed) = (Vec::new(), Vec::new());
         for item in self.policies.diff(&other.policies) {
             match item {
-                DiffItem::Add(id, _) => diff.added.push(id.clone()),
-                DiffItem::Remove(id, _) => diff.removed.push(id.clone()),
-                DiffItem::Update { new: (id, _), .. } => diff.changed.push(id.clone()),
+                DiffItem::Add(_, policy) | DiffItem::Update { new: (_, policy), .. } => {
+                    written.push(Arc::clone(policy));
+                }
+                DiffItem::Remove(id, _) => removed.push(id.clone()),
             }
         }
-        diff
+        (written, removed)
+    }
+
+    /// The policies that only the other release has, only this one, and pairs of those that are written in another way.
+    pub(crate) fn policy_pairs<'a>(&'a self, other: &'a Self) -> PolicyPairs<'a> {
+        let mut pairs = PolicyPairs::default();
+        for item in self.policies.diff(&other.policies) {
+            match item {
+                DiffItem::Add(id, _) => pairs.added.push(id.clone()),
+                DiffItem::Remove(id, _) => pairs.removed.push(id.clone()),
+                DiffItem::Update { old: (_, old), new: (_, new) } => pairs.both.push((old, new)),
+            }
+        }
+        pairs
     }
 
     fn compile_frame(

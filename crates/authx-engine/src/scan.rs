@@ -3,6 +3,8 @@
 //! Cedar's parser has no depth limit, so a hostile text is refused here by one pass that allocates nothing and
 //! does not recurse. Brackets inside string literals and comments do not count.
 
+use std::ops::Range;
+
 use crate::problem::{Origin, Problem, Span, to_u32};
 
 /// Bounds on an author's text.
@@ -49,7 +51,7 @@ impl PolicySource {
         let offset = loop {
             let trimmed = rest.trim_start();
             match trimmed.strip_prefix("//") {
-                Some(comment) => rest = comment.split_once('\n').map_or("", |(_, next)| next),
+                Some(comment) => rest = comment.split_once(['\n', '\r']).map_or("", |(_, next)| next),
                 None => break self.text.len() - trimmed.len(),
             }
         };
@@ -103,7 +105,7 @@ fn next_piece(text: &str) -> (usize, bool) {
         if byte == b';' {
             let end = at + 1;
             let tail = text.get(end..).unwrap_or("");
-            let line = tail.split_inclusive('\n').next().unwrap_or("");
+            let line = line_of(tail);
             let trimmed = line.trim();
             let same_line = trimmed.is_empty() || trimmed.starts_with("//");
             return (if same_line { end + line.len() } else { end }, false);
@@ -111,6 +113,46 @@ fn next_piece(text: &str) -> (usize, bool) {
         blank &= byte.is_ascii_whitespace();
     }
     (text.len(), blank)
+}
+
+/// The first line of a text with its end; a carriage return alone ends one too, as it ends a comment of Cedar's.
+fn line_of(text: &str) -> &str {
+    let end = match text.find(['\n', '\r']) {
+        None => text.len(),
+        Some(at) if text.get(at..).is_some_and(|rest| rest.starts_with("\r\n")) => at + 2,
+        Some(at) => at + 1,
+    };
+    text.get(..end).unwrap_or(text)
+}
+
+/// The comments of a Cedar text, without the space behind them.
+pub(crate) fn comments(text: &str) -> Vec<&str> {
+    let mut tokens = Tokens::new(text);
+    let (mut found, mut end) = (Vec::new(), 0);
+    loop {
+        let token = tokens.next();
+        // Between two tokens, of which white space is one, lies at most one comment.
+        let between = text.get(end..token.map_or(text.len(), |(at, _)| at)).unwrap_or_default();
+        found.extend(Some(between.trim_end()).filter(|comment| !comment.is_empty()));
+        if token.is_none() {
+            return found;
+        }
+        end = tokens.at;
+    }
+}
+
+/// Where a policy's own text is: from its first token to its `;`.
+pub(crate) fn own_text(text: &str) -> Option<Range<usize>> {
+    let mut begin = None;
+    for (at, byte) in Tokens::new(text) {
+        if byte == b';' {
+            return Some(begin.unwrap_or(at)..at + 1);
+        }
+        if !byte.is_ascii_whitespace() {
+            begin.get_or_insert(at);
+        }
+    }
+    None
 }
 
 /// Refuses a text that is too long or too deeply nested for the parser.
@@ -184,7 +226,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn skip_comment(&mut self) {
-        while self.bytes.get(self.at).is_some_and(|b| *b != b'\n') {
+        while self.bytes.get(self.at).is_some_and(|b| !matches!(b, b'\n' | b'\r')) {
             self.at += 1;
         }
     }
@@ -234,6 +276,24 @@ mod tests {
         assert!(texts("").is_empty());
         assert!(texts(" \n// only a comment\n").is_empty());
         assert_eq!(texts("permit(principal,action,resource)").len(), 1);
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_comment() {
+        // As for Cedar: what follows is no comment, and above all no forbid that nobody sees.
+        let policy = "forbid(principal,action,resource);";
+        assert_eq!(texts(&format!("// c\r{policy}")), [format!("// c\r{policy}")]);
+        assert_eq!(texts(&format!("{policy} // c\r{policy}")), [format!("{policy} // c\r"), policy.to_owned()]);
+        assert_eq!(texts(&format!("{policy} // c\r\n{policy}")), [format!("{policy} // c\r\n"), policy.to_owned()]);
+    }
+
+    #[test]
+    fn comments_and_policies_are_told_apart() {
+        let text = "// höhe; \n\n//b\r@id(\"// no ; é\") // c\npermit(principal,action,resource)//d\n; // e\n// f";
+        assert_eq!(comments(text), ["// höhe;", "//b", "// c", "//d", "// e", "// f"]);
+        let own = &text[own_text(text).unwrap()];
+        assert!(own.starts_with("@id(") && own.ends_with("//d\n;"), "{own}");
+        assert_eq!((own_text("permit // ;"), comments(""), comments("a")), (None, vec![], vec![]));
     }
 
     fn check(text: &str) -> Option<String> {

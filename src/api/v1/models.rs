@@ -49,7 +49,8 @@ impl PutModelBody {
     }
 }
 
-fn text_of(model: &RelationModel) -> String {
+/// A model's text as its author wrote it; printed when that was JSON.
+pub(super) fn text_of(model: &RelationModel) -> String {
     let source = model.source();
     match source.syntax {
         ModelSyntax::Dsl => source.text.clone(),

@@ -1,5 +1,7 @@
 //! Applying, reading and activating releases.
 
+pub mod files;
+
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -40,6 +42,9 @@ pub struct ApplyBody {
     /// The relation model, in OpenFGA's language.
     #[serde(default)]
     model: Option<String>,
+    /// The file that the model is in.
+    #[serde(default)]
+    model_file: Option<String>,
 }
 
 /// A schema in Cedar's or in its JSON syntax.
@@ -76,17 +81,31 @@ pub struct ApplyQuery {
     dry_run: bool,
 }
 
-/// What differs between two releases; at most 1,000 ids of each kind.
+/// What differs between two releases; at most 1,000 ids of each kind. A policy in another line of its file is not changed.
+#[expect(clippy::struct_excessive_bools, reason = "two things, each with how it changed")]
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DiffBody {
     schema_changed: bool,
+    /// The schema changed, and says the same: comments and layout.
+    schema_changed_only_in_text: bool,
     model_changed: bool,
+    /// The relation model changed, and says the same: comments and layout.
+    model_changed_only_in_text: bool,
     added: Vec<String>,
     removed: Vec<String>,
     changed: Vec<String>,
+    /// Of those that changed, the ones that decide as before: comments, layout, annotations or the file are others.
+    changed_only_in_text: Vec<String>,
+    /// Of those, the ones with other annotations, such as `@advice`.
+    changed_annotations: Vec<String>,
+    /// Of those, the ones whose text is the same in another file.
+    moved: Vec<String>,
     added_count: usize,
     removed_count: usize,
     changed_count: usize,
+    changed_only_in_text_count: usize,
+    changed_annotations_count: usize,
+    moved_count: usize,
 }
 
 /// What came of an apply.
@@ -112,13 +131,21 @@ impl From<ReleaseDiff> for DiffBody {
         let named = |ids: &[authx_engine::PolicyId]| ids.iter().take(MAX_NAMED).map(ToString::to_string).collect();
         Self {
             schema_changed: diff.schema_changed,
+            schema_changed_only_in_text: diff.schema_changed_only_in_text,
             model_changed: diff.model_changed,
+            model_changed_only_in_text: diff.model_changed_only_in_text,
             added: named(&diff.added),
             removed: named(&diff.removed),
             changed: named(&diff.changed),
+            changed_only_in_text: named(&diff.changed_only_in_text),
+            changed_annotations: named(&diff.changed_annotations),
+            moved: named(&diff.moved),
             added_count: diff.added.len(),
             removed_count: diff.removed.len(),
             changed_count: diff.changed.len(),
+            changed_only_in_text_count: diff.changed_only_in_text.len(),
+            changed_annotations_count: diff.changed_annotations.len(),
+            moved_count: diff.moved.len(),
         }
     }
 }
@@ -170,15 +197,15 @@ pub(super) fn dsl(text: String) -> ModelSource {
 
 impl ApplyBody {
     pub(super) fn parse(self) -> Result<(Proposal, Option<String>, bool), ApiError> {
-        let proposal = parts(self.schema, self.model, self.policies)?;
+        let proposal = parts(self.schema, self.model.map(|text| (text, self.model_file)), self.policies)?;
         Ok((proposal, self.if_release, self.allow_nonconforming))
     }
 }
 
-/// The parts of a release as they were sent.
+/// The parts of a release as they were sent; a model with the name of its file.
 pub(super) fn parts(
     schema: Option<SchemaBody>,
-    model: Option<String>,
+    model: Option<(String, Option<String>)>,
     policies: Option<Vec<PolicyBody>>,
 ) -> Result<Proposal, ApiError> {
     let schema = schema.map(SchemaBody::parse).transpose()?;
@@ -192,7 +219,8 @@ pub(super) fn parts(
             Some(sources)
         }
     };
-    Ok(Proposal::Parts { schema, model: model.map(dsl), policies })
+    let model = model.map(|(text, file)| ModelSource { file, ..dsl(text) });
+    Ok(Proposal::Parts { schema, model, policies })
 }
 
 /// A name as an `ETag`.
@@ -266,6 +294,8 @@ pub struct ReleaseReply {
     has_schema: bool,
     /// The id of its relation model.
     model: Option<String>,
+    /// The release that a rollback from this one goes back to: the one that was active when this one became so.
+    previous: Option<String>,
     created_at: String,
     actor: String,
 }
@@ -289,6 +319,7 @@ fn shown(record: &ReleaseRecord, active: Option<&str>) -> ReleaseReply {
         policies: record.policy_count,
         has_schema: record.schema.is_some(),
         model: record.model.as_ref().map(ToString::to_string),
+        previous: record.previous.as_ref().map(ToString::to_string),
         created_at: record.created_at.to_string(),
         actor: record.actor.clone(),
     }
@@ -402,7 +433,8 @@ pub async fn diff(
         Some(id) => services.pdp.release(store, &id).await?,
         None => store.current().snapshot.release().cloned().ok_or_else(|| ApiError::not_found("release", "active"))?,
     };
-    Ok(HttpResponse::Ok().json(DiffBody::from(against.diff(&of))))
+    let diff = services.pdp.turns().take(move || against.diff(&of)).await?;
+    Ok(HttpResponse::Ok().json(DiffBody::from(diff)))
 }
 
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -22,6 +22,9 @@ pub struct ValidateBody {
     /// The relation model, in OpenFGA's language.
     #[serde(default)]
     model: Option<String>,
+    /// The name of the model's file, for the places of its problems.
+    #[serde(default)]
+    model_file: Option<String>,
     /// By name of a lint, what is made of its findings; a lint that is not named warns.
     #[serde(default)]
     lints: BTreeMap<String, LintLevel>,
@@ -82,9 +85,9 @@ pub async fn validate(
     access: ReadStore,
     body: Body<ValidateBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let ValidateBody { schema, policies, model, lints } = body.0;
+    let ValidateBody { schema, policies, model, model_file, lints } = body.0;
     let levels = levels(lints)?;
-    let proposal = parts(schema, model, policies)?;
+    let proposal = parts(schema, model.map(|text| (text, model_file)), policies)?;
     let report = services.releases.validate(&access.0.store, proposal, levels).await?;
     let shown = |problem: &Problem| ValidationProblem {
         severity: if problem.is_error() { "error".to_owned() } else { "warning".to_owned() },

@@ -18,6 +18,12 @@ pub(crate) enum FilesError {
     Mixed { path: String },
     #[error("store `{store}` has more than one {what}: `{first}` and `{second}`")]
     Several { store: String, what: &'static str, first: String, second: String },
+    #[error(
+        "`{path}` names no policy: the file of a policy in `{}` is called as its id, of 1 to 128 characters of A-Z \
+         a-z 0-9 . _ -, and `.cedar`",
+        super::BY_ID
+    )]
+    NoId { path: String },
     #[error("`{path}` is not UTF-8 text: the first wrong byte is in line {line}")]
     NotUtf8 { path: String, line: usize },
     #[error("`{path}` is larger than {} MiB", super::MAX_FILE_BYTES >> 20)]
@@ -49,6 +55,7 @@ impl FilesError {
             Self::Several { what, .. } => {
                 return Some(format!("a store has one {what}: delete one of them, or join both into one file"));
             }
+            Self::NoId { .. } => "rename it, or move it out of that folder and give the policy an `@id`",
             Self::NotUtf8 { .. } => "save it as UTF-8",
             Self::TooLarge { .. } => "divide it into several files",
             Self::TooDeep { .. } => "look for a link that leads back to a folder above it",

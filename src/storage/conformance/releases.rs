@@ -18,7 +18,7 @@ pub(crate) fn policy(id: &str, text: &str) -> PolicyRecord {
 }
 
 pub(crate) fn new_release(n: u128, upserts: Vec<PolicyRecord>, removed: Vec<String>) -> NewRelease {
-    NewRelease { id: release_id(n), schema: None, model: None, upserts, removed }
+    NewRelease { id: release_id(n), schema: None, schema_file: None, model: None, model_file: None, upserts, removed }
 }
 
 type Release = BTreeMap<String, PolicyRecord>;
@@ -112,6 +112,57 @@ pub(crate) async fn schemas_are_kept_by_content(fixture: &impl Fixture) {
     for (n, schema) in (1..).zip(&schemas) {
         let record = storage.releases.get(&scope, &release_id(n)).await.unwrap().unwrap();
         assert_eq!(record.schema, *schema, "release {n}");
+    }
+}
+
+pub(crate) async fn files_of_schema_and_model_are_kept(fixture: &impl Fixture) {
+    let storage = fixture.open().await;
+    let scope = with_store(&storage).await;
+    let name = |text: &str| Some(text.to_owned());
+    let files = [(None, None), (name("schemas/a.cedarschema"), None), (name(""), name("h\u{f6}/m.fga")), (None, None)];
+    for (n, (schema_file, model_file)) in (1..).zip(files.clone()) {
+        let mut change = write(0);
+        change.new_release = Some(NewRelease { schema_file, model_file, ..new_release(n, vec![], vec![]) });
+        commit(&storage, &scope, change).await;
+    }
+    for (n, files) in (1..).zip(files) {
+        let record = storage.releases.get(&scope, &release_id(n)).await.unwrap().unwrap();
+        assert_eq!((record.schema_file, record.model_file), files, "release {n}");
+    }
+}
+
+/// Against a pile of releases: a new one is put on top, an earlier one that is in the pile is dug out.
+pub(crate) async fn a_rollback_goes_one_further_back(fixture: &impl Fixture) {
+    let storage = fixture.open().await;
+    let scope = with_store(&storage).await;
+    let mut dice = Dice::new(29);
+    let (mut pile, mut made): (Vec<u128>, u128) = (Vec::new(), 0);
+    for _ in 0..120 {
+        let mut change = write(0);
+        let active = match dice.below(4) {
+            // A rollback.
+            0 if pile.len() > 1 => pile[pile.len() - 2],
+            // Any release, drafts among them.
+            1 if made > 0 => dice.below(usize::try_from(made).unwrap()) as u128 + 1,
+            draft_or_new => {
+                made += 1;
+                change.new_release = Some(new_release(made, vec![], vec![]));
+                if draft_or_new == 3 { 0 } else { made }
+            }
+        };
+        if active > 0 {
+            change.activate = Some(release_id(active));
+            match pile.iter().position(|earlier| *earlier == active) {
+                Some(place) => pile.truncate(place + 1),
+                None => pile.push(active),
+            }
+        }
+        commit(&storage, &scope, change).await;
+        if let Some(top) = pile.last() {
+            let record = storage.releases.get(&scope, &release_id(*top)).await.unwrap().unwrap();
+            let below = pile.len().checked_sub(2).map(|place| release_id(pile[place]));
+            assert_eq!(record.previous, below, "{pile:?}");
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use crate::storage::repository::ReleaseRepository;
 macro_rules! select_release {
     ($rest:literal) => {
         concat!(
-            "SELECT r.id, r.number, s.syntax, s.text AS schema_text, r.model, r.policy_count, r.created_at, \
-             r.actor, r.summary FROM releases r LEFT JOIN schemas s \
+            "SELECT r.id, r.number, s.syntax, s.text AS schema_text, r.schema_file, r.model, r.model_file, \
+             r.previous, r.policy_count, r.created_at, r.actor, r.summary FROM releases r LEFT JOIN schemas s \
              ON s.tenant = r.tenant AND s.store = r.store AND s.hash = r.schema_hash \
              WHERE r.tenant = ? AND r.store = ? ",
             $rest
@@ -109,7 +109,10 @@ fn release(row: &SqliteRow) -> Result<ReleaseRecord, sqlx::Error> {
         id: row::id(row, "id")?,
         number: row::unsigned(row, "number")?,
         schema: syntax.zip(text).map(|(syntax, text)| SchemaRecord { syntax, text }),
+        schema_file: row.try_get("schema_file")?,
         model: row::optional_id(row, "model")?,
+        model_file: row.try_get("model_file")?,
+        previous: row::optional_id(row, "previous")?,
         policy_count: row::unsigned(row, "policy_count")?,
         created_at: row::time(row, "created_at")?,
         actor: row::text(row, "actor")?,

@@ -146,13 +146,17 @@ async fn apply(
     rows::put_links(connection, scope, revision, &write.links_put).await?;
     tuples::write(connection, scope, revision, write).await?;
     if let Some(new) = &write.new_release {
-        release::insert(connection, scope, write, new).await?;
+        let previous = store.active_release.filter(|_| write.activate == Some(new.id));
+        release::insert(connection, scope, write, new, previous).await?;
         store.latest_release = Some(new.id);
     }
     if let Some(id) = write.activate {
         let new = write.new_release.as_ref().is_some_and(|new| new.id == id);
         if !new && !release::exists(connection, scope, id).await? {
             return Err(WriteError::UnknownRelease { id });
+        }
+        if !new {
+            release::follow(connection, scope, store.active_release, id).await?;
         }
         store.active_release = Some(id);
     }

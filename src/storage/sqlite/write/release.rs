@@ -25,6 +25,9 @@ const OPEN: Bulk = Bulk {
     tail: ") AS v",
 };
 
+/// How many releases a rollback after another comes to are looked at.
+const FURTHEST: usize = 100_000;
+
 #[cfg(test)]
 pub(super) const BULK: &[Bulk] = &[CLOSE, OPEN];
 
@@ -34,6 +37,7 @@ pub(super) async fn insert(
     scope: &StoreScope,
     write: &WriteRecord,
     new: &NewRelease,
+    previous: Option<ReleaseId>,
 ) -> Result<(), WriteError> {
     let (before, policies_before) = newest(connection, scope).await?;
     let number = before + 1;
@@ -55,15 +59,18 @@ pub(super) async fn insert(
 
     // Before its policies, which refer to it.
     sqlx::query(
-        "INSERT INTO releases (tenant, store, number, id, schema_hash, model, policy_count, created_at, \
-         actor, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO releases (tenant, store, number, id, schema_hash, schema_file, model, model_file, previous, \
+         policy_count, created_at, actor, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(scope.tenant().as_str())
     .bind(scope.store().as_str())
     .bind(number)
     .bind(new.id.as_str())
     .bind(hash)
+    .bind(&new.schema_file)
     .bind(new.model.as_ref().map(|model| model.id.as_str()))
+    .bind(&new.model_file)
+    .bind(previous.as_ref().map(ReleaseId::as_str))
     .bind(row::signed(policies)?)
     .bind(write.at.as_millis())
     .bind(&write.actor)
@@ -71,6 +78,34 @@ pub(super) async fn insert(
     .execute(&mut *connection)
     .await?;
     open(connection, scope, number, &new.upserts).await
+}
+
+/// Notes that an earlier release, or a draft, follows on the one that is active; unless it is one of those that
+/// rollbacks from that one come to, which keeps what it has.
+pub(super) async fn follow(
+    connection: &mut SqliteConnection,
+    scope: &StoreScope,
+    active: Option<ReleaseId>,
+    id: ReleaseId,
+) -> Result<(), WriteError> {
+    let mut earlier = active.map(|active| active.to_string());
+    for _ in 0..FURTHEST {
+        let Some(one) = earlier else { break };
+        if one == id.as_str() {
+            return Ok(());
+        }
+        let previous = sqlx::query_scalar("SELECT previous FROM releases WHERE tenant = ? AND store = ? AND id = ?");
+        let previous = previous.bind(scope.tenant().as_str()).bind(scope.store().as_str()).bind(one);
+        earlier = previous.fetch_optional(&mut *connection).await?.flatten();
+    }
+    sqlx::query("UPDATE releases SET previous = ? WHERE tenant = ? AND store = ? AND id = ?")
+        .bind(active.as_ref().map(ReleaseId::as_str))
+        .bind(scope.tenant().as_str())
+        .bind(scope.store().as_str())
+        .bind(id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn exists(

@@ -1,4 +1,29 @@
-//! What printing a model again would change: the lines, and the comments for which the printed form has no place.
+//! The usual layout of a relation model: its printed form, unless that has no place for a comment.
+
+use authx_engine::Problem;
+use authx_engine::relation::{parse, parse_module, print, print_module};
+
+/// The text of one file of a model as the printer gives it.
+pub(super) fn printed(text: &str, name: &str) -> Result<String, Vec<Problem>> {
+    if is_module(text) {
+        return parse_module(text, name).map(|module| print_module(&module));
+    }
+    parse(text, Some(name)).map(|model| print(&model))
+}
+
+/// Whether a text is a model or a part of one, and no policies.
+pub(super) fn is_model(text: &str) -> bool {
+    is_module(text) || first_word(text) == Some("model")
+}
+
+fn is_module(text: &str) -> bool {
+    first_word(text) == Some("module")
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    let mut lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.next()?.split_whitespace().next()
+}
 
 /// The lines of `before` with a comment that `after` lacks.
 pub(super) fn lost_comments(before: &str, after: &str) -> Vec<usize> {
@@ -27,15 +52,6 @@ fn comment(line: &str) -> Option<&str> {
     line.get(at..).map(|rest| rest.trim_start_matches(['#', '/', ' ', '\t']).trim_end())
 }
 
-/// The first and the last line of `before` that are not the same in `after`, from 1.
-pub(super) fn changed_lines(before: &str, after: &str) -> (usize, usize) {
-    let (old, new): (Vec<&str>, Vec<&str>) = (before.split('\n').collect(), after.split('\n').collect());
-    let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let left = old.len().min(new.len()) - same;
-    let behind = old.iter().rev().zip(new.iter().rev()).take(left).take_while(|(a, b)| a == b).count();
-    (same + 1, (old.len() - behind).max(same + 1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,20 +69,6 @@ mod tests {
             ("type user\n# end", "type user\n", &[2]),
         ] {
             assert_eq!(lost_comments(before, after), expected, "{before}");
-        }
-    }
-
-    #[test]
-    fn changed_lines_are_told() {
-        for (before, after, expected) in [
-            ("a\nb\nc\n", "a\nx\nc\n", (2, 2)),
-            ("a\nb\nc\n", "a\nc\n", (2, 2)),
-            ("a\nc\n", "a\nb\nc\n", (2, 2)),
-            ("a\nb", "a\nb\n", (3, 3)),
-            ("a\na\na\n", "a\na\n", (3, 3)),
-            ("a\nb\nc\n", "x\nb\ny\n", (1, 3)),
-        ] {
-            assert_eq!(changed_lines(before, after), expected, "{before:?}");
         }
     }
 }
