@@ -66,7 +66,7 @@ fn fmt(args: &Args) -> Result<Exit, Exit> {
     let mut worst = Exit::Done;
     let mut changed = 0;
     for (name, path, kind) in files_of(&args.path)? {
-        let text = read_text(&path, &name).map_err(|error| fail(Exit::Error, &error.to_string()))?;
+        let text = read_text(&path, &name).map_err(|error| error.tell())?;
         match laid_out(&text, &name, kind == Kind::Model, args.width) {
             Laid::Same => {}
             Laid::Changed(laid) => {
@@ -152,17 +152,16 @@ fn without_a_place(name: &str, line: usize) -> Problem {
 
 /// The files of a path that have a layout.
 fn files_of(path: &Path) -> Result<Vec<(String, PathBuf, Kind)>, Exit> {
-    let refused = |error: &dyn std::fmt::Display| fail(Exit::Error, &error.to_string());
     let mod_file = if path.ends_with(MOD_FILE) { path.to_path_buf() } else { path.join(MOD_FILE) };
     if mod_file.is_file() {
-        let read = read_model(&mod_file).map_err(|error| refused(&error))?;
+        let read = read_model(&mod_file).map_err(|error| fail(Exit::Error, &error.to_string()))?;
         if let (true, Err(problems)) = (read.files.is_empty(), &read.model) {
             note(render(problems, &read.texts, color()).trim_end());
             return Err(Exit::Invalid);
         }
         return Ok(read.files.into_iter().map(|(name, path)| (name, path, Kind::Model)).collect());
     }
-    let mut files = written(path).map_err(|error| refused(&error))?;
+    let mut files = written(path).map_err(|error| error.tell())?;
     files.retain(|(_, _, kind)| matches!(kind, Kind::Policies | Kind::Model));
     if files.is_empty() {
         let message = format!("`{}` has nothing to lay out: expected `*.cedar` or `*.fga` files", path.display());

@@ -15,7 +15,7 @@ use crate::cli::client::Client;
 use crate::cli::files::{StoreFiles, find};
 use crate::cli::release::{ReleaseTexts, SchemaText, Store};
 use crate::cli::report::render;
-use crate::cli::{Exit, color, fail, note};
+use crate::cli::{Exit, color, note};
 
 /// What a side is called on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Named {
     /// The files, when they are files. The store that is named is found among several.
     pub(super) fn files(&self, store: Option<&str>) -> Result<Option<StoreFiles>, Exit> {
         let Self::Path(path) = self else { return Ok(None) };
-        let stores = find(path).map_err(|error| fail(Exit::Error, &error.to_string()))?;
+        let stores = find(path).map_err(|error| error.tell())?;
         let name = if stores.len() > 1 { store } else { None };
         choose(stores, name).map(Some)
     }
