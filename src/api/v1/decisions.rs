@@ -289,12 +289,6 @@ fn filter(
             Some(vec![store(services, tenant, caller, name)?.to_string()])
         }
     };
-    let time = |name: &str, text: &Option<String>| {
-        let Some(text) = text else { return Ok(None) };
-        let bad = || ApiError::new(Code::MalformedRequest, format!("`{name}` is no time such as 2026-01-31T09:30:00Z"));
-        let at = Timestamp::parse(text).ok_or_else(bad)?;
-        Ok::<_, ApiError>(Some(u64::try_from(at.as_millis()).unwrap_or(0)))
-    };
     Ok(Filter {
         id: None,
         // The platform decides nothing.
@@ -304,9 +298,17 @@ fn filter(
         resource: query.resource.as_ref().map(entity),
         stores,
         allowed: query.decision.map(|decision| decision == DecisionWord::Allow),
-        from: time("from", &query.from)?,
-        to: time("to", &query.to)?,
+        from: time("from", query.from.as_deref())?,
+        to: time("to", query.to.as_deref())?,
     })
+}
+
+/// A time that was sent, in milliseconds since 1970.
+pub(super) fn time(name: &str, text: Option<&str>) -> Result<Option<u64>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let bad = || ApiError::new(Code::MalformedRequest, format!("`{name}` is no time such as 2026-01-31T09:30:00Z"));
+    let at = Timestamp::parse(text).ok_or_else(bad)?;
+    Ok(Some(u64::try_from(at.as_millis()).unwrap_or(0)))
 }
 
 /// A store by id or alias; by id also one that was deleted, whose decisions stay.

@@ -14,9 +14,9 @@ use crate::api::error::{ApiError, Code, ProblemBody};
 use crate::api::extract::{AdminStore, Body};
 use crate::api::lines::{self, line};
 use crate::api::listing::{LINES, Listing};
+use crate::api::v1::decisions::time;
 use crate::api::v1::releases::ApplyBody;
 use crate::decisions::{Filter, Kind};
-use crate::ids::Timestamp;
 use crate::pap::{ApplyRequest, Once};
 use crate::pdp::{Changes, Flip, OnData, Replay, ReplayAsked, Report};
 
@@ -210,12 +210,6 @@ async fn asked(services: &Services, access: &AdminStore, body: ReplayBody) -> Re
         }
         (Some(_), Some(_)) | (None, None) => return Err(malformed("a replay has either `release` or `sources`")),
     };
-    let time = |name: &str, text: Option<String>| {
-        let Some(text) = text else { return Ok(None) };
-        let at = Timestamp::parse(&text);
-        let at = at.ok_or_else(|| malformed(&format!("`{name}` is no time such as 2026-01-31T09:30:00Z")))?;
-        Ok::<_, ApiError>(Some(u64::try_from(at.as_millis()).unwrap_or(0)))
-    };
     let limit = limit.unwrap_or(RECORDS);
     if !(1..=MAX_RECORDS).contains(&limit) {
         return Err(malformed("`limit` is a number from 1 to 1,000,000"));
@@ -223,8 +217,8 @@ async fn asked(services: &Services, access: &AdminStore, body: ReplayBody) -> Re
     let filter = Filter {
         kind: Some(Kind::Decision),
         stores: Some(vec![store.scope().store().to_string()]),
-        from: time("from", from)?,
-        to: time("to", to)?,
+        from: time("from", from.as_deref())?,
+        to: time("to", to.as_deref())?,
         ..Filter::default()
     };
     let data = match data {
