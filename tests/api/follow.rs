@@ -42,6 +42,9 @@ fn stores_follow_files_and_what_is_invalid_leaves_the_last_good_release() {
     until("the report", || server.log().contains("notes: invalid; the release of before stays active"));
     assert!(server.log().contains("notes.cedar:1"), "{}", server.log());
     assert_eq!((decided(&client), releases()), (json!("deny"), 2));
+    // Files are named as `apply` names them.
+    let policies = client.get("/v1/stores/notes/policies").expect(200);
+    assert_eq!(policies["policies"][0]["file"], "policies/notes/notes.cedar", "{policies}");
     // A file that is put in the place of the old one, as editors do, in a new store besides.
     let more = folder.path().join("policies/more");
     std::fs::create_dir_all(&more).unwrap();

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use authx_engine::{Problem, Severity};
+use authx_engine::relation::ModelSource;
+use authx_engine::{PolicySource, Problem, SchemaSource, Severity};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::{Active, Feed, Followed, Refused, Sent, StoreSources};
@@ -43,7 +44,7 @@ async fn send(path: &Path, to: &mpsc::Sender<Sent>) -> bool {
         }
         Err(_) => Vec::new(),
     };
-    let texts: BTreeMap<String, String> = stores.iter().flat_map(|store| store.texts.clone()).collect();
+    let texts: BTreeMap<String, String> = stores.iter().flat_map(texts).collect();
     let (told, outcomes) = oneshot::channel();
     let sent = Sent { stores: stores.into_iter().map(sources).collect(), told };
     if to.send(sent).await.is_err() {
@@ -55,9 +56,21 @@ async fn send(path: &Path, to: &mpsc::Sender<Sent>) -> bool {
     true
 }
 
-fn sources(files: StoreFiles) -> StoreSources {
-    let StoreFiles { name, schema, model, policies, .. } = files;
-    StoreSources { name, schema, model, policies }
+/// The texts of a store's files by the names that `apply` sends: the same from whatever folder the server was started.
+fn texts(files: &StoreFiles) -> Vec<(String, String)> {
+    files.texts.iter().map(|(file, text)| (files.sent(file).to_owned(), text.clone())).collect()
+}
+
+fn sources(mut files: StoreFiles) -> StoreSources {
+    let (schema, model) = (files.schema.take(), files.model.take());
+    let policies = std::mem::take(&mut files.policies);
+    let sent = |file: Option<String>| file.map(|file| files.sent(&file).to_owned());
+    StoreSources {
+        schema: schema.map(|schema| SchemaSource { file: sent(schema.file), ..schema }),
+        model: model.map(|model| ModelSource { file: sent(model.file), ..model }),
+        policies: policies.into_iter().map(|policy| PolicySource { file: sent(policy.file), ..policy }).collect(),
+        name: files.name.clone(),
+    }
 }
 
 fn tell(name: &str, outcome: Result<Active, Refused>, texts: &BTreeMap<String, String>) {
