@@ -17,6 +17,7 @@ mod import;
 mod keys;
 mod lines;
 mod model;
+mod progress;
 mod pull;
 mod release;
 mod replay;
@@ -27,9 +28,11 @@ mod tenants;
 mod test;
 mod tuples;
 mod validate;
+mod values;
 mod watch;
 mod written;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -277,6 +280,14 @@ pub(crate) fn fail(exit: Exit, message: &str) -> Exit {
 pub(crate) fn note(text: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Shows a person what was found; nothing when nothing was.
+pub(crate) fn show_problems(problems: &[authx_engine::Problem], texts: &BTreeMap<String, String>) {
+    let text = report::render(problems, texts, color());
+    if !text.is_empty() {
+        note(text.trim_end());
+    }
 }
 
 /// Whether stderr is a terminal that wants colour.

@@ -2,9 +2,9 @@
 
 mod batch;
 mod history;
+mod policy_tests;
 mod relations;
 mod replay;
-mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::decisions::{Asked, DecisionLog, LogError, Prepared, Record, Recorded, Told};
 use crate::ids::{ReleaseId, Revision, Timestamp};
 use crate::keys::Grant;
-use crate::policy_tests::{NoExample, example};
+use crate::policy_tests::{Example, NoExample};
 use crate::replica::{Current, LoadError, OpenStore, Replica, load_release};
 use crate::storage::Storage;
 
@@ -25,10 +25,10 @@ use history::History;
 
 pub use batch::{Interrupted, Moment, Turns};
 pub use history::{Head, HistoryLimits};
+pub use policy_tests::{SuiteRun, TestsAsked, TestsRun};
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
 pub use replay::{Changes, Flip, OnData, Replay, ReplayAsked, Report};
-pub use tests::{SuiteRun, TestsAsked, TestsRun};
 
 /// How fresh the data of an answer must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -261,8 +261,13 @@ impl Pdp {
     /// When it cannot be told on some facts alone.
     pub async fn as_test(&self, again: &Again, name: String) -> Result<Result<String, NoExample>, CheckError> {
         let (snapshot, request, limits) = (again.snapshot.clone(), again.request.clone(), self.limits);
-        let work = move || example(&snapshot, &request, &limits, &name);
-        Ok(self.turns.take(work).await.map_err(|_| LoadError::Interrupted)?)
+        let begin = move || Example::new(snapshot, &request, limits, name);
+        let example = match self.turns.take(begin).await.map_err(|_| LoadError::Interrupted)? {
+            Ok(example) => example,
+            Err(why) => return Ok(Err(why)),
+        };
+        let file = self.turns.repeat(example, Example::step).await;
+        Ok(Ok(file.map_err(|_| LoadError::Interrupted)?))
     }
 
     /// The data of a snapshot under the release that was asked for, or its own.

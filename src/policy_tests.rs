@@ -24,7 +24,7 @@ use authx_engine::{
 
 use crate::yaml::Place;
 
-pub use example::{NoExample, example};
+pub use example::{Example, NoExample};
 pub use read::read;
 pub use run::{Ground, Prepared};
 pub(crate) use tuples::tuple;

@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 use crate::api::service;
 use crate::api::v1::{
     audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
-    relations, releases, replay, revisions, stores, tenants, tests, tuples, validate, whoami, write,
+    policy_tests, relations, releases, replay, revisions, stores, tenants, tuples, validate, whoami, write,
 };
 
 #[derive(OpenApi)]
@@ -14,7 +14,7 @@ use crate::api::v1::{
     info(title = "AuthX", description = "A policy decision point: may this principal do this action on this resource?", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
         check::check, explain::explain, batch::batch, relations::check, relations::expand,
-        releases::apply, validate::validate, tests::run, replay::replay, releases::draft, releases::list, releases::read, releases::files::read, releases::diff, releases::activate,
+        releases::apply, validate::validate, policy_tests::run, replay::replay, releases::draft, releases::list, releases::read, releases::files::read, releases::diff, releases::activate,
         policies::list, policies::read, policies::put, policies::delete, policies::read_schema, policies::put_schema,
         models::read, models::put,
         write::write, entities::list, entities::read, entities::delete::delete, tuples::read, tuples::delete::delete, changes::list, revisions::list, import::import, import::progress, export::export,

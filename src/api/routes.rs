@@ -8,7 +8,7 @@ use crate::api::openfga;
 use crate::api::service;
 use crate::api::v1::{
     audit, batch, changes, check, decisions, entities, explain, export, import, keys, links, models, policies,
-    relations, releases, replay, revisions, stores, tenants, tests, tuples, validate, whoami, write,
+    policy_tests, relations, releases, replay, revisions, stores, tenants, tuples, validate, whoami, write,
 };
 
 const SMALL: usize = 1 << 20;
@@ -37,7 +37,7 @@ pub fn configure(app: &mut web::ServiceConfig) {
         .service(store("/changes", SMALL, "GET").route(get().to(changes::list)))
         .service(store("/apply", APPLY, "POST").route(post().to(releases::apply)))
         .service(store("/validate", APPLY, "POST").route(post().to(validate::validate)))
-        .service(store("/tests/run", WRITE, "POST").route(post().to(tests::run)))
+        .service(store("/tests/run", WRITE, "POST").route(post().to(policy_tests::run)))
         .service(store("/replay", APPLY, "POST").route(post().to(replay::replay)))
         .service(store("/releases", APPLY, "GET, POST").route(get().to(releases::list)).route(post().to(releases::draft)))
         .service(store("/releases/{release}", SMALL, "GET").route(get().to(releases::read)))

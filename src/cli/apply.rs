@@ -8,9 +8,8 @@ use crate::cli::check::choose;
 use crate::cli::client::Client;
 use crate::cli::diff::told::lines_of;
 use crate::cli::files::find;
-use crate::cli::report::render;
-use crate::cli::validate::{body, problems_of};
-use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
+use crate::cli::validate::{body, problems_of, refused_as_invalid};
+use crate::cli::{Exit, Output, ServerArgs, fail, note, print_as, show_problems};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -57,8 +56,7 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
     }
     let reply =
         client.call(reqwest::Method::POST, &format!("{path}/apply?dry_run={}", args.dry_run), Some(&body)).await?;
-    if reply.status == 422 && reply.body.get("code").and_then(Value::as_str) == Some("invalid_release") {
-        note(render(&problems_of(reply.body.get("errors"), &files), &files.texts, color()).trim_end());
+    if refused_as_invalid(&reply, &files) {
         return Err(Exit::Invalid);
     }
     if reply.status != 200 {
@@ -73,9 +71,7 @@ async fn apply(args: Args) -> Result<Exit, Exit> {
     for problem in &mut warnings {
         problem.severity = authx_engine::Severity::Warning;
     }
-    if !warnings.is_empty() {
-        note(render(&warnings, &files.texts, color()).trim_end());
-    }
+    show_problems(&warnings, &files.texts);
     print_as(args.output, &reply.body, &table(&reply.body));
     Ok(Exit::Done)
 }

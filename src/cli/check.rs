@@ -14,8 +14,7 @@ use crate::cli::client::Client;
 use crate::cli::explain::text as text_of;
 use crate::cli::files::snapshot::{compile, empty, with_data};
 use crate::cli::files::{StoreFiles, find};
-use crate::cli::report::render;
-use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
+use crate::cli::{Exit, Output, ServerArgs, fail, note, print_as, show_problems};
 use crate::clock::Clock;
 
 #[derive(Debug, clap::Args)]
@@ -182,7 +181,7 @@ pub(crate) fn choose(mut stores: Vec<StoreFiles>, name: Option<&str>) -> Result<
 /// A snapshot of a store's files, or shows what is wrong with them.
 fn load(files: &StoreFiles) -> Result<Snapshot, Exit> {
     let shown = |exit: Exit, problems: Vec<Problem>| {
-        note(render(&problems, &files.texts, color()).trim_end());
+        show_problems(&problems, &files.texts);
         exit
     };
     let (release, _) = compile(files).map_err(|problems| shown(Exit::Invalid, problems))?;

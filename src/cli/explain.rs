@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::cli::check::tell;
 use crate::cli::client::{Client, encode};
+use crate::cli::values::{list, number, word};
 use crate::cli::{Exit, Output, ServerArgs, print};
 
 #[derive(Debug, clap::Args)]
@@ -129,16 +130,4 @@ fn place(of: &Value) -> String {
         file => file,
     };
     format!("{file}:{}:{}", number(of, "line"), number(of, "column"))
-}
-
-fn word<'a>(of: &'a Value, name: &str) -> &'a str {
-    of.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(of: &Value, name: &str) -> u64 {
-    of.get(name).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    of.get(name).and_then(Value::as_array).into_iter().flatten()
 }

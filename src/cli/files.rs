@@ -19,6 +19,8 @@ use authx_engine::{
     EntityInput, PolicySource, SchemaSource, SchemaSyntax, is_policy_id, percent_decoded, split_policies,
 };
 
+use serde_json::Value;
+
 use crate::cli::tuples::read::{Format, Row, rows_of};
 
 pub(crate) use error::FilesError;
@@ -70,6 +72,23 @@ impl StoreFiles {
     /// The name of a file that a server is told.
     pub(crate) fn sent<'a>(&'a self, file: &'a str) -> &'a str {
         self.sent.get(file).map_or(file, String::as_str)
+    }
+
+    /// Schema, model and policies as a server is sent them: their files by their names from the root on, and JSON as a
+    /// value, which a server keeps.
+    pub(crate) fn sources(&self) -> (Option<SchemaSource>, Option<ModelSource>, Vec<PolicySource>) {
+        let sent = |file: &Option<String>| file.as_deref().map(|file| self.sent(file).to_owned());
+        let schema = self.schema.as_ref().map(|schema| {
+            let json = || serde_json::from_str::<Value>(&schema.text).ok().map(|json| json.to_string());
+            let text = match schema.syntax {
+                SchemaSyntax::Cedar => schema.text.clone(),
+                SchemaSyntax::Json => json().unwrap_or_else(|| schema.text.clone()),
+            };
+            SchemaSource { syntax: schema.syntax, file: sent(&schema.file), text }
+        });
+        let model = self.model.as_ref().map(|model| ModelSource { file: sent(&model.file), ..model.clone() });
+        let policy = |policy: &PolicySource| PolicySource { file: sent(&policy.file), ..policy.clone() };
+        (schema, model, self.policies.iter().map(policy).collect())
     }
 
     /// A file that a server speaks of, as it is shown here.

@@ -11,9 +11,8 @@ use authx_engine::{FORMAT_WIDTH, Problem, format_policies};
 use crate::cli::files::model::read_model;
 use crate::cli::files::{Kind, read_text, written};
 use crate::cli::lines::changes;
-use crate::cli::report::render;
 use crate::cli::written::replace;
-use crate::cli::{Exit, color, fail, note, print};
+use crate::cli::{Exit, fail, note, print, show_problems};
 
 /// What lists the files of a model.
 const MOD_FILE: &str = "fga.mod";
@@ -118,7 +117,7 @@ fn told(laid: Laid, name: &str, text: String) -> Exit {
         Laid::Invalid(problems) => (problems, Exit::Invalid),
         Laid::Kept(problems) => (problems, Exit::Error),
     };
-    note(render(&problems, &BTreeMap::from([(name.to_owned(), text)]), color()).trim_end());
+    show_problems(&problems, &BTreeMap::from([(name.to_owned(), text)]));
     exit
 }
 
@@ -156,7 +155,7 @@ fn files_of(path: &Path) -> Result<Vec<(String, PathBuf, Kind)>, Exit> {
     if mod_file.is_file() {
         let read = read_model(&mod_file).map_err(|error| fail(Exit::Error, &error.to_string()))?;
         if let (true, Err(problems)) = (read.files.is_empty(), &read.model) {
-            note(render(problems, &read.texts, color()).trim_end());
+            show_problems(problems, &read.texts);
             return Err(Exit::Invalid);
         }
         return Ok(read.files.into_iter().map(|(name, path)| (name, path, Kind::Model)).collect());

@@ -4,8 +4,8 @@
 
 mod all;
 mod chunks;
-mod progress;
 mod send;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::cli::client::Client;
+use crate::cli::progress::{Progress, count};
 use crate::cli::tuples::read::Format;
 use crate::cli::{Exit, Output, ServerArgs, fail, note, print_as};
 use chunks::{Chunk, ChunkError, Place};
-use progress::Progress;
 use send::{Refusal, Sender, Written};
 
 /// Chunks in flight: the next is there when the server has stored one. A fifth faster than one at a time.
@@ -129,7 +129,7 @@ impl Import {
                     Ok((number, Ok(written))) => {
                         self.open.remove(&number);
                         self.written.add(&written);
-                        self.progress.show(&progress::count(self.written.tuples(), "tuple"), self.written.tuples());
+                        self.progress.show(&count(self.written.tuples(), "tuple"), self.written.tuples());
                     }
                     Ok((_, Err(Refusal::Rows(rows)))) => stopped = Some(Stopped::Rows(rows)),
                     Ok((_, Err(Refusal::Failed(exit, message)))) => stopped = Some(Stopped::Failed(exit, message)),
@@ -153,7 +153,7 @@ impl Import {
         let Some(stopped) = stopped else {
             let result = json!({"imported": self.written.tuples(), "existing": existing, "skipped": skipped,
                 "seconds": seconds, "revision": revision});
-            print_as(args.output, &result, &progress::summary(&self.written, seconds));
+            print_as(args.output, &result, &summary::summary(&self.written, seconds));
             return Exit::Done;
         };
         let exit = match stopped {
@@ -171,7 +171,7 @@ impl Import {
         let files: Vec<String> = left.map(|file| file.display().to_string()).collect();
         note(&format!(
             "stopped · {} in · go on with: authx import {} --from-row {}",
-            progress::count(self.written.tuples(), "tuple"),
+            count(self.written.tuples(), "tuple"),
             files.join(" "),
             from.row
         ));

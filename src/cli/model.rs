@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::files::model::{Form, ModelFiles, read_model};
-use crate::cli::report::render;
-use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print, print_as};
+use crate::cli::{Exit, Output, ServerArgs, fail, print, print_as, show_problems};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -72,9 +71,7 @@ fn validate(files: &ModelFiles, output: Output) -> Exit {
         Ok((model, warnings)) => (Some(model), warnings),
         Err(problems) => (None, problems),
     };
-    if !problems.is_empty() {
-        note(render(problems, &files.texts, color()).trim_end());
-    }
+    show_problems(problems, &files.texts);
     let said = valid.map_or("invalid".to_owned(), |model| format!("valid · {}", count(model.model())));
     let value = json!({"model": files.name, "valid": valid.is_some(), "problems": problems});
     print_as(output, &value, &format!("{}: {said}\n", files.name));
@@ -93,7 +90,7 @@ fn valid(files: &ModelFiles) -> Result<&RelationModel, Exit> {
     match &files.model {
         Ok((model, _)) => Ok(model),
         Err(problems) => {
-            note(render(problems, &files.texts, color()).trim_end());
+            show_problems(problems, &files.texts);
             Err(Exit::Invalid)
         }
     }

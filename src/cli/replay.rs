@@ -1,6 +1,5 @@
 //! `authx replay`: recorded decisions made again with other policies, and those that come out otherwise.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -9,9 +8,11 @@ use serde_json::{Value, json};
 use crate::cli::check::choose;
 use crate::cli::client::Client;
 use crate::cli::files::find;
-use crate::cli::report::{printable, render};
-use crate::cli::validate::{body, problems_of};
-use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print_as};
+use crate::cli::progress::{Progress, count};
+use crate::cli::report::printable;
+use crate::cli::validate::{body, refused_as_invalid};
+use crate::cli::values::{list, number, word};
+use crate::cli::{Exit, Output, ServerArgs, fail, print_as};
 
 /// Names and examples that the table shows.
 const SHOWN: usize = 10;
@@ -78,9 +79,7 @@ async fn replay(args: &Args) -> Result<Exit, Exit> {
     let mut response = match answer.map_err(|message| fail(Exit::Unreachable, &message))? {
         Ok(response) => response,
         Err(reply) => {
-            let invalid = reply.status == 422 && reply.body.get("code") == Some(&json!("invalid_release"));
-            if let Some(files) = files.filter(|_| invalid) {
-                note(render(&problems_of(reply.body.get("errors"), &files), &files.texts, color()).trim_end());
+            if files.is_some_and(|files| refused_as_invalid(&reply, &files)) {
                 return Err(Exit::Invalid);
             }
             return Err(client.refused(&reply));
@@ -88,8 +87,8 @@ async fn replay(args: &Args) -> Result<Exit, Exit> {
     };
     let report = last_line(&mut response).await?;
     print_as(args.output, &report, &table(&report));
-    let flips = number(report.get("flips"), "to_allow") + number(report.get("flips"), "to_deny");
-    Ok(if args.fail_on_flips && flips > 0 { Exit::Failed } else { Exit::Done })
+    let (to_allow, to_deny) = changes(report.get("flips"));
+    Ok(if args.fail_on_flips && to_allow + to_deny > 0 { Exit::Failed } else { Exit::Done })
 }
 
 fn put(asked: &mut Value, name: &str, value: Value) {
@@ -100,12 +99,7 @@ fn put(asked: &mut Value, name: &str, value: Value) {
 
 /// Shows how far it is, and reads the report.
 async fn last_line(response: &mut reqwest::Response) -> Result<Value, Exit> {
-    let terminal = std::io::stderr().is_terminal();
-    let show = |text: &str| {
-        if terminal {
-            let _ = write!(std::io::stderr().lock(), "\r{text}\u{1b}[K");
-        }
-    };
+    let mut shown = Progress::start();
     let cut = || fail(Exit::Unreachable, "the answer ended before its end");
     let mut unread: Vec<u8> = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| cut())? {
@@ -115,12 +109,13 @@ async fn last_line(response: &mut reqwest::Response) -> Result<Value, Exit> {
             let line = std::mem::replace(&mut unread, rest);
             let line: Value = serde_json::from_slice(&line).map_err(|_| cut())?;
             if let Some(progress) = line.get("progress") {
-                show(&format!("{} decisions", number(Some(progress), "records")));
+                let records = number(progress, "records");
+                shown.show(&count(records, "decision"), records);
             } else if let Some(report) = line.get("end") {
-                show("");
+                shown.clear();
                 return Ok(report.clone());
             } else {
-                show("");
+                shown.clear();
                 let error = line.get("error").and_then(|error| error.get("detail")).and_then(Value::as_str);
                 return Err(fail(Exit::Error, error.unwrap_or("the replay failed")));
             }
@@ -130,9 +125,8 @@ async fn last_line(response: &mut reqwest::Response) -> Result<Value, Exit> {
 }
 
 fn table(report: &Value) -> String {
-    let count = |name: &str| number(Some(report), name);
-    let flips = report.get("flips");
-    let (to_allow, to_deny) = (number(flips, "to_allow"), number(flips, "to_deny"));
+    let count = |name: &str| number(report, name);
+    let (to_allow, to_deny) = changes(report.get("flips"));
     let mut text = format!(
         "{} decisions made again: {} flip ({to_deny} to deny, {to_allow} to allow)\n",
         count("replayed"),
@@ -156,9 +150,9 @@ fn table(report: &Value) -> String {
         if !named.is_empty() {
             text.push_str(&format!("\n{what}\n"));
         }
-        for changes in named.iter().take(SHOWN) {
-            let (to_allow, to_deny) = (number(Some(changes), "to_allow"), number(Some(changes), "to_deny"));
-            let name = changes.get("name").and_then(Value::as_str).unwrap_or("others");
+        for one in named.iter().take(SHOWN) {
+            let (to_allow, to_deny) = changes(Some(one));
+            let name = one.get("name").and_then(Value::as_str).unwrap_or("others");
             text.push_str(&format!("  {}  {to_deny} to deny, {to_allow} to allow\n", printable(name)));
         }
         if named.len() > SHOWN {
@@ -170,7 +164,7 @@ fn table(report: &Value) -> String {
         text.push_str("\nthe newest\n");
     }
     for flip in examples.iter().take(SHOWN) {
-        let word = |name: &str| flip.get(name).and_then(Value::as_str).unwrap_or_default();
+        let word = |name: &str| word(flip, name);
         let by = |name: &str| {
             let ids: Vec<&str> = list(flip, name).filter_map(Value::as_str).collect();
             if ids.is_empty() { "no policy".to_owned() } else { ids.join(", ") }
@@ -190,10 +184,7 @@ fn table(report: &Value) -> String {
     text
 }
 
-fn number(of: Option<&Value>, name: &str) -> u64 {
-    of.and_then(|of| of.get(name)).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    of.get(name).and_then(Value::as_array).into_iter().flatten()
+/// Flips to allow and to deny.
+fn changes(of: Option<&Value>) -> (u64, u64) {
+    of.map(|of| (number(of, "to_allow"), number(of, "to_deny"))).unwrap_or_default()
 }

@@ -18,8 +18,7 @@ use self::policies::{How, Stores};
 use self::report::coverage::StoreCoverage;
 use self::report::{Counts, FileReport, json, junit::junit, tree::tree};
 use crate::cli::files::test_file::{TestFile, TestKind, find_tests};
-use crate::cli::report::render;
-use crate::cli::{Exit, color, fail, note, print};
+use crate::cli::{Exit, fail, note, print, show_problems};
 use crate::clock::Clock;
 use crate::policy_tests::SCHEMA;
 
@@ -91,9 +90,7 @@ fn run_all(args: &Args) -> Exit {
     let reports: Vec<FileReport> = files.into_iter().map(|file| run_file(file, args, &mut stores)).collect();
     for report in &reports {
         let problems = report.tests.as_ref().err().map_or(report.warnings.as_slice(), Refusal::problems);
-        if !problems.is_empty() {
-            note(render(problems, &report.texts, color()).trim_end());
-        }
+        show_problems(problems, &report.texts);
     }
     let coverage = stores.coverage();
     match args.output {

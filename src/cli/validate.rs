@@ -7,11 +7,10 @@ use authx_engine::relation::ModelSyntax;
 use authx_engine::{Level, Lint, LintLevels, Problem, Related, Schema, SchemaSyntax, Severity};
 use serde_json::{Value, json};
 
-use crate::cli::client::Client;
+use crate::cli::client::{Client, Reply};
 use crate::cli::files::snapshot::compile;
 use crate::cli::files::{StoreFiles, find};
-use crate::cli::report::render;
-use crate::cli::{Exit, Output, ServerArgs, color, fail, note, print, print_as};
+use crate::cli::{Exit, Output, ServerArgs, fail, note, print, print_as, show_problems};
 use crate::pap;
 
 #[derive(Debug, clap::Args)]
@@ -72,9 +71,7 @@ pub(crate) async fn run(args: Args) -> Exit {
         }
         let ok = !problems.iter().any(Problem::is_error);
         valid &= ok;
-        if !problems.is_empty() {
-            note(render(&problems, &texts, color()).trim_end());
-        }
+        show_problems(&problems, &texts);
         if unchecked && ok {
             note(&format!("note: {name} has no schema, so names and types in its policies are not checked"));
             note(&format!("  help: put one into `schemas/{name}.cedarschema`, or beside the policies"));
@@ -96,7 +93,7 @@ fn effective(stores: Vec<StoreFiles>) -> Exit {
         let release = match compile(&store) {
             Ok((release, _)) => release,
             Err(problems) => {
-                note(render(&problems, &store.texts, color()).trim_end());
+                show_problems(&problems, &store.texts);
                 return Exit::Invalid;
             }
         };
@@ -175,6 +172,15 @@ fn policies(store: &StoreFiles) -> Vec<Value> {
     }
     entries.extend(files.into_iter().map(|(file, text)| json!({"file": store.sent(file), "cedar": text})));
     entries
+}
+
+/// Shows what is wrong with a store's files, when that is why a server refused them.
+pub(crate) fn refused_as_invalid(reply: &Reply, files: &StoreFiles) -> bool {
+    let invalid = reply.status == 422 && reply.text("code") == "invalid_release";
+    if invalid {
+        show_problems(&problems_of(reply.body.get("errors"), files), &files.texts);
+    }
+    invalid
 }
 
 /// A server's problems with a store's files, as the compiler's own.

@@ -22,22 +22,54 @@ pub enum NoExample {
     TooLarge,
 }
 
-/// A file of tests that asks one question and expects the answer that a snapshot gives.
-///
-/// # Errors
-/// When there is no answer, or it cannot be given on some facts alone.
-pub fn example(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits, name: &str) -> Result<String, NoExample> {
-    let wanted = decide(snapshot, request, limits).map_err(NoExample::Undecided)?;
-    let trial = Trial { snapshot, limits, wanted: &wanted };
-    for reach in [Reach::Paths, Reach::Around] {
-        let Ok(read) = reads(snapshot, request, limits, reach) else { continue };
-        let facts = Facts::of(snapshot, &read, request);
-        if trial.holds(&facts) {
-            let facts = trial.smallest(facts);
-            return Ok(serde_yaml_ng::to_string(&suite(snapshot, &facts, &wanted, name)).unwrap_or_default());
+/// A file of tests in the making: it asks one question, and expects the answer that a snapshot gives.
+pub struct Example {
+    trial: Trial,
+    facts: Facts,
+    /// What is still to be left out in this round, the last first; places are those of the round's beginning.
+    steps: Vec<Step>,
+    /// How many steps the round has.
+    round: usize,
+    name: String,
+}
+
+impl Example {
+    /// Finds facts that the answer follows from.
+    ///
+    /// # Errors
+    /// When there is no answer, or it cannot be given on some facts alone.
+    pub fn new(snapshot: Snapshot, request: &AccessRequest, limits: Limits, name: String) -> Result<Self, NoExample> {
+        let wanted = decide(&snapshot, request, &limits).map_err(NoExample::Undecided)?;
+        let trial = Trial { snapshot, limits, wanted };
+        for reach in [Reach::Paths, Reach::Around] {
+            let Ok(read) = reads(&trial.snapshot, request, &limits, reach) else { continue };
+            let facts = Facts::of(&trial.snapshot, &read, request);
+            if trial.holds(&facts) {
+                let steps = facts.steps();
+                return Ok(Self { trial, round: steps.len(), steps, facts, name });
+            }
         }
+        Err(NoExample::TooLarge)
     }
-    Err(NoExample::TooLarge)
+
+    /// Leaves out one thing if that makes no difference; the file, when nothing more can be left out.
+    pub fn step(&mut self) -> Option<String> {
+        if let Some(step) = self.steps.pop() {
+            let less = self.facts.without(&step);
+            if self.trial.holds(&less) {
+                self.facts = less;
+            }
+            return None;
+        }
+        // What was needed only beside something else goes in a later round.
+        let steps = self.facts.steps();
+        if steps.len() < self.round {
+            (self.round, self.steps) = (steps.len(), steps);
+            return None;
+        }
+        let suite = suite(&self.trial.snapshot, &self.facts, &self.trial.wanted, &self.name);
+        Some(serde_yaml_ng::to_string(&suite).unwrap_or_default())
+    }
 }
 
 /// What is stored, and the request.
@@ -112,20 +144,20 @@ enum Step {
 }
 
 /// Where the decision is made again.
-struct Trial<'a> {
-    snapshot: &'a Snapshot,
-    limits: &'a Limits,
-    wanted: &'a Evaluation,
+struct Trial {
+    snapshot: Snapshot,
+    limits: Limits,
+    wanted: Evaluation,
 }
 
-impl Trial<'_> {
+impl Trial {
     /// Whether the same decision follows, for the same reasons.
     fn holds(&self, facts: &Facts) -> bool {
-        let (snapshot, wanted) = (self.snapshot, self.wanted);
+        let (snapshot, wanted) = (&self.snapshot, &self.wanted);
         let empty = Snapshot::new(snapshot.release().cloned(), std::sync::Arc::default(), snapshot.settings(), 0);
         let (entities, tuples, links) = (sourced(&facts.entities), sourced(&facts.tuples), sourced(&facts.links));
         let laid = lay(&empty, Laid { entities: &entities, tuples: &tuples, links: &links });
-        let told = laid.ok().and_then(|laid| decide(&laid, &facts.request, self.limits).ok());
+        let told = laid.ok().and_then(|laid| decide(&laid, &facts.request, &self.limits).ok());
         told.is_some_and(|told| {
             let failed = |evaluation: &Evaluation| -> Vec<String> {
                 evaluation.policy_errors.iter().map(|error| error.policy.to_string()).collect()
@@ -135,27 +167,6 @@ impl Trial<'_> {
                 && failed(&told) == failed(wanted)
                 && told.warnings == wanted.warnings
         })
-    }
-
-    /// Leaves out what makes no difference, one thing after the other.
-    fn smallest(&self, facts: Facts) -> Facts {
-        let mut facts = facts;
-        let mut last = usize::MAX;
-        // What was needed only beside something else goes in a later round.
-        loop {
-            let steps = facts.steps();
-            if steps.len() >= last {
-                return facts;
-            }
-            last = steps.len();
-            // From the end, so that places before stay as they are.
-            for step in steps.iter().rev() {
-                let less = facts.without(step);
-                if self.holds(&less) {
-                    facts = less;
-                }
-            }
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use authx_engine::{EntityInput, EntityUid, JsonObject, parse_action};
 
 use super::Sourced;
-use crate::yaml::fields::Fields;
+use crate::yaml::fields::{Fields, nearest};
 use crate::yaml::{Node, Value};
 
 /// The names of one suite.
@@ -60,7 +60,7 @@ impl Names {
         match EntityUid::parse(text) {
             Ok(uid) => Some(uid),
             Err(error) => {
-                match nearest(text, self.entities.keys()) {
+                match nearest(text, self.entities.keys().map(String::as_str)) {
                     _ if text.contains(':') => fields.wrong(node.place, error.to_string()),
                     Some(name) => fields.wrong_with_hint(
                         node.place,
@@ -84,7 +84,7 @@ impl Names {
         let found = self.contexts.get(text).cloned();
         if found.is_none() {
             let message = format!("the file gives no context the name `{text}`");
-            match nearest(text, self.contexts.keys()) {
+            match nearest(text, self.contexts.keys().map(String::as_str)) {
                 Some(name) => fields.wrong_with_hint(node.place, message, &format!("did you mean `{name}`?")),
                 None => fields.wrong_with_hint(node.place, message, "name it below `contexts`, or write a map"),
             }
@@ -123,9 +123,4 @@ fn reference(fields: &mut Fields<'_>, node: &Node) -> Option<EntityUid> {
     }
     let read = serde_json::from_value(node.json());
     read.map_err(|error| fields.wrong(node.place, format!("no reference to an entity: {error}"))).ok()
-}
-
-fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
-    let near = names.map(|name| (strsim::levenshtein(name, text), name)).min();
-    near.filter(|(distance, _)| *distance <= 2).map(|(_, name)| name)
 }

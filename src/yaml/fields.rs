@@ -45,10 +45,9 @@ impl<'a> Fields<'a> {
 
     fn unknown(&mut self, key: &Key, what: &str, known: &[&str]) {
         let message = format!("{what} has no field `{}`", key.name);
-        let near = known.iter().map(|name| (strsim::levenshtein(name, &key.name), *name)).min();
-        let hint = match near {
-            Some((distance, name)) if distance <= 2 => format!("did you mean `{name}`?"),
-            Some(_) | None => format!("expected {}", listed(known)),
+        let hint = match nearest(&key.name, known.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("expected {}", listed(known)),
         };
         self.wrong_with_hint(key.place, message, &hint);
         if let Some(problem) = self.problems.last_mut() {
@@ -116,6 +115,12 @@ impl<'a> Fields<'a> {
         self.wrong(node.place, format!("{what} is {}, expected `true` or `false`", node.kind()));
         None
     }
+}
+
+/// The name that is so close to another that it was probably meant.
+pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.map(|name| (strsim::levenshtein(name, text), name)).min();
+    near.filter(|(distance, _)| *distance <= 2).map(|(_, name)| name)
 }
 
 /// `` `a`, `b` or `c` ``

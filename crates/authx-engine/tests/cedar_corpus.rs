@@ -1,10 +1,9 @@
 //! Cedar's own integration tests, in process: decisions, reasons, errors and validation.
-//!
-//! The files are not part of this repository: `AUTHX_CONFORMANCE_DIR` names their folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod suites;
+
 use std::io::Read as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use authx_engine::{
@@ -35,19 +34,6 @@ struct Asked {
     decision: String,
     reason: Vec<String>,
     errors: Vec<String>,
-}
-
-/// The folder of the suites; `None` lets a developer go on without them, never CI.
-fn conformance_dir() -> Option<PathBuf> {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
-    let dir = std::env::var_os("AUTHX_CONFORMANCE_DIR").map_or(default, PathBuf::from);
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    let in_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-    assert!(!in_ci, "AUTHX_CONFORMANCE_DIR must name the suites in CI: {}", dir.display());
-    println!("skipped: no conformance suites at {}", dir.display());
-    None
 }
 
 fn cases(text: &str) -> Vec<Case> {
@@ -140,16 +126,16 @@ fn agree(file: &str, text: &str, want: (usize, usize)) {
 
 #[test]
 fn handwritten() {
-    let Some(dir) = conformance_dir() else { return };
-    let text = std::fs::read_to_string(dir.join("cedar/handwritten.jsonl")).unwrap();
+    let Some(dir) = suites::folder("cedar") else { return };
+    let text = std::fs::read_to_string(dir.join("handwritten.jsonl")).unwrap();
     agree("handwritten.jsonl", &text, (22, 74));
 }
 
 #[test]
 fn corpus() {
-    let Some(dir) = conformance_dir() else { return };
+    let Some(dir) = suites::folder("cedar") else { return };
     let mut text = String::new();
-    let file = std::fs::File::open(dir.join("cedar/corpus.jsonl.gz")).unwrap();
+    let file = std::fs::File::open(dir.join("corpus.jsonl.gz")).unwrap();
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
     agree("corpus.jsonl.gz", &text, (1973, 15784));
 }

@@ -1,10 +1,9 @@
 //! Laying policies out changes nothing that they say, over Cedar's own tests and over texts with comments everywhere.
-//!
-//! The files are not part of this repository: `AUTHX_CONFORMANCE_DIR` names their folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod suites;
+
 use std::io::Read as _;
-use std::path::PathBuf;
 
 use authx_engine::{FORMAT_WIDTH, format_policies, policy_json, split_policies};
 use serde::Deserialize;
@@ -13,19 +12,6 @@ use serde::Deserialize;
 struct Case {
     name: String,
     policies: String,
-}
-
-/// The folder of the suites; `None` lets a developer go on without them, never CI.
-fn conformance_dir() -> Option<PathBuf> {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
-    let dir = std::env::var_os("AUTHX_CONFORMANCE_DIR").map_or(default, PathBuf::from);
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    let in_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-    assert!(!in_ci, "AUTHX_CONFORMANCE_DIR must name the suites in CI: {}", dir.display());
-    println!("skipped: no conformance suites at {}", dir.display());
-    None
 }
 
 /// The policies of a text as Cedar's JSON.
@@ -61,15 +47,15 @@ fn play(file: &str, text: &str, want: usize) {
 
 #[test]
 fn handwritten() {
-    let Some(dir) = conformance_dir() else { return };
-    play("handwritten.jsonl", &std::fs::read_to_string(dir.join("cedar/handwritten.jsonl")).unwrap(), 22);
+    let Some(dir) = suites::folder("cedar") else { return };
+    play("handwritten.jsonl", &std::fs::read_to_string(dir.join("handwritten.jsonl")).unwrap(), 22);
 }
 
 #[test]
 fn corpus() {
-    let Some(dir) = conformance_dir() else { return };
+    let Some(dir) = suites::folder("cedar") else { return };
     let mut text = String::new();
-    let file = std::fs::File::open(dir.join("cedar/corpus.jsonl.gz")).unwrap();
+    let file = std::fs::File::open(dir.join("corpus.jsonl.gz")).unwrap();
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
     play("corpus.jsonl.gz", &text, 1973);
 }

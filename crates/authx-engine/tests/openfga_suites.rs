@@ -1,9 +1,7 @@
 //! OpenFGA's own suites, in process: models, checks, lists, errors.
-//!
-//! The files are not part of this repository: `AUTHX_CONFORMANCE_DIR` names their folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
-use std::path::PathBuf;
+mod suites;
 
 use authx_engine::relation::{
     Asking, Bound, GraphError, GraphLimits, Listed, Model, ObjectRef, RelationModel, Relations, SubjectRef, Tuple,
@@ -11,22 +9,9 @@ use authx_engine::relation::{
 };
 use serde_json::{Map, Value};
 
-/// The folder of the suites; `None` lets a developer go on without them, never CI.
-fn suites() -> Option<PathBuf> {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
-    let dir = std::env::var_os("AUTHX_CONFORMANCE_DIR").map_or(default, PathBuf::from).join("openfga");
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    let in_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-    assert!(!in_ci, "AUTHX_CONFORMANCE_DIR must name the suites in CI: {}", dir.display());
-    println!("skipped: no conformance suites at {}", dir.display());
-    None
-}
-
 /// Every stage with its test's name, its number, and whether it is the only one.
 fn stages() -> Vec<(String, usize, bool, Value)> {
-    let Some(dir) = suites() else { return Vec::new() };
+    let Some(dir) = suites::folder("openfga") else { return Vec::new() };
     let mut stages = Vec::new();
     for file in ["consolidated.json", "abac.json"] {
         let text = std::fs::read_to_string(dir.join(file)).unwrap();

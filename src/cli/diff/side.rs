@@ -8,14 +8,12 @@ use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel};
 use authx_engine::{
     Check, CompileOptions, PolicySource, Problem, Release, SchemaSource, SchemaSyntax, Sources, split_policies,
 };
-use serde_json::Value;
 
 use crate::cli::check::choose;
 use crate::cli::client::Client;
 use crate::cli::files::{StoreFiles, find};
 use crate::cli::release::{ReleaseTexts, SchemaText, Store};
-use crate::cli::report::render;
-use crate::cli::{Exit, color, note};
+use crate::cli::{Exit, show_problems};
 
 /// What a side is called on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,19 +57,7 @@ pub(super) struct Side {
 impl Side {
     /// Files as a server would take them.
     pub(super) fn of_files(named: &Named, files: StoreFiles) -> Self {
-        let sent = |file: &Option<String>| file.as_deref().map(|file| files.sent(file).to_owned());
-        let schema = files.schema.as_ref().map(|schema| {
-            // A server keeps JSON as a value.
-            let json = || serde_json::from_str::<Value>(&schema.text).ok().map(|json| json.to_string());
-            let text = match schema.syntax {
-                SchemaSyntax::Cedar => schema.text.clone(),
-                SchemaSyntax::Json => json().unwrap_or_else(|| schema.text.clone()),
-            };
-            SchemaSource { syntax: schema.syntax, file: sent(&schema.file), text }
-        });
-        let model = files.model.as_ref().map(|model| ModelSource { file: sent(&model.file), ..model.clone() });
-        let policy = |policy: &PolicySource| PolicySource { file: sent(&policy.file), ..policy.clone() };
-        let policies = files.policies.iter().map(policy).collect();
+        let (schema, model, policies) = files.sources();
         let name = match named {
             Named::Path(path) => path.display().to_string(),
             Named::Release(_) | Named::Server => files.name.clone(),
@@ -131,7 +117,7 @@ impl Side {
             }
         }
         let texts = self.files.as_ref().map_or(&none, |files| &files.texts);
-        note(render(&problems, texts, color()).trim_end());
+        show_problems(&problems, texts);
         Exit::Invalid
     }
 }

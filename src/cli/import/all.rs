@@ -8,9 +8,9 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::progress::{Progress, count};
 use super::{Args, Stopped};
 use crate::cli::client::{Client, Reply, encode};
+use crate::cli::progress::{Progress, count};
 use crate::cli::{Exit, fail, note, print_as};
 use crate::clock::Clock;
 

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use authx_engine::relation::ModelSource;
-use authx_engine::{PolicySource, Problem, SchemaSource, Severity};
+use authx_engine::Severity;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::{Active, Feed, Followed, Refused, Sent, StoreSources};
 use crate::cli::files::{StoreFiles, find};
-use crate::cli::report::render;
 use crate::cli::watch::Watch;
-use crate::cli::{color, note};
+use crate::cli::{note, show_problems};
 
 /// Begins to follow a path; the server takes what is sent.
 ///
@@ -46,7 +44,7 @@ async fn send(path: &Path, to: &mpsc::Sender<Sent>) -> bool {
     };
     let texts: BTreeMap<String, String> = stores.iter().flat_map(texts).collect();
     let (told, outcomes) = oneshot::channel();
-    let sent = Sent { stores: stores.into_iter().map(sources).collect(), told };
+    let sent = Sent { stores: stores.iter().map(sources).collect(), told };
     if to.send(sent).await.is_err() {
         return false;
     }
@@ -61,16 +59,9 @@ fn texts(files: &StoreFiles) -> Vec<(String, String)> {
     files.texts.iter().map(|(file, text)| (files.sent(file).to_owned(), text.clone())).collect()
 }
 
-fn sources(mut files: StoreFiles) -> StoreSources {
-    let (schema, model) = (files.schema.take(), files.model.take());
-    let policies = std::mem::take(&mut files.policies);
-    let sent = |file: Option<String>| file.map(|file| files.sent(&file).to_owned());
-    StoreSources {
-        schema: schema.map(|schema| SchemaSource { file: sent(schema.file), ..schema }),
-        model: model.map(|model| ModelSource { file: sent(model.file), ..model }),
-        policies: policies.into_iter().map(|policy| PolicySource { file: sent(policy.file), ..policy }).collect(),
-        name: files.name.clone(),
-    }
+fn sources(files: &StoreFiles) -> StoreSources {
+    let (schema, model, policies) = files.sources();
+    StoreSources { name: files.name.clone(), schema, model, policies }
 }
 
 fn tell(name: &str, outcome: Result<Active, Refused>, texts: &BTreeMap<String, String>) {
@@ -79,22 +70,16 @@ fn tell(name: &str, outcome: Result<Active, Refused>, texts: &BTreeMap<String, S
             for warning in &mut warnings {
                 warning.severity = Severity::Warning;
             }
-            shown(&warnings, texts);
+            show_problems(&warnings, texts);
             let what = if changed { "applied" } else { "as before" };
             note(&format!("{name}: {what} · release {release} · {policies} policies"));
         }
         Err(Refused::Invalid(problems)) => {
-            shown(&problems, texts);
+            show_problems(&problems, texts);
             note(&format!("{name}: invalid; the release of before stays active"));
         }
         Err(Refused::Other(message)) => {
             note(&format!("error: {name}: {message}; the release of before stays active"));
         }
-    }
-}
-
-fn shown(problems: &[Problem], texts: &BTreeMap<String, String>) {
-    if !problems.is_empty() {
-        note(render(problems, texts, color()).trim_end());
     }
 }

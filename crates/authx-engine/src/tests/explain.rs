@@ -9,7 +9,7 @@ use super::differential::{World, engine_request, world};
 use super::world::{self as roll, Dice};
 use crate::decide::{Decision, decide};
 use crate::explain::{ConjunctOutcome, Explanation, PolicyOutcome, Supply, explain};
-use crate::{Change, Limits, Snapshot, read_entity};
+use crate::{AccessRequest, Change, Limits, Snapshot, read_entity};
 
 /// Worlds in every run; `AUTHX_WORLDS` asks for more.
 const WORLDS: u64 = 600;
@@ -51,7 +51,7 @@ pub(super) fn agrees(told: &Explanation) {
 }
 
 /// The snapshot behind the write of a near miss.
-pub(super) fn after(snapshot: &Snapshot, write: &Supply) -> Snapshot {
+fn after(snapshot: &Snapshot, write: &Supply) -> Snapshot {
     match write {
         Supply::Tuple(tuple) => {
             assert!(snapshot.release().unwrap().model().unwrap().check_tuple(tuple).is_ok());
@@ -63,6 +63,32 @@ pub(super) fn after(snapshot: &Snapshot, write: &Supply) -> Snapshot {
             snapshot.with_changes(&[Change::PutEntity(std::sync::Arc::new(row))])
         }
     }
+}
+
+/// Each near miss is an allow once written, or a deny by the forbids that it names.
+pub(super) fn misses_hold(snapshot: &Snapshot, request: &AccessRequest, told: &Explanation) {
+    for miss in &told.near_misses {
+        assert_eq!(told.evaluation.decision, Decision::Deny);
+        let then = decide(&after(snapshot, &miss.write), request, &Limits::default()).unwrap();
+        let want = if miss.forbids.is_empty() { Decision::Allow } else { Decision::Deny };
+        assert_eq!(then.decision, want, "{request:?} {miss:?}");
+        let decides = if miss.forbids.is_empty() { vec![miss.policy.clone()] } else { miss.forbids.clone() };
+        assert!(decides.iter().all(|id| then.determining_policies.contains(id)), "{request:?} {miss:?} {then:?}");
+    }
+}
+
+/// So many worlds, or as many as `AUTHX_WORLDS` asks for.
+pub(super) fn worlds(usual: u64) -> u64 {
+    std::env::var_os("AUTHX_WORLDS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(usual)
+}
+
+/// Plays worlds in two halves at once.
+pub(super) fn halves<T: Send>(worlds: u64, play: impl Fn(std::ops::Range<u64>) -> T + Sync) -> [T; 2] {
+    let (halves, play) = ([0..worlds / 2, worlds / 2..worlds], &play);
+    std::thread::scope(|scope| {
+        let running = halves.map(|half| scope.spawn(move || play(half)));
+        running.map(|half| half.join().unwrap())
+    })
 }
 
 #[derive(Debug, Default)]
@@ -104,14 +130,7 @@ fn play(worlds: std::ops::Range<u64>) -> Tally {
             }
             tally.misses += told.near_misses.len();
             tally.cases_with_miss += usize::from(!told.near_misses.is_empty());
-            for miss in &told.near_misses {
-                assert_eq!(told.evaluation.decision, Decision::Deny);
-                let then = decide(&after(&world.snapshot, &miss.write), &request, &limits).unwrap();
-                let want = if miss.forbids.is_empty() { Decision::Allow } else { Decision::Deny };
-                assert_eq!(then.decision, want, "{miss:?}");
-                let decides = if miss.forbids.is_empty() { vec![miss.policy.clone()] } else { miss.forbids.clone() };
-                assert!(decides.iter().all(|id| then.determining_policies.contains(id)), "{miss:?} {then:?}");
-            }
+            misses_hold(&world.snapshot, &request, &told);
         }
     }
     tally
@@ -119,12 +138,7 @@ fn play(worlds: std::ops::Range<u64>) -> Tally {
 
 #[test]
 fn what_is_explained_is_what_cedar_says() {
-    let worlds = std::env::var_os("AUTHX_WORLDS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(WORLDS);
-    let halves = [0..worlds / 2, worlds / 2..worlds];
-    let tallies = std::thread::scope(|scope| {
-        let running = halves.map(|half| scope.spawn(|| play(half)));
-        running.map(|half| half.join().unwrap())
-    });
+    let tallies = halves(worlds(WORLDS), play);
     println!("{tallies:?}");
     for tally in tallies {
         assert!(tally.told_false > tally.cases / 2 && tally.failed > tally.cases / 20, "{tally:?}");

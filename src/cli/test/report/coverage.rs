@@ -3,6 +3,7 @@
 use authx_engine::{ConjunctCoverage, PolicyCoverage, SourcePlace};
 use serde_json::{Value, json};
 
+use crate::api::v1::policy_tests::PolicyCoverageBody;
 use crate::cli::report::printable;
 
 /// The coverage of one store.
@@ -78,24 +79,11 @@ impl StoreCoverage {
 
     pub(crate) fn json(&self) -> Value {
         let (covered, all) = self.count();
-        let conjunct = |conjunct: &ConjunctCoverage| {
-            let ConjunctCoverage { text, place, was_true, was_false } = conjunct;
-            json!({"text": text, "place": place, "was_true": was_true, "was_false": was_false})
-        };
-        let policy = |policy: &PolicyCoverage| {
-            json!({
-                "policy": policy.policy,
-                "place": policy.place,
-                "applied": policy.applied,
-                "not_applied": policy.not_applied,
-                "conjuncts": policy.conjuncts.iter().map(conjunct).collect::<Vec<_>>(),
-            })
-        };
         json!({
             "store": self.store,
             "covered": covered,
             "conjuncts": all,
-            "policies": self.policies.iter().map(policy).collect::<Vec<_>>(),
+            "policies": self.policies.iter().cloned().map(PolicyCoverageBody::from).collect::<Vec<_>>(),
         })
     }
 }

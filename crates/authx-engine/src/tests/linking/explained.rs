@@ -1,15 +1,13 @@
 //! Explanations where relations are asked: what is said of a conjunct is what Cedar's authorizer says of it alone on
 //! plain values, and a near miss is one once its tuple is written.
 
-use super::opinion::{Policies, Told, opinion};
-use super::random::{Case, case, of_cycle};
+use super::opinion::{Opinion, Policies};
+use super::random::{case, question};
 use super::text::{Dice, requests};
 use crate::decide::decide;
 use crate::explain::{ConjunctOutcome, Supply, explain};
-use crate::relation::tests::world::NOW;
-use crate::relation::{Asking, RelationModel, Tuple};
-use crate::tests::explain::{after, agrees};
-use crate::{AccessRequest, Decision, EntityUid, Limits, Snapshot, parse_action};
+use crate::tests::explain::{agrees, halves, misses_hold, worlds};
+use crate::{Decision, Limits};
 
 /// Worlds in every run; `AUTHX_WORLDS` asks for more.
 const WORLDS: u64 = 120;
@@ -27,24 +25,17 @@ struct Tally {
     entities: usize,
 }
 
-fn play(worlds: std::ops::Range<u64>) -> Tally {
+fn play(seeds: std::ops::Range<u64>) -> Tally {
     let mut tally = Tally::default();
-    for seed in worlds {
+    for seed in seeds {
         let case = case(seed);
         let snapshot = case.snapshot(None);
-        let model = RelationModel::compile(case.world.model.clone()).unwrap();
-        let sent: Vec<Tuple> =
-            case.world.contextual.iter().filter(|sent| model.check_tuple(sent).is_ok()).cloned().collect();
+        let sent = case.sent();
+        let tuples = case.tuples(&sent);
+        let relations = snapshot.relations().unwrap().with(&sent).unwrap();
         let mut dice = Dice(!seed);
         for asked in requests(&mut dice, REQUESTS) {
-            let uid = |text: &str| EntityUid::parse(text).unwrap();
-            let request = AccessRequest {
-                context: serde_json::from_value(asked.context.clone()).unwrap(),
-                tuples: sent.clone(),
-                now: NOW,
-                ..AccessRequest::new(uid(&asked.principal), parse_action("act").unwrap(), uid(&asked.resource))
-            };
-            let limits = Limits::default();
+            let (request, limits) = (question(&asked, &sent), Limits::default());
             let told = explain(&snapshot, &request, &limits).unwrap();
             assert_eq!(told.evaluation, decide(&snapshot, &request, &limits).unwrap());
             agrees(&told);
@@ -56,7 +47,9 @@ fn play(worlds: std::ops::Range<u64>) -> Tally {
                     ConjunctOutcome::Failed { .. } => ConjunctOutcome::Failed { message: String::new() },
                     outcome @ (ConjunctOutcome::True | ConjunctOutcome::False) => outcome.clone(),
                 };
-                let Some(alone) = alone(&case, &snapshot, &request, &conjunct.text) else {
+                let one = format!("@id(\"one\") permit(principal, action, resource) when {{ {} }};\n", conjunct.text);
+                let said = case.opinion(&Policies::read(&one, Vec::new()), &tuples, &relations, &request);
+                let Some(alone) = alone(said) else {
                     tally.open += 1;
                     continue;
                 };
@@ -71,43 +64,15 @@ fn play(worlds: std::ops::Range<u64>) -> Tally {
                     Supply::Entity(_) => &mut tally.entities,
                 };
                 *kind += 1;
-                let then = decide(&after(&snapshot, &miss.write), &request, &limits).unwrap();
-                let want = if miss.forbids.is_empty() { Decision::Allow } else { Decision::Deny };
-                assert_eq!(then.decision, want, "seed {seed} {miss:?}");
-                let decides = if miss.forbids.is_empty() { vec![miss.policy.clone()] } else { miss.forbids.clone() };
-                assert!(
-                    decides.iter().all(|id| then.determining_policies.contains(id)),
-                    "seed {seed} {miss:?} {then:?}"
-                );
             }
+            misses_hold(&snapshot, &request, &told);
         }
     }
     tally
 }
 
 /// What the second opinion says of a condition alone; `None` when what tuples tell is a cycle.
-fn alone(case: &Case, snapshot: &Snapshot, request: &AccessRequest, condition: &str) -> Option<ConjunctOutcome> {
-    let policies = Policies::read(
-        &format!("@id(\"one\") permit(principal, action, resource) when {{ {condition} }};\n"),
-        Vec::new(),
-    );
-    let stored = case.world.stored.iter().filter(|stored| !request.tuples.iter().any(|sent| sent.key == stored.key));
-    let tuples: Vec<Tuple> = stored.chain(&request.tuples).cloned().collect();
-    let (links, limits) = (case.shape.links(), Limits::default());
-    let relations = snapshot.relations().unwrap().with(&request.tuples).unwrap();
-    let asking = Asking { context: &request.context.0, now: NOW, limits: limits.graph };
-    let said = opinion(&Told {
-        links: &links,
-        schema: None,
-        model: &case.world.model,
-        tuples: &tuples,
-        entities: &case.entities,
-        policies: &policies,
-        settings: case.settings,
-        request,
-        limits,
-        cycle: &|key| of_cycle(&relations, key, &asking),
-    });
+fn alone(said: Opinion) -> Option<ConjunctOutcome> {
     let answer = said.answer.filter(|_| !said.cyclic)?;
     Some(match (answer.errors.is_empty(), answer.decision) {
         (false, _) => ConjunctOutcome::Failed { message: String::new() },
@@ -118,12 +83,7 @@ fn alone(case: &Case, snapshot: &Snapshot, request: &AccessRequest, condition: &
 
 #[test]
 fn what_is_explained_of_relations_is_what_cedar_says_on_plain_values() {
-    let worlds = std::env::var_os("AUTHX_WORLDS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(WORLDS);
-    let halves = [0..worlds / 2, worlds / 2..worlds];
-    let tallies = std::thread::scope(|scope| {
-        let running = halves.map(|half| scope.spawn(|| play(half)));
-        running.map(|half| half.join().unwrap())
-    });
+    let tallies = halves(worlds(WORLDS), play);
     println!("{tallies:?}");
     for tally in tallies {
         assert!(tally.told_false > tally.cases / 3 && tally.failed > 0 && tally.tuples > 0, "{tally:?}");

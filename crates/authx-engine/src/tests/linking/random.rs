@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::opinion::{Answer, Links, Policies, Told, opinion};
-use super::text::{Dice, Policy, policy, requests};
+use super::opinion::{Answer, Links, Opinion, Policies, Told, opinion};
+use super::text::{Asked, Dice, Policy, policy, requests};
 use crate::decide::{Evaluation, combine, decide};
 use crate::evaluate::{Evaluated, Failed, Question, Roots, evaluate};
 use crate::hierarchy::View;
@@ -18,6 +18,7 @@ use crate::relation::{
     Asking, Model, RelationModel, Relations, RestrictionKind, Rewrite, SubjectRef, Tuple, TupleKey, Tuples,
     TypeRestriction, print,
 };
+use crate::tests::explain::{halves, worlds};
 use crate::{
     AccessRequest, Change, Check, CompileOptions, Data, DataRules, DecideError, Decision, EntityInput, EntityUid,
     Limits, PolicyErrors, Release, SchemaSource, SchemaSyntax, Settings, Snapshot, Sources, Validation, parse_action,
@@ -54,7 +55,7 @@ const BUGS: [Bug; 5] = [
 /// Which annotations the schema has in one world.
 #[expect(clippy::struct_excessive_bools, reason = "each is thrown for itself")]
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+struct Shape {
     members: bool,
     group_parents: bool,
     doc_parents: bool,
@@ -80,7 +81,7 @@ action act appliesTo {{ principal: [User, Group, Guest], resource: [Doc, Group],
         )
     }
 
-    pub(super) fn links(self) -> Links {
+    fn links(self) -> Links {
         let parents = [("group", self.group_parents), ("doc", self.doc_parents)];
         let has_parents = parents.into_iter().filter(|(_, has)| *has).map(|(ty, _)| (ty, "parent"));
         Links {
@@ -139,11 +140,11 @@ action act appliesTo {{ principal: [User, Group, Guest], resource: [Doc, Group],
 
 /// A store and all that the reference needs to know of it.
 pub(super) struct Case {
-    pub(super) shape: Shape,
-    pub(super) world: World,
-    pub(super) entities: Vec<EntityInput>,
+    shape: Shape,
+    world: World,
+    entities: Vec<EntityInput>,
     policies: Vec<Policy>,
-    pub(super) settings: Settings,
+    settings: Settings,
 }
 
 pub(super) fn case(seed: u64) -> Case {
@@ -185,6 +186,42 @@ impl Case {
         }
         let tuples = Tuples::default().changed(&[], &stored).unwrap();
         Snapshot::new(Some(Arc::new(release)), Arc::new(data), self.settings, 1).with_tuples(tuples)
+    }
+
+    /// The tuples that requests bring. What the model does not allow may be stored, by an older model; it cannot be sent.
+    pub(super) fn sent(&self) -> Vec<Tuple> {
+        let model = RelationModel::compile(self.world.model.clone()).unwrap();
+        self.world.contextual.iter().filter(|sent| model.check_tuple(sent).is_ok()).cloned().collect()
+    }
+
+    /// What is stored and sent, each key once.
+    pub(super) fn tuples(&self, sent: &[Tuple]) -> Vec<Tuple> {
+        let stored = self.world.stored.iter().filter(|stored| !sent.iter().any(|sent| sent.key == stored.key));
+        stored.chain(sent).cloned().collect()
+    }
+
+    /// The second opinion on a request, under some policies.
+    pub(super) fn opinion(
+        &self,
+        policies: &Policies,
+        tuples: &[Tuple],
+        relations: &Relations<'_>,
+        request: &AccessRequest,
+    ) -> Opinion {
+        let limits = Limits::default();
+        let asking = Asking { context: &request.context.0, now: NOW, limits: limits.graph };
+        opinion(&Told {
+            links: &self.shape.links(),
+            schema: None,
+            model: &self.world.model,
+            tuples,
+            entities: &self.entities,
+            policies,
+            settings: self.settings,
+            request,
+            limits,
+            cycle: &|key| of_cycle(relations, key, &asking),
+        })
     }
 
     /// Every tuple whose subject is a group as an object, said of the group's direct members too.
@@ -259,8 +296,19 @@ fn decide_with(bug: Bug, snapshot: &Snapshot, request: &AccessRequest) -> Result
     Ok(Evaluation { warnings: input.warnings, ..combine(snapshot, &candidates, outcomes) })
 }
 
+/// A question of these worlds.
+pub(super) fn question(asked: &Asked, sent: &[Tuple]) -> AccessRequest {
+    let uid = |text: &str| EntityUid::parse(text).unwrap();
+    AccessRequest {
+        context: serde_json::from_value(asked.context.clone()).unwrap(),
+        tuples: sent.to_vec(),
+        now: NOW,
+        ..AccessRequest::new(uid(&asked.principal), parse_action("act").unwrap(), uid(&asked.resource))
+    }
+}
+
 /// What a question that leads back to itself comes to, a denial or an error, the graph alone can say.
-pub(super) fn of_cycle(relations: &Relations<'_>, key: &TupleKey, asking: &Asking<'_>) -> Truth {
+fn of_cycle(relations: &Relations<'_>, key: &TupleKey, asking: &Asking<'_>) -> Truth {
     match relations.check(key, asking, false) {
         Ok(checked) => {
             assert!(!checked.allowed, "{key} is allowed");
@@ -275,39 +323,15 @@ fn compare(worlds: std::ops::Range<u64>, bug: Option<Bug>) -> Tally {
     for seed in worlds {
         let case = case(seed);
         let (snapshot, whole) = (case.snapshot(bug), case.snapshot(None));
-        let links = case.shape.links();
         let text: String = case.policies.iter().map(|policy| policy.text(false)).collect();
         let policies = Policies::read(&text, Vec::new());
-        // What the model does not allow may be stored, by an older model; it cannot be sent.
-        let model = RelationModel::compile(case.world.model.clone()).unwrap();
-        let sent: Vec<Tuple> =
-            case.world.contextual.iter().filter(|sent| model.check_tuple(sent).is_ok()).cloned().collect();
-        let stored = case.world.stored.iter().filter(|stored| !sent.iter().any(|sent| sent.key == stored.key));
-        let tuples: Vec<Tuple> = stored.chain(&sent).cloned().collect();
+        let sent = case.sent();
+        let tuples = case.tuples(&sent);
         let relations = whole.relations().unwrap().with(&sent).unwrap();
         let mut dice = Dice(!seed);
         for asked in requests(&mut dice, REQUESTS) {
-            let uid = |text: &str| EntityUid::parse(text).unwrap();
-            let request = AccessRequest {
-                context: serde_json::from_value(asked.context.clone()).unwrap(),
-                tuples: sent.clone(),
-                now: NOW,
-                ..AccessRequest::new(uid(&asked.principal), parse_action("act").unwrap(), uid(&asked.resource))
-            };
-            let limits = Limits::default();
-            let asking = Asking { context: &request.context.0, now: NOW, limits: limits.graph };
-            let said = opinion(&Told {
-                links: &links,
-                schema: None,
-                model: &case.world.model,
-                tuples: &tuples,
-                entities: &case.entities,
-                policies: &policies,
-                settings: case.settings,
-                request: &request,
-                limits,
-                cycle: &|key| of_cycle(&relations, key, &asking),
-            });
+            let (request, limits) = (question(&asked, &sent), Limits::default());
+            let said = case.opinion(&policies, &tuples, &relations, &request);
             if said.cyclic {
                 tally.open += 1;
                 continue;
@@ -344,18 +368,14 @@ fn compare(worlds: std::ops::Range<u64>, bug: Option<Bug>) -> Tally {
 
 #[test]
 fn every_decision_is_cedars_on_plain_values() {
-    let worlds = std::env::var_os("AUTHX_WORLDS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(WORLDS);
-    let halves = [0..worlds / 2, worlds / 2..worlds];
-    let tally = std::thread::scope(|scope| {
-        let running = halves.map(|half| scope.spawn(|| compare(half, None)));
-        running.map(|half| half.join().unwrap()).into_iter().fold(Tally::default(), |a, b| Tally {
-            requests: a.requests + b.requests,
-            allowed: a.allowed + b.allowed,
-            failed: a.failed + b.failed,
-            open: a.open + b.open,
-            wrong: a.wrong + b.wrong,
-            first: a.first.or(b.first),
-        })
+    let worlds = worlds(WORLDS);
+    let tally = halves(worlds, |half| compare(half, None)).into_iter().fold(Tally::default(), |a, b| Tally {
+        requests: a.requests + b.requests,
+        allowed: a.allowed + b.allowed,
+        failed: a.failed + b.failed,
+        open: a.open + b.open,
+        wrong: a.wrong + b.wrong,
+        first: a.first.or(b.first),
     });
     let percent = |n: usize| 100 * n / tally.requests;
     println!(
