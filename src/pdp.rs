@@ -25,7 +25,7 @@ use history::History;
 
 pub use batch::{Interrupted, Moment, Turns};
 pub use history::{Head, HistoryLimits};
-pub use policy_tests::{SuiteRun, TestsAsked, TestsRun};
+pub use policy_tests::{SuiteRun, SuiteSent, TestsAsked, TestsRun};
 pub(crate) use relations::question_problems;
 pub use relations::{Answer, RelationError, RelationQuestion};
 pub use replay::{Changes, Flip, OnData, Replay, ReplayAsked, Report};

@@ -83,6 +83,14 @@ pub enum DataFile {
     Tuples(FileRef),
 }
 
+/// What a file of entities or tuples holds.
+#[derive(Debug, Clone, Default)]
+pub struct DataRows {
+    pub entities: Vec<EntityInput>,
+    /// Each with its line, if there are lines.
+    pub tuples: Vec<(Option<u32>, Tuple)>,
+}
+
 /// Something, and where it is from.
 #[derive(Debug, Clone)]
 pub struct Sourced<T> {
@@ -181,6 +189,15 @@ pub struct CaseResult {
     pub explanation: Option<Box<Explanation>>,
 }
 
+impl DataFile {
+    #[must_use]
+    pub fn name(&self) -> &FileRef {
+        match self {
+            Self::Entities(file) | Self::Tuples(file) => file,
+        }
+    }
+}
+
 impl FileRef {
     /// What is wrong with it, where `file` names it.
     #[must_use]
@@ -226,6 +243,31 @@ impl Suite {
     /// The fixtures of all tests, then those of each.
     pub fn fixtures_mut(&mut self) -> impl Iterator<Item = &mut Fixtures> {
         std::iter::once(&mut self.fixtures).chain(self.tests.iter_mut().map(|test| &mut test.fixtures))
+    }
+
+    /// Puts what the files hold that it names into its fixtures.
+    ///
+    /// # Errors
+    /// What `read` has against them.
+    pub fn fill(
+        &mut self,
+        mut read: impl FnMut(&DataFile) -> Result<DataRows, Vec<Problem>>,
+    ) -> Result<(), Vec<Problem>> {
+        let mut problems = Vec::new();
+        for fixtures in self.fixtures_mut() {
+            for named in std::mem::take(&mut fixtures.files) {
+                let rows = read(&named).unwrap_or_else(|found| {
+                    problems.extend(found);
+                    DataRows::default()
+                });
+                let file = &named.name().path;
+                let entity = |what| Sourced { what, file: file.clone(), line: None };
+                fixtures.entities.extend(rows.entities.into_iter().map(entity));
+                let tuple = |(line, what)| Sourced { what, file: file.clone(), line };
+                fixtures.tuples.extend(rows.tuples.into_iter().map(tuple));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }
 

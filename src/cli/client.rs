@@ -73,6 +73,13 @@ impl Client {
         if let Some(store) = &self.store {
             return Ok(format!("/v1/stores/{}", encode(store)));
         }
+        if let Some(files) = files {
+            let path = format!("/v1/stores/{}", encode(files));
+            let reply = self.call(reqwest::Method::GET, &path, None).await?;
+            if reply.status == 200 && reply.text("alias") == files {
+                return Ok(path);
+            }
+        }
         let reply = self.call(reqwest::Method::GET, "/v1/stores?page_size=2", None).await?;
         if reply.status != 200 {
             return Err(self.refused(&reply));
@@ -91,7 +98,10 @@ impl Client {
                 Ok(format!("/v1/stores/{}", text("id")))
             }
             [] => Err(fail(Exit::Usage, "the tenant has no store; make one with POST /v1/stores")),
-            _ => Err(fail(Exit::Usage, "the tenant has several stores; name one with --store")),
+            _ => {
+                let none = files.map(|files| format!(", none of them `{files}`")).unwrap_or_default();
+                Err(fail(Exit::Usage, &format!("the tenant has several stores{none}; name one with --store")))
+            }
         }
     }
 

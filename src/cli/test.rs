@@ -1,15 +1,16 @@
 //! `authx test`: what must follow from policies, models and data, asserted in files.
 
 mod load;
+mod online;
 mod policies;
 mod report;
 mod run;
 mod store_file;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 
@@ -18,7 +19,7 @@ use self::policies::{How, Stores};
 use self::report::coverage::StoreCoverage;
 use self::report::{Counts, FileReport, json, junit::junit, tree::tree};
 use crate::cli::files::test_file::{TestFile, TestKind, find_tests};
-use crate::cli::{Exit, fail, note, print, show_problems};
+use crate::cli::{Exit, ServerArgs, fail, note, print, show_problems};
 use crate::clock::Clock;
 use crate::policy_tests::SCHEMA;
 
@@ -47,8 +48,22 @@ pub(crate) struct Args {
     /// Print the JSON schema of `*_test.yaml`, with which editors complete it
     #[arg(long)]
     schema: bool,
+    /// Run tests of policies on a store of a server, on its data where they ask for the store's own
+    #[arg(long)]
+    online: bool,
+    /// Another release of that store than the active one, such as a draft
+    #[arg(long, value_name = "RELEASE", requires = "online")]
+    release: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     #[arg(short, long, value_enum, default_value_t)]
     output: TestOutput,
+}
+
+/// What came of the files of tests.
+struct Ran {
+    reports: Vec<FileReport>,
+    coverage: Vec<StoreCoverage>,
 }
 
 /// How reports are printed.
@@ -68,43 +83,59 @@ pub(crate) async fn run(args: Args) -> Exit {
     if args.watch {
         return watch::follow(args).await;
     }
-    // Models may be large: read and compiled where the stack is.
-    let work = tokio::task::spawn_blocking(move || run_all(&args));
-    work.await.unwrap_or_else(|_| fail(Exit::Error, "the tests did not finish"))
+    run_once(&Arc::new(args)).await
 }
 
-fn run_all(args: &Args) -> Exit {
-    let files = match find_tests(&args.paths) {
-        Ok(files) => files,
-        Err(error) => return fail(Exit::Error, &error.to_string()),
+async fn run_once(args: &Arc<Args>) -> Exit {
+    let ran = async {
+        let files = files(&args.paths)?;
+        if args.online {
+            return online::run(args, files).await;
+        }
+        let args = Arc::clone(args);
+        // Models may be large: read and compiled where the stack is.
+        let work = tokio::task::spawn_blocking(move || offline(&args, files));
+        work.await.map_err(|_| fail(Exit::Error, "the tests did not finish"))
     };
+    ran.await.map_or_else(|exit| exit, |ran| tell(args, &ran))
+}
+
+fn files(paths: &[PathBuf]) -> Result<Vec<TestFile>, Exit> {
+    let files = find_tests(paths).map_err(|error| fail(Exit::Error, &error.to_string()))?;
     if files.is_empty() {
-        let paths: Vec<String> = args.paths.iter().map(|path| format!("`{}`", path.display())).collect();
+        let paths: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
         let message = format!(
             "no tests found in {}: expected files that end in `_test.yaml`, `_test.json` or `.fga.yaml`",
             paths.join(", ")
         );
-        return fail(Exit::Error, &message);
+        return Err(fail(Exit::Error, &message));
     }
+    Ok(files)
+}
+
+fn offline(args: &Args, files: Vec<TestFile>) -> Ran {
     let mut stores = Stores::default();
-    let reports: Vec<FileReport> = files.into_iter().map(|file| run_file(file, args, &mut stores)).collect();
-    for report in &reports {
+    let reports = files.into_iter().map(|file| run_file(file, args, &mut stores)).collect();
+    Ran { reports, coverage: stores.coverage() }
+}
+
+fn tell(args: &Args, Ran { reports, coverage }: &Ran) -> Exit {
+    for report in reports {
         let problems = report.tests.as_ref().err().map_or(report.warnings.as_slice(), Refusal::problems);
         show_problems(problems, &report.texts);
     }
-    let coverage = stores.coverage();
     match args.output {
         TestOutput::Tree => {
-            print(&tree(&reports, stdout_color()));
+            print(&tree(reports, stdout_color()));
             print(&coverage.iter().map(StoreCoverage::text).collect::<String>())
         }
-        TestOutput::Json => print(&format!("{:#}\n", json(&reports, &coverage))),
-        TestOutput::Junit => print(&junit(&reports)),
+        TestOutput::Json => print(&format!("{:#}\n", json(reports, coverage))),
+        TestOutput::Junit => print(&junit(reports)),
     };
-    let counts = Counts::of(&reports);
+    let counts = Counts::of(reports);
     note(&counts.text());
-    let exit = ended(&reports, counts, &args.filter);
-    if exit == Exit::Done { covered(args.min_coverage, &coverage) } else { exit }
+    let exit = ended(reports, counts, &args.filter);
+    if exit == Exit::Done { covered(args.min_coverage, coverage) } else { exit }
 }
 
 /// Whether enough was tried.
@@ -116,30 +147,29 @@ fn covered(wanted: Option<u8>, coverage: &[StoreCoverage]) -> Exit {
     })
 }
 
+impl Args {
+    fn with_coverage(&self) -> bool {
+        self.coverage || self.min_coverage.is_some()
+    }
+}
+
 fn run_file(file: TestFile, args: &Args, stores: &mut Stores) -> FileReport {
     let TestFile { kind, name, path, text } = file;
-    let mut report = FileReport { name, texts: BTreeMap::new(), warnings: Vec::new(), tests: Ok(Vec::new()) };
-    let text = match text {
-        Ok(text) => text,
-        Err(error) => {
-            let problem = authx_engine::Problem::error(store_file::CODE, error.to_string());
-            report.tests = Err(Refusal::Unreadable(vec![problem]));
-            return report;
-        }
+    let (text, mut report) = match FileReport::begun(name, text) {
+        Ok(begun) => begun,
+        Err(unread) => return unread,
     };
-    report.texts.insert(report.name.clone(), text.clone());
     let now = Clock.now().as_millis();
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let name = report.name.clone();
-    let origin = Origin { name: &name, folder, external: args.allow_external_files };
+    let origin = Origin::new(&name, &path, args.allow_external_files);
     let tests = match kind {
         TestKind::Store => {
             load(&text, origin, &mut report.texts).map(|loaded| (run::run(&loaded, &args.filter, now), loaded.warnings))
         }
         TestKind::Policies => {
             let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-            let coverage = args.coverage || args.min_coverage.is_some();
-            stores.run(&text, origin, How { filter: &args.filter, now, coverage, threads }, &mut report.texts)
+            let how = How { filter: &args.filter, now, coverage: args.with_coverage(), threads };
+            stores.run(&text, origin, how, &mut report.texts)
         }
     };
     report.tests = tests.map(|(tests, warnings)| {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::client::{Client, Reply};
 use crate::cli::files::snapshot::compile;
 use crate::cli::files::{StoreFiles, find};
+use crate::cli::values::list;
 use crate::cli::{Exit, Output, ServerArgs, fail, note, print, print_as, show_problems};
 use crate::pap;
 
@@ -185,35 +186,45 @@ pub(crate) fn refused_as_invalid(reply: &Reply, files: &StoreFiles) -> bool {
 
 /// A server's problems with a store's files, as the compiler's own.
 pub(crate) fn problems_of(items: Option<&Value>, store: &StoreFiles) -> Vec<Problem> {
-    let text_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
-    let number_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-    let file_in = |item: &Value| text_in(item, "file").map(|file| store.shown(&file).to_owned());
+    let shown = |file: String| store.shown(&file).to_owned();
     let of_policy = |id: &String| {
         let by_id = store.policies.iter().find(|policy| policy.id.as_ref() == Some(id));
         by_id.and_then(|policy| policy.file.clone())
     };
     // Places in a model may come without the name of its file.
     let of_model = || store.model.as_ref().and_then(|model| model.file.clone());
-    let related = |item: &Value| {
-        let line = number_in(item, "line");
-        let file = file_in(item).or_else(|| line.and_then(|_| of_model()));
-        let message = text_in(item, "message").unwrap_or_default();
-        Related { message, file, line, column: number_in(item, "column") }
-    };
     let one = |item: &Value| {
-        let text = |key: &str| text_in(item, key);
-        let number = |key: &str| number_in(item, key);
-        let mut problem = Problem::error(text("code").unwrap_or_default(), text("message").unwrap_or_default());
-        problem.severity =
-            if text("severity").as_deref() == Some("warning") { Severity::Warning } else { Severity::Error };
-        problem.line = number("line");
-        problem.column = number("column");
-        problem.length = number("length");
-        problem.policy = text("policy");
-        problem.file = file_in(item).or_else(|| problem.policy.as_ref().and_then(of_policy));
-        problem.hint = text("hint");
-        problem.related = item.get("related").and_then(Value::as_array).into_iter().flatten().map(related).collect();
+        let mut problem = problem_of(item);
+        problem.file = problem.file.map(shown).or_else(|| problem.policy.as_ref().and_then(of_policy));
+        for related in &mut problem.related {
+            related.file = related.file.take().map(shown).or_else(|| related.line.and_then(|_| of_model()));
+        }
         problem
     };
     items.and_then(Value::as_array).into_iter().flatten().map(one).collect()
+}
+
+/// A problem as a server tells it.
+pub(crate) fn problem_of(item: &Value) -> Problem {
+    let text_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
+    let number_in = |item: &Value, key: &str| item.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let related = |item: &Value| Related {
+        message: text_in(item, "message").unwrap_or_default(),
+        file: text_in(item, "file"),
+        line: number_in(item, "line"),
+        column: number_in(item, "column"),
+    };
+    let (text, number) = (|key: &str| text_in(item, key), |key: &str| number_in(item, key));
+    let warning = text("severity").as_deref() == Some("warning");
+    Problem {
+        severity: if warning { Severity::Warning } else { Severity::Error },
+        line: number("line"),
+        column: number("column"),
+        length: number("length"),
+        policy: text("policy"),
+        file: text("file"),
+        hint: text("hint"),
+        related: list(item, "related").map(related).collect(),
+        ..Problem::error(text("code").unwrap_or_default(), text("message").unwrap_or_default())
+    }
 }

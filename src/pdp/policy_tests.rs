@@ -1,19 +1,29 @@
 //! Tests of policies, run on a store's release: the questions one after the other, in turns with other work.
 
+use std::collections::BTreeMap;
+
 use authx_engine::{Conditions, Coverage, Limits, PolicyCoverage, PolicyId, Problem, Snapshot};
 
 use crate::pdp::{CheckError, Pdp};
-use crate::policy_tests::{CODE, CaseResult, DataFile, Fixtures, Ground, Prepared, Suite, TestResult, read};
+use crate::policy_tests::{CODE, CaseResult, DataRows, Ground, Prepared, Suite, TestResult, read};
 use crate::replica::{LoadError, OpenStore};
 
 /// Questions of all suites of one request.
 const MAX_QUESTIONS: usize = 10_000;
 
+/// A file of tests that is sent, with what the files hold that it names.
+#[derive(Debug, Clone)]
+pub struct SuiteSent {
+    pub file: String,
+    pub text: String,
+    /// By the names that the suite gives them.
+    pub files: BTreeMap<String, DataRows>,
+}
+
 /// Suites, and how they are run.
 #[derive(Debug, Clone)]
 pub struct TestsAsked {
-    /// Each by its name.
-    pub suites: Vec<(String, String)>,
+    pub suites: Vec<SuiteSent>,
     /// Another release than the active one.
     pub release: Option<String>,
     /// Only tests or questions whose names contain this.
@@ -78,16 +88,16 @@ type Done = (Vec<SuiteRun>, Option<Vec<PolicyCoverage>>);
 impl Work {
     fn new(asked: TestsAsked, base: Snapshot, limits: Limits, now: i64) -> Result<Self, CheckError> {
         let TestsAsked { suites: sent, filter, coverage, data, .. } = asked;
-        let prepared = |file: &str, text: &str| {
-            let suite = admitted(read(text, file)?, data)?;
+        let prepared = |SuiteSent { file, text, files }: &SuiteSent| {
+            let suite = admitted(read(text, file)?, files, data)?;
             Prepared::new(suite, Ground { base: base.clone(), filter: filter.clone(), now, limits })
         };
         let (mut suites, mut room) = (Vec::new(), MAX_QUESTIONS);
-        for (file, text) in sent {
-            let suite = prepared(&file, &text);
+        for sent in sent {
+            let suite = prepared(&sent);
             let questions = suite.as_ref().map_or(0, Prepared::len);
             room = room.checked_sub(questions).ok_or(CheckError::TooManyQuestions { limit: MAX_QUESTIONS })?;
-            suites.push((file, suite));
+            suites.push((sent.file, suite));
         }
         // The last is taken first.
         suites.reverse();
@@ -131,21 +141,18 @@ impl Work {
     }
 }
 
-/// A suite that came over the network names no files, and asks for no data that its sender may not read.
-fn admitted(mut suite: Suite, data: bool) -> Result<Suite, Vec<Problem>> {
+/// A suite that came over the network: its files came with it, and it asks for no data that its sender may not read.
+/// Where it says its policies are does not matter here.
+fn admitted(mut suite: Suite, files: &BTreeMap<String, DataRows>, data: bool) -> Result<Suite, Vec<Problem>> {
     let file = suite.file.clone();
-    let problem = |message: &str| Problem { file: Some(file.clone()), ..Problem::error(CODE, message) };
-    let mut problems = Vec::new();
-    if let Some(policies) = &suite.policies {
-        problems
-            .push(policies.problem(&file, "a suite that is sent is run on the store's release: leave `policies` out"));
+    if !data && suite.fixtures_mut().any(|fixtures| fixtures.data) {
+        let message = "the suite asks for the store's own data, which takes the scope `read`";
+        return Err(vec![Problem { file: Some(file), ..Problem::error(CODE, message) }]);
     }
-    for Fixtures { files, data: asks, .. } in suite.fixtures_mut() {
-        let named = files.iter().map(|(DataFile::Entities(named) | DataFile::Tuples(named))| named);
-        problems.extend(named.map(|named| named.problem(&file, "a suite that is sent names no files")));
-        if *asks && !data {
-            problems.push(problem("the suite asks for the store's own data, which takes the scope `read`"));
-        }
-    }
-    if problems.is_empty() { Ok(suite) } else { Err(problems) }
+    suite.fill(|named| {
+        let named = named.name();
+        let missing = || vec![named.problem(&file, "the suite names a file, and what it holds was not sent")];
+        files.get(&named.path).cloned().ok_or_else(missing)
+    })?;
+    Ok(suite)
 }

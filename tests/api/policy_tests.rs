@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::store;
 use crate::support::{Launch, root};
@@ -82,8 +83,10 @@ fn what_may_not_be_asked_is_refused() {
     let run = |body: &Value| client.post(&format!("{path}/tests/run"), body);
     for (text, problem) in [
         ("tests: [{cases: [], principal: x}]", "a test has no field `principal`"),
-        ("policies: ../x\ntests: []", "a suite that is sent is run on the store's release: leave `policies` out"),
-        ("fixtures: {tuple_files: [../../etc/passwd]}\ntests: []", "a suite that is sent names no files"),
+        (
+            "fixtures: {tuple_files: [../../etc/passwd]}\ntests: []",
+            "the suite names a file, and what it holds was not sent",
+        ),
         ("fixtures: {entities: [{uid: 'Document:a', attrs: {opne: true}}]}\ntests: []", "opne"),
         ("- 1", "a test is the number `1`, expected a map"),
     ] {
@@ -98,6 +101,19 @@ fn what_may_not_be_asked_is_refused() {
     run(&json!({"suites": [suite(&many)]})).expect_problem(422, "limit_exceeded");
     run(&json!({"suites": [], "release": "01JD0000000000000000000000"})).expect_problem(404, "not_found");
     run(&json!({"suite": []})).expect_problem(400, "malformed_request");
+    let with_files = "fixtures: {tuple_files: [t], entities_files: [e]}\ntests: []";
+    let with =
+        |file: &Value| run(&json!({"suites": [{"file": "a", "text": with_files, "files": [file, {"name": "e"}]}]}));
+    let half = json!({"name": "t", "tuples": ["document:a"]});
+    assert!(with(&half).expect(400).to_string().contains("/suites/0/files/0/tuples/0"));
+    for (file, refused) in [
+        (json!({"name": "t", "tuples": ["document:a#owner@user:x"]}), "relation `owner` is not defined"),
+        (json!({"name": "t", "entities": [{"uid": "Document:a", "attrs": {"rel": {}}}]}), "rel"),
+    ] {
+        let told = with(&file).expect(200);
+        assert!(told["suites"][0]["problems"].to_string().contains(refused), "{told}");
+    }
+    assert_eq!(with(&json!({"name": "t"})).expect(200)["passed"], json!(true));
 }
 
 /// The store's own data is told to who may read it.
@@ -159,24 +175,126 @@ const MUTATIONS: [(&str, &str, &str, &str); 14] = [
     ),
 ];
 
+fn authx(root: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_authx")).args(args).current_dir(root).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
 fn authx_test(root: &Path, store: &str) -> (i32, String) {
-    let path = root.join("policies").join(store);
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_authx")).arg("test").arg(path).args(["--min-coverage", "95"]).output();
-    let output = output.unwrap();
-    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+    let (code, told, _) = authx(root, &["test", &format!("policies/{store}"), "--min-coverage", "95"]);
+    (code, told)
+}
+
+/// A root with the two shipped stores.
+fn shipped() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut copy = Command::new("cp");
+    let copied = copy.arg("-r").arg(root().join("policies")).arg(root().join("schemas")).arg(folder.path()).status();
+    assert!(copied.unwrap().success());
+    folder
+}
+
+const OF_FILES: &str = "
+policies: ../../policies/documents
+fixtures: {entities_files: [people.json], tuple_files: [shares.csv]}
+tests:
+  - name: from files
+    fixtures: {tuple_files: [more.jsonl]}
+    principals: ['User:zoe', 'User:yan']
+    actions: [read]
+    resources: ['Document:zine', 'Document:zap']
+    allow: {'User:zoe': {'Document:zine': read, 'Document:zap': read}}
+  - name: refused
+    fixtures: {tuple_files: [wrong.csv]}
+    cases: [{principal: 'User:zoe', action: read, resource: 'Document:zine', expect: allow}]
+";
+const FILES: [(&str, &str); 6] = [
+    ("files_test.yaml", OF_FILES),
+    (
+        "people.json",
+        r#"[{"uid": {"type": "User", "id": "zoe"}, "attrs": {"department": "press", "clearance": 2}, "parents": []},
+            {"uid": {"type": "User", "id": "yan"}, "attrs": {"department": "legal", "clearance": 2}, "parents": []},
+            {"uid": {"type": "Document", "id": "zine"}, "attrs": {"owner": {"__entity": {"type": "User", "id": "yan"}},
+              "department": "none", "classification": 1, "public": false}, "parents": []},
+            {"uid": {"type": "Document", "id": "zap"}, "attrs": {"owner": {"__entity": {"type": "User", "id": "yan"}},
+              "department": "none", "classification": 1, "public": false}, "parents": []}]"#,
+    ),
+    ("shares.csv", "object,relation,subject,expires_at\ndocument:zine,viewer,user:zoe,2124-01-01T00:00:00Z\n"),
+    ("more.jsonl", "{\"object\": \"document:zap\", \"relation\": \"viewer\", \"subject\": \"user:zoe\"}\n"),
+    ("wrong.csv", "object,relation,subject\ndocument:zine,vewer,user:zoe\n"),
+    (
+        "cedar_test.json",
+        r#"[{"name": "nobody", "request": {"principal": "User::\"zoe\"", "action": "Action::\"read\"",
+            "resource": "Document::\"none\"", "context": {}}, "entities": "people.json", "decision": "allow",
+            "reason": [], "num_errors": 0}]"#,
+    ),
+];
+
+/// The same tests, on files and on a server that was given the files: the same is told.
+#[test]
+fn files_and_a_server_tell_the_same() {
+    let folder = shipped();
+    let root = folder.path();
+    let below = root.join("policies/documents/more");
+    std::fs::create_dir(&below).unwrap();
+    for (name, text) in FILES {
+        let text = text.replace("../../policies/documents", "..");
+        std::fs::write(below.join(name), text).unwrap();
+    }
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    client.post("/v1/stores", &json!({"name": "saas", "alias": "saas"})).expect(201);
+    let online = |more: &[&str]| {
+        let address = format!("--server={}", server.url());
+        authx(root, &[more, &[address.as_str()]].concat())
+    };
+    for store in ["documents", "saas"] {
+        let path = format!("policies/{store}");
+        assert_eq!(online(&["apply", &path]).0, 0);
+        let text = |ending: &str| std::fs::read_to_string(root.join(format!("{path}/{store}.{ending}"))).unwrap();
+        let entities: Value = serde_json::from_str(&text("cedarentities.json")).unwrap();
+        let data = json!({"entities": {"upsert": entities}});
+        client.post(&format!("/v1/stores/{store}/write"), &data).expect(200);
+        assert_eq!(online(&["import", "--store", store, &format!("{path}/{store}.tuples")]).0, 0);
+        for more in [&["--coverage"][..], &["--filter", "read"], &["--min-coverage", "100"]] {
+            let asked = [&["test", &path, "-o", "json", "--allow-external-files"], more].concat();
+            let (code, here, _) = authx(root, &asked);
+            let (of_server, there, said) = online(&[&asked[..], &["--online"]].concat());
+            let json = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+            let (here, there) = (json(&here), json(&there));
+            assert!(here["files"][0].is_object() && there.is_object(), "{said}");
+            assert_eq!(of_server, code, "{asked:?} {said}");
+            assert!(there == here, "{asked:?} {said}");
+        }
+    }
+    // Both at once, each on its store.
+    let (code, told, said) = online(&["test", "policies/documents/documents_test.yaml", "policies/saas", "--online"]);
+    assert_eq!(code, 0, "{told}{said}");
+    // A draft is named.
+    let draft = json!({"policies": [{"id": "all", "cedar": "permit (principal, action, resource);"}]});
+    let draft = client.post("/v1/stores/saas/releases", &draft).expect(201)["id"].as_str().unwrap().to_owned();
+    let text = "tests: [{cases: [{principal: 'User:x', action: read, resource: 'Project:x', expect: deny}]}]";
+    std::fs::write(root.join("policies/saas/draft_test.yaml"), text).unwrap();
+    for (release, expected) in [(None, 0), (Some(draft.as_str()), 4), (Some("none"), 1)] {
+        let release: Vec<&str> = release.into_iter().flat_map(|id| ["--release", id]).collect();
+        let asked = ["test", "policies/saas/draft_test.yaml", "--online"];
+        let (code, told, said) = online(&[&asked[..], &release].concat());
+        assert_eq!(code, expected, "{told}{said}");
+    }
+    // Models of their own are not a store's.
+    std::fs::write(root.join("policies/saas/x.fga.yaml"), "tests: []").unwrap();
+    let (code, _, said) = online(&["test", "policies/saas", "--online"]);
+    assert!(code == 0 && said.contains("tests of models of their own run without a server"), "{said}");
+    let (code, _, said) = online(&["test", "policies/saas/x.fga.yaml", "--online"]);
+    assert!(code == 1 && said.contains("tests of models of their own run without a server"), "{said}");
+    let (code, _, said) = online(&["test", "policies/saas", "--online", "--store", "none"]);
+    assert!(code == 1 && said.contains("none"), "{said}");
 }
 
 #[test]
 fn the_tests_of_the_shipped_stores_pass_and_catch_every_mutation() {
-    let folder = tempfile::tempdir().unwrap();
-    let copied = Command::new("cp")
-        .arg("-r")
-        .arg(root().join("policies"))
-        .arg(root().join("schemas"))
-        .arg(folder.path())
-        .status();
-    assert!(copied.unwrap().success());
+    let folder = shipped();
     for store in ["documents", "saas"] {
         let (code, told) = authx_test(folder.path(), store);
         assert_eq!(code, 0, "{told}");

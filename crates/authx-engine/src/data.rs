@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::bytes;
@@ -25,7 +25,7 @@ type Rows = SharedMap<RowEntry, ()>;
 pub const MAX_PARENTS: usize = 1_000;
 
 /// An entity as it is written or sent: Cedar's JSON.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntityInput {
     pub uid: EntityUid,
     #[serde(default)]

@@ -6,7 +6,7 @@ use authx_engine::{
     ConjunctExplanation, ConjunctOutcome, EntityUid, Explanation, NearMiss, PolicyExplanation, PolicyOutcome,
     RelationExplanation, RelationTold, SourcePlace, Supply,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -65,12 +65,12 @@ pub enum PolicyOutcomeWord {
 }
 
 /// A place in the author's file, from 1; without a file, in the policy's own text.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PlaceBody {
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    line: u32,
-    column: u32,
+    pub(crate) file: Option<String>,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
     /// Characters on that line.
     length: u32,
 }

@@ -1,17 +1,19 @@
 //! `POST /v1/stores/{store}/tests/run`: tests of policies on a store's release.
 
 use actix_web::{HttpResponse, web};
-use authx_engine::{ConjunctCoverage, PolicyCoverage};
+use authx_engine::{ConjunctCoverage, EntityInput, PolicyCoverage};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::Services;
 use crate::api::error::{ApiError, ErrorItem, ProblemBody};
 use crate::api::extract::{Body, ExplainStore};
+use crate::api::v1::check::EntityBody;
 use crate::api::v1::explain::{ExplanationBody, PlaceBody};
+use crate::api::v1::tuples::{TupleBody, parse_all};
 use crate::keys::Permission;
-use crate::pdp::{SuiteRun, TestsAsked, TestsRun};
-use crate::policy_tests::{CaseResult, TestResult};
+use crate::pdp::{SuiteRun, SuiteSent, TestsAsked, TestsRun};
+use crate::policy_tests::{CaseResult, DataRows, TestResult};
 
 /// Suites to run.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -36,6 +38,23 @@ pub struct SuiteBody {
     #[schema(example = "sharing_test.yaml")]
     file: String,
     text: String,
+    /// What the files hold that the suite names.
+    #[serde(default)]
+    files: Vec<DataFileBody>,
+}
+
+/// What a file of entities or tuples holds.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataFileBody {
+    /// As the suite names it.
+    #[schema(example = "people.csv")]
+    name: String,
+    #[serde(default)]
+    #[schema(value_type = Vec<EntityBody>)]
+    entities: Vec<EntityInput>,
+    #[serde(default)]
+    tuples: Vec<TupleBody>,
 }
 
 /// What came of the suites.
@@ -86,22 +105,34 @@ pub struct AssertionReply {
 }
 
 /// What tests tried of one policy.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PolicyCoverageBody {
-    policy: String,
-    place: PlaceBody,
+    pub(crate) policy: String,
+    pub(crate) place: PlaceBody,
     /// Whether it applied to some question, and whether there was one that it did not apply to.
-    applied: bool,
-    not_applied: bool,
-    conjuncts: Vec<ConjunctCoverageBody>,
+    pub(crate) applied: bool,
+    pub(crate) not_applied: bool,
+    pub(crate) conjuncts: Vec<ConjunctCoverageBody>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConjunctCoverageBody {
-    text: String,
-    place: PlaceBody,
-    was_true: bool,
-    was_false: bool,
+    pub(crate) text: String,
+    pub(crate) place: PlaceBody,
+    pub(crate) was_true: bool,
+    pub(crate) was_false: bool,
+}
+
+impl SuiteBody {
+    fn parse(self, pointer: &str) -> Result<SuiteSent, ApiError> {
+        let Self { file, text, files } = self;
+        let data = |(at, DataFileBody { name, entities, tuples }): (usize, DataFileBody)| {
+            let tuples = parse_all(tuples, &format!("{pointer}/files/{at}/tuples"), TupleBody::parse)?;
+            Ok((name, DataRows { entities, tuples: tuples.into_iter().map(|tuple| (None, tuple)).collect() }))
+        };
+        let files = files.into_iter().enumerate().map(data).collect::<Result<_, ApiError>>()?;
+        Ok(SuiteSent { file, text, files })
+    }
 }
 
 impl From<CaseResult> for AssertionReply {
@@ -145,7 +176,8 @@ impl From<PolicyCoverage> for PolicyCoverageBody {
     }
 }
 
-/// Runs tests of policies on the store's release, on data that they bring along. Nothing is recorded. With `data: true`
+/// Runs tests of policies on the store's release, on data that they bring along: what stands in them, and what the files
+/// hold that they name, which are sent beside them. Nothing is recorded. With `data: true`
 /// in a suite they begin with the store's own data, which takes the scope `read` too. At most 10,000 questions.
 #[utoipa::path(
     post, path = "/v1/stores/{store}/tests/run", operation_id = "runTests", tag = "releases",
@@ -158,8 +190,9 @@ pub async fn run(
     body: Body<RunTestsBody>,
 ) -> Result<HttpResponse, ApiError> {
     let RunTestsBody { suites, release, filter, coverage } = body.0;
+    let sent = suites.into_iter().enumerate().map(|(at, suite)| suite.parse(&format!("/suites/{at}")));
     let asked = TestsAsked {
-        suites: suites.into_iter().map(|suite| (suite.file, suite.text)).collect(),
+        suites: sent.collect::<Result<_, ApiError>>()?,
         release,
         filter,
         coverage,

@@ -8,8 +8,9 @@ use authx_engine::relation::{ModelSource, ModelSyntax, RelationModel, Tuple};
 
 use super::store_file::{self, CODE, ModelText, Test, TupleSources};
 use crate::cli::files::model::{ModelFiles, read_model};
+use crate::cli::files::{read_entities, read_text};
 use crate::cli::tuples::read::{Row, read_tuples};
-use crate::policy_tests::{FileRef, Sourced};
+use crate::policy_tests::{DataFile, DataRows, FileRef, Sourced};
 use crate::yaml::Place;
 
 /// A store file with all that it names.
@@ -80,7 +81,11 @@ fn unreadable(problem: Problem) -> Refusal {
     Refusal::Unreadable(vec![problem])
 }
 
-impl Origin<'_> {
+impl<'a> Origin<'a> {
+    pub(super) fn new(name: &'a str, path: &'a Path, external: bool) -> Self {
+        Self { name, folder: path.parent().unwrap_or_else(|| Path::new(".")), external }
+    }
+
     pub(super) fn problem(self, place: Place, message: String) -> Problem {
         Problem { file: Some(self.name.to_owned()), ..place.problem(CODE, message) }
     }
@@ -114,6 +119,27 @@ impl Origin<'_> {
             found.extend(self.tuple_file(file, problems));
         }
         found
+    }
+
+    /// What a file of entities or tuples holds that is named.
+    pub(super) fn data_file(self, named: &DataFile) -> Result<DataRows, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let rows = match named {
+            DataFile::Tuples(file) => {
+                let tuples = self.tuple_file(file, &mut problems).into_iter();
+                DataRows { tuples: tuples.map(|tuple| (tuple.line, tuple.what)).collect(), ..DataRows::default() }
+            }
+            DataFile::Entities(file) => {
+                let read = self.resolve(file).and_then(|path| {
+                    let text = read_text(&path, &file.path);
+                    let read = text.and_then(|text| read_entities(&file.path, &text));
+                    read.map_err(|error| self.problem(file.place, error.to_string()))
+                });
+                let entities = read.map_err(|problem| problems.push(problem)).unwrap_or_default();
+                DataRows { entities, ..DataRows::default() }
+            }
+        };
+        if problems.is_empty() { Ok(rows) } else { Err(problems) }
     }
 
     /// The tuples of a file that is named.

@@ -9,9 +9,10 @@ use super::load::{Origin, Refusal};
 use super::report::coverage::StoreCoverage;
 use super::report::{Answered, Outcome, TestReport};
 use crate::api::v1::explain::ExplanationBody;
+use crate::api::v1::policy_tests::PolicyCoverageBody;
 use crate::cli::files::snapshot::{compile, empty, with_data};
-use crate::cli::files::{StoreFiles, find, read_entities, read_text};
-use crate::policy_tests::{self, CODE, CaseResult, DataFile, Fixtures, Ground, Prepared, Sourced, Suite, TestResult};
+use crate::cli::files::{StoreFiles, find};
+use crate::policy_tests::{self, CODE, CaseResult, Ground, Prepared, Suite, TestResult};
 
 /// How far above a file of tests the folder of its store may be.
 const MAX_ABOVE: usize = 8;
@@ -53,20 +54,13 @@ impl Stores {
         texts: &mut BTreeMap<String, String>,
     ) -> Result<(Vec<TestReport>, Vec<Problem>), Refusal> {
         let mut suite = policy_tests::read(text, origin.name).map_err(Refusal::Unreadable)?;
-        fill(&mut suite, origin)?;
-        let place = match &suite.policies {
-            Some(file) => origin.place(file).map_err(|problem| Refusal::Unreadable(vec![problem]))?,
-            None => store_of(origin.folder),
-        };
-        let unreadable = |message: String| {
-            let problem = Problem { file: Some(origin.name.to_owned()), ..Problem::error(CODE, message) };
-            Refusal::Unreadable(vec![problem])
-        };
+        suite.fill(|named| origin.data_file(named)).map_err(Refusal::Unreadable)?;
+        let place = place_of(&suite, origin)?;
         let key = std::fs::canonicalize(&place).unwrap_or_else(|_| place.clone());
         let store = match self.0.entry(key) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let files = only_store(&place).map_err(unreadable)?;
+                let files = only_store(&place, origin)?;
                 texts.extend(files.texts.clone());
                 entry.insert(Store::new(files, how.coverage)?)
             }
@@ -92,7 +86,10 @@ impl Stores {
     pub(super) fn coverage(&self) -> Vec<StoreCoverage> {
         let of = |store: &Store| {
             let policies = store.coverage.of(store.conditions.as_ref()?);
-            Some(StoreCoverage { store: store.files.name.clone(), policies })
+            Some(StoreCoverage {
+                store: store.files.name.clone(),
+                policies: policies.into_iter().map(PolicyCoverageBody::from).collect(),
+            })
         };
         self.0.values().filter_map(of).collect()
     }
@@ -109,28 +106,6 @@ impl Store {
     }
 }
 
-/// Reads the files that a suite names into its fixtures.
-fn fill(suite: &mut Suite, origin: Origin<'_>) -> Result<(), Refusal> {
-    let mut problems = Vec::new();
-    for Fixtures { files, entities, tuples, .. } in suite.fixtures_mut() {
-        for file in files.drain(..) {
-            match file {
-                DataFile::Tuples(file) => tuples.extend(origin.tuple_file(&file, &mut problems)),
-                DataFile::Entities(file) => {
-                    let read = origin.resolve(&file).and_then(|path| {
-                        let text = read_text(&path, &file.path);
-                        let read = text.and_then(|text| read_entities(&file.path, &text));
-                        read.map_err(|error| origin.problem(file.place, error.to_string()))
-                    });
-                    let read = read.map_err(|problem| problems.push(problem)).unwrap_or_default();
-                    entities.extend(read.into_iter().map(|what| Sourced { what, file: file.path.clone(), line: None }));
-                }
-            }
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(Refusal::Unreadable(problems)) }
-}
-
 /// The folder of the store that a file of tests is of: the one below `policies` that it stands in, else its own.
 fn store_of(folder: &Path) -> PathBuf {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -139,12 +114,24 @@ fn store_of(folder: &Path) -> PathBuf {
     whole.ancestors().take(MAX_ABOVE).find(below).map_or_else(|| folder.to_owned(), Path::to_owned)
 }
 
-fn only_store(place: &Path) -> Result<StoreFiles, String> {
-    let hint = "the field `policies` says where the policies are";
-    let mut stores = find(place).map_err(|error| format!("{error}; {hint}"))?;
+/// Where the policies are that a suite is of.
+pub(super) fn place_of(suite: &Suite, origin: Origin<'_>) -> Result<PathBuf, Refusal> {
+    match &suite.policies {
+        Some(file) => origin.place(file).map_err(|problem| Refusal::Unreadable(vec![problem])),
+        None => Ok(store_of(origin.folder)),
+    }
+}
+
+/// The store of a path that holds only one.
+pub(super) fn only_store(place: &Path, origin: Origin<'_>) -> Result<StoreFiles, Refusal> {
+    let refused = |message: String| {
+        let problem = Problem { file: Some(origin.name.to_owned()), ..Problem::error(CODE, message) };
+        Refusal::Unreadable(vec![problem.with_hint("the field `policies` says where the policies are")])
+    };
+    let mut stores = find(place).map_err(|error| refused(error.to_string()))?;
     match (stores.pop(), stores.is_empty()) {
         (Some(store), true) => Ok(store),
-        _ => Err(format!("`{}` holds several stores; {hint}", place.display())),
+        _ => Err(refused(format!("`{}` holds several stores", place.display()))),
     }
 }
 

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 use self::coverage::StoreCoverage;
 use super::load::Refusal;
+use super::store_file;
 use crate::cli::explain;
+use crate::cli::files::FilesError;
 
 /// One file of tests.
 #[derive(Debug)]
@@ -21,6 +23,24 @@ pub(super) struct FileReport {
     pub(super) texts: BTreeMap<String, String>,
     pub(super) warnings: Vec<authx_engine::Problem>,
     pub(super) tests: Result<Vec<TestReport>, Refusal>,
+}
+
+impl FileReport {
+    /// A report that nothing came of yet, with the file's text; or that it cannot be read.
+    pub(super) fn begun(name: String, text: Result<String, FilesError>) -> Result<(String, Self), Self> {
+        let mut report = Self { name, texts: BTreeMap::new(), warnings: Vec::new(), tests: Ok(Vec::new()) };
+        match text {
+            Ok(text) => {
+                report.texts.insert(report.name.clone(), text.clone());
+                Ok((text, report))
+            }
+            Err(error) => {
+                let problem = authx_engine::Problem::error(store_file::CODE, error.to_string());
+                report.tests = Err(Refusal::Unreadable(vec![problem]));
+                Err(report)
+            }
+        }
+    }
 }
 
 /// One test of a file.

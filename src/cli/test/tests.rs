@@ -1,7 +1,9 @@
 //! Whole store files, run as the command runs them.
 
+use std::collections::BTreeMap;
 use std::fs;
 
+use clap::Parser;
 use tempfile::TempDir;
 
 use super::report::{Outcome, TestReport};
@@ -28,6 +30,12 @@ condition early(hour: int) {
 ";
 const JSON: &str = r#"{"schema_version": "1.1", "type_definitions": [{"type": "user"}, {"type": "group", "relations": {"member": {"this": {}}}, "metadata": {"relations": {"member": {"directly_related_user_types": [{"type": "user"}]}}}}, {"type": "document", "relations": {"viewer": {"this": {}}, "owner": {"this": {}}}, "metadata": {"relations": {"viewer": {"directly_related_user_types": [{"type": "user"}]}, "owner": {"directly_related_user_types": [{"type": "user"}]}}}}]}"#;
 
+#[derive(Parser)]
+struct Command {
+    #[command(flatten)]
+    args: Args,
+}
+
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -43,16 +51,8 @@ fn report(text: &str, files: &[(&str, &str)], external: bool) -> FileReport {
     let folder = folder(files);
     let below = folder.path().join("tests");
     fs::create_dir_all(&below).unwrap();
-    let args = Args {
-        paths: Vec::new(),
-        filter: String::new(),
-        allow_external_files: external,
-        coverage: false,
-        min_coverage: None,
-        watch: false,
-        schema: false,
-        output: TestOutput::Tree,
-    };
+    let external = external.then_some("--allow-external-files");
+    let args = Command::try_parse_from(["test"].into_iter().chain(external)).unwrap().args;
     let file = TestFile {
         kind: TestKind::Store,
         name: "x.fga.yaml".to_owned(),

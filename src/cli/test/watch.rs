@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Args, run_all};
+use super::{Args, run_once};
 use crate::cli::watch::Watch;
 use crate::cli::{Exit, fail, note};
 
@@ -14,10 +14,7 @@ pub(super) async fn follow(args: Args) -> Exit {
     };
     let args = Arc::new(args);
     loop {
-        let again = Arc::clone(&args);
-        if tokio::task::spawn_blocking(move || run_all(&again)).await.is_err() {
-            return fail(Exit::Error, "the tests did not finish");
-        }
+        run_once(&args).await;
         note("waiting for changes; Ctrl-C ends");
         tokio::select! {
             () = watch.changed() => note(""),

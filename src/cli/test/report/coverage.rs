@@ -1,23 +1,23 @@
 //! What tests tried of the policies of one store.
 
-use authx_engine::{ConjunctCoverage, PolicyCoverage, SourcePlace};
 use serde_json::{Value, json};
 
-use crate::api::v1::policy_tests::PolicyCoverageBody;
+use crate::api::v1::explain::PlaceBody;
+use crate::api::v1::policy_tests::{ConjunctCoverageBody, PolicyCoverageBody};
 use crate::cli::report::printable;
 
 /// The coverage of one store.
 #[derive(Debug)]
 pub(crate) struct StoreCoverage {
     pub(crate) store: String,
-    pub(crate) policies: Vec<PolicyCoverage>,
+    pub(crate) policies: Vec<PolicyCoverageBody>,
 }
 
 /// Something that is true or false of each request: a conjunct, or whether a policy without any applies.
 struct Part<'a> {
-    policy: &'a PolicyCoverage,
+    policy: &'a PolicyCoverageBody,
     text: Option<&'a str>,
-    place: &'a SourcePlace,
+    place: &'a PlaceBody,
     was_true: bool,
     was_false: bool,
 }
@@ -25,11 +25,11 @@ struct Part<'a> {
 impl StoreCoverage {
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.policies.iter().flat_map(|policy| {
-            let PolicyCoverage { applied, not_applied, place, conjuncts, .. } = policy;
+            let PolicyCoverageBody { applied, not_applied, place, conjuncts, .. } = policy;
             let (was_true, was_false) = (*applied, *not_applied);
             let whole = conjuncts.is_empty().then_some(Part { policy, text: None, place, was_true, was_false });
             let each = conjuncts.iter().map(move |conjunct| {
-                let ConjunctCoverage { text, place, was_true, was_false } = conjunct;
+                let ConjunctCoverageBody { text, place, was_true, was_false } = conjunct;
                 Part { policy, text: Some(text), place, was_true: *was_true, was_false: *was_false }
             });
             whole.into_iter().chain(each)
@@ -83,7 +83,7 @@ impl StoreCoverage {
             "store": self.store,
             "covered": covered,
             "conjuncts": all,
-            "policies": self.policies.iter().cloned().map(PolicyCoverageBody::from).collect::<Vec<_>>(),
+            "policies": self.policies,
         })
     }
 }
