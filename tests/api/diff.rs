@@ -124,8 +124,8 @@ fn a_difference_is_told_with_its_lines() {
         run(&server, &[&["diff", "--store", "shop", &sides[0], &sides[1]], more].concat())
     };
     let (code, out, _) = between(0, 2, &[]);
-    let expected = "~ schema (text only)\n    @@ -1 +1 @@\n    +// types\n     entity User; entity Doc; action read appliesTo { \
-        principal: User, resource: Doc };\n~ permit b (meaning)   policies/shop/a.cedar\n    @@ -1 +1 @@\n     @id(\"b\")\n    \
+    let expected = "~ schema (text only)\n    @@ -1 +1,2 @@\n    +// types\n     entity User; entity Doc; action read appliesTo { \
+        principal: User, resource: Doc };\n~ permit b (meaning)   policies/shop/a.cedar\n    @@ -1,2 +1,2 @@\n     @id(\"b\")\n    \
         -permit (principal, action, resource) when { 2 == 2 };\n    +permit (principal, action, resource) when { 2 == 3 };\n";
     assert_eq!((code, out.as_str()), (Some(0), expected));
     for (from, to, expected) in [

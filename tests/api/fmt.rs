@@ -42,7 +42,7 @@ fn files_are_laid_out_and_what_is_wrong_is_left() {
     let (code, out, err) = authx_in(at, &["fmt", "--check"]);
     assert!(code == 3 && err.contains("[policies/s/c.cedar:1:8]"), "{err}");
     assert!(
-        out.starts_with("policies/s/a.cedar\n@@ -1 +1 @@\n // head\n") && out.contains("\nschemas/s.fga\n@@ "),
+        out.starts_with("policies/s/a.cedar\n@@ -1,3 +1,5 @@\n // head\n") && out.contains("\nschemas/s.fga\n@@ "),
         "{out}"
     );
     assert_eq!((read(at, "policies/s/a.cedar"), read(at, "policies/s/c.cedar").as_str()), (UNTIDY.to_owned(), broken));
