@@ -28,7 +28,7 @@ pub(crate) use limits::{read as read_limits, read_log_settings};
 pub use once::{Answer, Asked, Once};
 pub use preconditions::{PatternEnd, Precondition, TuplePattern, Wanted, entity_tag};
 pub use purge::{Kept, Purge};
-pub use releases::{Applied, ApplyRequest, PolicyEdit, Proposal, Releases};
+pub use releases::{Activation, Applied, ApplyRequest, PolicyEdit, Proposal, Releases};
 pub use stores::{ChangedStore, NewStore, StoreChange, Stores};
 pub use tuples::{Otherwise, TupleChanges};
 pub use writer::{Committed, WriteQueues, Writers};

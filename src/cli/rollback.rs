@@ -51,7 +51,8 @@ async fn rollback(args: Args) -> Result<Exit, Exit> {
     let diff = get(&client, &format!("{releases}/{target}/diff?against={}", encode(&active))).await?.body;
     let mut revision = Value::Null;
     if !args.dry_run {
-        let activate = format!("{releases}/{target}/activate?allow_nonconforming={}", args.allow_nonconforming);
+        let (allow, seen) = (args.allow_nonconforming, encode(&active));
+        let activate = format!("{releases}/{target}/activate?allow_nonconforming={allow}&if_release={seen}");
         let done = client.call(Method::POST, &activate, None).await?;
         if done.status != 200 {
             return Err(client.refused(&done));

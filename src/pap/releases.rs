@@ -58,6 +58,15 @@ pub struct ApplyRequest {
     pub activate: bool,
 }
 
+/// A release that is to be the active one.
+#[derive(Debug)]
+pub struct Activation<'a> {
+    pub id: &'a str,
+    /// The release that must be the active one until then; `none` for a store without one.
+    pub if_release: Option<String>,
+    pub allow_nonconforming: bool,
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub struct Applied {
@@ -162,13 +171,12 @@ impl Releases {
     /// Activates a release that was made before.
     ///
     /// # Errors
-    /// When there is none, or what is stored does not conform to it.
+    /// When there is none, another one is active than was expected, or what is stored does not conform to it.
     pub async fn activate(
         &self,
         store: &Arc<OpenStore>,
         author: &Author,
-        id: &str,
-        allow_nonconforming: bool,
+        Activation { id, if_release, allow_nonconforming }: Activation<'_>,
         once: &Once<Committed>,
     ) -> Result<Committed, PapError> {
         let unknown = || PapError::NotFound { what: "release", name: id.to_owned() };
@@ -178,7 +186,12 @@ impl Releases {
             None => load_release(&self.writers.storage, store.scope(), &id).await?.ok_or_else(unknown)?,
         };
         for _ in 0..ATTEMPTS {
-            let base = store.current().snapshot.release().map(|base| base.id().to_owned());
+            let current = store.current();
+            // Looked for behind `current`: whoever made it meanwhile has published it.
+            self.writers.not_made(once.asked()).await?;
+            let base = current.snapshot.release();
+            check_expected(if_release.as_deref(), base.map(AsRef::as_ref))?;
+            let base = base.map(|base| base.id().to_owned());
             let write = ReleaseWrite {
                 id,
                 release: Arc::clone(&release),

@@ -103,6 +103,21 @@ fn a_release_is_applied_only_over_the_one_that_was_seen() {
     put(second).expect(200);
     let stale = client.header("if-match", &format!("\"{second}\"")).delete(&format!("{store}/policies/c"));
     stale.expect_problem(412, "precondition_failed");
+    // And for what is made active: by the header, or in the query; asked once more, the first answer comes again.
+    let third = client.get(&store).expect(200)["release"].as_str().unwrap().to_owned();
+    let back = format!("{store}/releases/{first}/activate");
+    client
+        .header("if-match", &format!("\"{second}\""))
+        .post(&back, &json!({}))
+        .expect_problem(412, "precondition_failed");
+    client.post(&format!("{back}?if_release={second}"), &json!({})).expect_problem(412, "precondition_failed");
+    assert_eq!(client.get(&store).expect(200)["release"], json!(third));
+    let once = client.header("idempotency-key", "back");
+    for replayed in [None, Some("true")] {
+        let reply = once.post(&format!("{back}?if_release={third}"), &json!({}));
+        assert_eq!((reply.status, reply.header("idempotency-replayed")), (200, replayed));
+    }
+    assert_eq!(client.get(&store).expect(200)["release"], json!(first));
 }
 
 #[test]

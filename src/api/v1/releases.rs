@@ -19,7 +19,7 @@ use crate::api::listing::{LastLine, Listing};
 use crate::api::once::{IdempotencyHeader, IdempotencyKey, json, respond, response};
 use crate::api::paging::PageQuery;
 use crate::api::v1::write::CommitReply;
-use crate::pap::{Answer, Applied, ApplyRequest, Asked, Committed, Once, PapError, Proposal};
+use crate::pap::{Activation, Answer, Applied, ApplyRequest, Asked, Committed, Once, PapError, Proposal};
 use crate::replica::OpenStore;
 use crate::storage::records::ReleaseRecord;
 
@@ -443,6 +443,9 @@ pub struct ActivateQuery {
     /// Activate although stored data does not conform; recorded.
     #[serde(default)]
     allow_nonconforming: bool,
+    /// The release that must be the active one until then; `none` for a store without one. The header `If-Match` says the
+    /// same.
+    if_release: Option<String>,
 }
 
 /// Makes a release the active one: a draft, or an older one again.
@@ -451,12 +454,14 @@ pub struct ActivateQuery {
 pub async fn activate(
     services: web::Data<Services>,
     access: AdminStore,
+    request: HttpRequest,
     path: web::Path<(String, String)>,
     query: Query<ActivateQuery>,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
     let store = &access.0.store;
     let once = Once::new(key.of_store(store.scope(), b""), |made| json(StatusCode::OK, &CommitReply::from(made)));
-    let (author, allow) = (access.0.caller.author(), query.0.allow_nonconforming);
-    respond(&once, services.releases.activate(store, &author, &path.1, allow, &once).await)
+    let ActivateQuery { allow_nonconforming, if_release } = query.0;
+    let activation = Activation { id: &path.1, if_release: expected(&request, if_release), allow_nonconforming };
+    respond(&once, services.releases.activate(store, &access.0.caller.author(), activation, &once).await)
 }
