@@ -8,7 +8,7 @@ mod check;
 mod client;
 mod decisions;
 mod diff;
-mod explain;
+mod explanation;
 mod export;
 mod files;
 mod fmt;
@@ -30,6 +30,7 @@ mod tuples;
 mod validate;
 mod values;
 mod watch;
+mod why;
 mod written;
 
 use std::collections::BTreeMap;
@@ -88,7 +89,7 @@ enum Command {
     /// Ask for a decision, of a server or of files
     Check(check::Args),
     /// Why a past decision was made, as of its own time
-    Why(explain::Args),
+    Why(why::Args),
     /// Apply policies and schema to a store
     Apply(apply::Args),
     /// Write a release of a store into files, as they were applied
@@ -216,7 +217,7 @@ async fn run(command: Command) -> Exit {
     match command {
         Command::Serve(args) => serve::serve(args).await,
         Command::Check(args) => check::run(args).await,
-        Command::Why(args) => explain::run(args).await,
+        Command::Why(args) => why::run(args).await,
         Command::Apply(args) => apply::run(args).await,
         Command::Pull(args) => pull::run(args).await,
         Command::Diff(args) => diff::run(args).await,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::v1::explain::ExplanationBody;
 use crate::cli::client::Client;
-use crate::cli::explain::text as text_of;
+use crate::cli::explanation::text as text_of;
 use crate::cli::files::snapshot::{compile, empty, with_data};
 use crate::cli::files::{StoreFiles, find};
 use crate::cli::{Exit, Output, ServerArgs, fail, note, print_as, show_problems};

@@ -33,6 +33,8 @@ impl Reply {
         match (self.text("title"), self.text("detail")) {
             ("", "") => format!("the server answered {}", self.status),
             (title, "") => title.to_owned(),
+            // What there is not is in the detail.
+            (_, detail) if self.status == 404 => detail.to_owned(),
             (title, detail) => format!("{title}: {detail}"),
         }
     }

@@ -16,8 +16,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// give nothing.
 pub(crate) fn changes(old: &str, new: &str) -> String {
     let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old, new);
-    let unified = diff.unified_diff().context_radius(AROUND).to_string();
-    unified.split_inclusive('\n').map(|line| format!("{}\n", printable(line.trim_end_matches('\n')))).collect()
+    printable(&diff.unified_diff().context_radius(AROUND).to_string()).into_owned()
 }
 
 #[cfg(test)]

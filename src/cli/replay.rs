@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::check::choose;
 use crate::cli::client::Client;
 use crate::cli::files::find;
-use crate::cli::progress::{Progress, count};
+use crate::cli::progress::{Progress, count, grouped};
 use crate::cli::report::printable;
 use crate::cli::validate::{body, refused_as_invalid};
 use crate::cli::values::{list, number, word};
@@ -125,12 +125,11 @@ async fn last_line(response: &mut reqwest::Response) -> Result<Value, Exit> {
 }
 
 fn table(report: &Value) -> String {
-    let count = |name: &str| number(report, name);
     let (to_allow, to_deny) = changes(report.get("flips"));
     let mut text = format!(
-        "{} decisions made again: {} flip ({to_deny} to deny, {to_allow} to allow)\n",
-        count("replayed"),
-        to_allow + to_deny
+        "{} made again, {}: {to_deny} to deny, {to_allow} to allow\n",
+        count(number(report, "replayed"), "decision"),
+        count(to_allow + to_deny, "flip")
     );
     for (name, what) in [
         ("other_reasons", "come out alike by other policies"),
@@ -138,8 +137,9 @@ fn table(report: &Value) -> String {
         ("forgotten", "were not made again: what was stored then is not kept any more"),
         ("undecided", "could not be decided"),
     ] {
-        if count(name) > 0 {
-            text.push_str(&format!("{} {what}\n", count(name)));
+        let records = number(report, name);
+        if records > 0 {
+            text.push_str(&format!("{} {what}\n", grouped(records)));
         }
     }
     if report.get("more") == Some(&Value::Bool(true)) {

@@ -174,7 +174,7 @@ fn the_command_shows_what_flips() {
         (output.status.code().unwrap(), texts.concat())
     };
     let expected = format!(
-        "1 decisions made again: 1 flip (1 to deny, 0 to allow)\n\nby policy\n  editors  1 to deny, 0 to allow\n  mfa  1 to deny, 0 to allow\n\nby principal\n  User::\"u\"  1 to deny, 0 to allow\n\nby action\n  Action::\"edit\"  1 to deny, 0 to allow\n\nthe newest\n  {id} User::\"u\" Action::\"edit\" Document::\"d\": allow by editors, now deny by mfa\n"
+        "1 decision made again, 1 flip: 1 to deny, 0 to allow\n\nby policy\n  editors  1 to deny, 0 to allow\n  mfa  1 to deny, 0 to allow\n\nby principal\n  User::\"u\"  1 to deny, 0 to allow\n\nby action\n  Action::\"edit\"  1 to deny, 0 to allow\n\nthe newest\n  {id} User::\"u\" Action::\"edit\" Document::\"d\": allow by editors, now deny by mfa\n"
     );
     assert_eq!(authx(&[]), (0, expected));
     assert_eq!(authx(&["--fail-on-flips"]).0, 4);

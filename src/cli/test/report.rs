@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use self::coverage::StoreCoverage;
 use super::load::Refusal;
 use super::store_file;
-use crate::cli::explain;
+use crate::cli::explanation;
 use crate::cli::files::FilesError;
 
 /// One file of tests.
@@ -113,7 +113,7 @@ impl Outcome {
         match self {
             Self::Wrong { path, .. } => path.clone(),
             Self::Decided { explanation: Some(explanation), .. } => {
-                explain::text(explanation).lines().map(str::to_owned).collect()
+                explanation::text(explanation).lines().map(str::to_owned).collect()
             }
             Self::Passed | Self::Differs { .. } | Self::Undecided(_) | Self::Decided { explanation: None, .. } => {
                 Vec::new()
