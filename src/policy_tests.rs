@@ -26,7 +26,7 @@ use crate::yaml::Place;
 
 pub use example::{Example, NoExample};
 pub use read::read;
-pub use run::{Ground, Prepared};
+pub use run::{Ground, MAX_EXPLAINED, Prepared};
 pub(crate) use tuples::tuple;
 pub use world::{Laid, lay};
 
@@ -185,7 +185,7 @@ pub struct CaseResult {
     pub line: u32,
     /// What is not as expected; nothing when it passed.
     pub differences: Vec<String>,
-    /// Why it was decided so, when it did not pass and was decided.
+    /// Why it was decided so, when it did not pass, was decided, and not too many before it did not pass.
     pub explanation: Option<Box<Explanation>>,
 }
 

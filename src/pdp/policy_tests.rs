@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use authx_engine::{Conditions, Coverage, Limits, PolicyCoverage, PolicyId, Problem, Snapshot};
 
 use crate::pdp::{CheckError, Pdp};
-use crate::policy_tests::{CODE, CaseResult, DataRows, Ground, Prepared, Suite, TestResult, read};
+use crate::policy_tests::{CODE, CaseResult, DataRows, Ground, MAX_EXPLAINED, Prepared, Suite, TestResult, read};
 use crate::replica::{LoadError, OpenStore};
 
 /// Questions of all suites of one request.
@@ -75,6 +75,9 @@ struct Work {
     suites: Vec<(String, Result<Prepared, Vec<Problem>>)>,
     /// Of the suite that is asked.
     answers: Vec<CaseResult>,
+    /// How many of them were looked at for what is to be explained, and for how many explanations there is room.
+    looked_at: usize,
+    room: usize,
     done: Vec<SuiteRun>,
     /// Policies that are still to be cut into conjuncts.
     uncut: Vec<PolicyId>,
@@ -105,6 +108,8 @@ impl Work {
         Ok(Self {
             suites,
             answers: Vec::new(),
+            looked_at: 0,
+            room: MAX_EXPLAINED,
             done: Vec::new(),
             uncut: ids.map(|policy| PolicyId::new(policy.id())).collect(),
             conditions: coverage.then(Conditions::default),
@@ -113,7 +118,7 @@ impl Work {
         })
     }
 
-    /// Cuts one policy, asks one question or ends one suite.
+    /// Cuts one policy, asks one question, explains one answer or ends one suite.
     fn step(&mut self) -> Option<Result<Done, CheckError>> {
         if let (Some(conditions), Some(id)) = (&mut self.conditions, self.uncut.pop()) {
             let cut = self.base.release().map_or(Ok(()), |release| conditions.cut(release, &id));
@@ -129,8 +134,9 @@ impl Work {
             .and_then(|prepared| prepared.ask(self.answers.len(), self.conditions.as_ref(), &mut self.coverage));
         if let Some(answer) = next {
             self.answers.push(answer);
-        } else {
+        } else if !self.explain() {
             let answers = std::mem::take(&mut self.answers);
+            self.looked_at = 0;
             let ended = self.suites.pop();
             self.done.extend(ended.map(|(file, suite)| {
                 let tests = suite.map(|prepared| prepared.results(answers));
@@ -138,6 +144,18 @@ impl Work {
             }));
         }
         None
+    }
+}
+
+impl Work {
+    /// Explains the next answer that is not as expected; false when no more is to be explained.
+    fn explain(&mut self) -> bool {
+        let (Some((_, Ok(suite))), 1..) = (self.suites.last(), self.room) else { return false };
+        let mut rest = self.answers.iter_mut().enumerate().skip(self.looked_at);
+        let Some((at, answer)) = rest.find(|(_, answer)| !answer.passed()) else { return false };
+        answer.explanation = suite.explain(at);
+        (self.looked_at, self.room) = (at + 1, self.room - 1);
+        true
     }
 }
 

@@ -6,8 +6,37 @@ use authx_engine::{DecideError, Decision, Evaluation};
 
 use super::{Errors, Expected, Wanted};
 
+/// Lines that are told of one question.
+const MAX_LINES: usize = 10;
+
+/// Characters of a line.
+const MAX_CHARS: usize = 500;
+
+/// Policies that one line names.
+const MAX_NAMED: usize = 10;
+
 /// What differs, a line each; nothing when all is as expected. `own` tells a policy's id from what a suite calls it.
 pub(super) fn differences(
+    expected: &Expected,
+    told: &Result<Evaluation, DecideError>,
+    own: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let mut found = all_differences(expected, told, own);
+    let more = found.len().saturating_sub(MAX_LINES);
+    if more > 0 {
+        found.truncate(MAX_LINES);
+        found.push(format!("and {more} more"));
+    }
+    for line in &mut found {
+        if let Some((end, _)) = line.char_indices().nth(MAX_CHARS) {
+            line.truncate(end);
+            line.push('…');
+        }
+    }
+    found
+}
+
+fn all_differences(
     expected: &Expected,
     told: &Result<Evaluation, DecideError>,
     own: impl Fn(&str) -> String,
@@ -76,8 +105,12 @@ fn word(answer: Wanted) -> &'static str {
 }
 
 fn listed(ids: &BTreeSet<String>) -> String {
-    let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
-    if ids.is_empty() { "no policy".to_owned() } else { ids.join(", ") }
+    let named: Vec<String> = ids.iter().take(MAX_NAMED).map(|id| format!("`{id}`")).collect();
+    match ids.len().saturating_sub(MAX_NAMED) {
+        0 if named.is_empty() => "no policy".to_owned(),
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 fn reason(error: &DecideError) -> String {

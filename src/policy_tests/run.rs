@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::thread;
 
 use authx_engine::{
-    COMPILE_STACK_BYTES, Conditions, Coverage, Data, Limits, Problem, Release, Settings, Snapshot, decide, explain,
+    COMPILE_STACK_BYTES, Conditions, Coverage, Data, Explanation, Limits, Problem, Release, Settings, Snapshot, decide,
+    explain,
 };
 
 use super::compare::differences;
 use super::world::{Laid, lay};
 use super::{Case, CaseResult, Fixtures, Suite, Test, TestResult};
+
+/// Questions of one run that did not come out as expected and are explained.
+pub const MAX_EXPLAINED: usize = 100;
 
 /// What suites run on, and how.
 #[derive(Debug, Clone)]
@@ -76,21 +80,7 @@ impl Prepared {
     /// Asks one question, and notes what it tries of `conditions`.
     #[must_use]
     pub fn ask(&self, at: usize, conditions: Option<&Conditions>, coverage: &mut Coverage) -> Option<CaseResult> {
-        let (world, question) = self.questions.get(at)?;
-        let (test, world) = self.worlds.get(*world)?;
-        let test = self.suite.tests.get(*test)?;
-        let now = test.fixtures.now.or(self.suite.fixtures.now).unwrap_or(self.ground.now);
-        Some(self.answer(test.cases.get(*question)?, world.as_ref().ok()?, now, conditions, coverage))
-    }
-
-    fn answer(
-        &self,
-        case: &Case,
-        world: &Snapshot,
-        now: i64,
-        conditions: Option<&Conditions>,
-        coverage: &mut Coverage,
-    ) -> CaseResult {
+        let (case, world, now) = self.question(at)?;
         let limits = &self.ground.limits;
         let request = case.request(now);
         let told = decide(world, &request, limits);
@@ -99,9 +89,23 @@ impl Prepared {
             // What was decided can be asked again.
             let _ = coverage.note(conditions, world, &request, limits);
         }
-        let unexpected = !differences.is_empty() && told.is_ok();
-        let explanation = unexpected.then(|| explain(world, &request, limits).ok()).flatten().map(Box::new);
-        CaseResult { name: case.title(), line: case.line, differences, explanation }
+        Some(CaseResult { name: case.title(), line: case.line, differences, explanation: None })
+    }
+
+    /// Why a question is decided so; nothing when there is no decision.
+    #[must_use]
+    pub fn explain(&self, at: usize) -> Option<Box<Explanation>> {
+        let (case, world, now) = self.question(at)?;
+        explain(world, &case.request(now), &self.ground.limits).ok().map(Box::new)
+    }
+
+    /// The question, the data that it is asked on, and when.
+    fn question(&self, at: usize) -> Option<(&Case, &Snapshot, i64)> {
+        let (world, question) = self.questions.get(at)?;
+        let (test, world) = self.worlds.get(*world)?;
+        let test = self.suite.tests.get(*test)?;
+        let now = test.fixtures.now.or(self.suite.fixtures.now).unwrap_or(self.ground.now);
+        Some((test.cases.get(*question)?, world.as_ref().ok()?, now))
     }
 
     /// What came of the tests, when all questions are answered in their order.
@@ -126,9 +130,15 @@ impl Prepared {
         results
     }
 
-    /// Asks all questions on some threads at once.
+    /// Asks all questions on some threads at once. Of those that do not come out as expected, as many as there is room for
+    /// are explained.
     #[must_use]
-    pub fn run(&self, conditions: Option<&Conditions>, threads: usize) -> (Vec<TestResult>, Coverage) {
+    pub fn run(
+        &self,
+        conditions: Option<&Conditions>,
+        threads: usize,
+        room: &mut usize,
+    ) -> (Vec<TestResult>, Coverage) {
         let some = |from: usize, to: usize| {
             let mut coverage = Coverage::default();
             let answers = (from..to).filter_map(|at| self.ask(at, conditions, &mut coverage));
@@ -155,6 +165,11 @@ impl Prepared {
         for (some, tried) in parts {
             answers.extend(some);
             coverage.add(tried);
+        }
+        let unexpected = answers.iter_mut().enumerate().filter(|(_, answer)| !answer.passed());
+        for (at, answer) in unexpected.take(*room) {
+            answer.explanation = self.explain(at);
+            *room -= 1;
         }
         (self.results(answers), coverage)
     }

@@ -53,7 +53,7 @@ fn said(tests: &str) -> String {
         Err(found) => return problems(&found),
     };
     let (results, _) = match Prepared::new(suite, ground("")) {
-        Ok(prepared) => prepared.run(None, 2),
+        Ok(prepared) => prepared.run(None, 2, &mut 100),
         Err(found) => return problems(&found),
     };
     let mut lines = Vec::new();
@@ -213,7 +213,7 @@ fn cedars_own_tests_are_read() {
               "entities": [{{"uid": {{"type": "Item", "id": "lamp"}}, "attrs": {{"size": 11}}, "parents": []}}], "decision": "{decision}", "reason": [{reason}]{more}}}]"#
         );
         let prepared = Prepared::new(read(&text, "t.json").unwrap(), ground("")).unwrap();
-        prepared.run(None, 1).0.remove(0).cases.remove(0).differences.join("; ")
+        prepared.run(None, 1, &mut 100).0.remove(0).cases.remove(0).differences.join("; ")
     };
     assert_eq!(suite("allow", r#""policy4""#, r#", "num_errors": 0"#), "");
     assert_eq!(
@@ -243,7 +243,7 @@ fn coverage_tells_what_no_question_made_true_or_false() {
     let conditions = Conditions::of(ground.base.release().unwrap()).unwrap();
     for threads in [1, 2, 5] {
         let prepared = Prepared::new(read(&text, "x").unwrap(), ground.clone()).unwrap();
-        let (_, coverage) = prepared.run(Some(&conditions), threads);
+        let (_, coverage) = prepared.run(Some(&conditions), threads, &mut 100);
         let told: Vec<String> = coverage
             .of(&conditions)
             .iter()
@@ -290,5 +290,41 @@ fn the_schema_knows_the_fields_that_the_reader_knows() {
         let hint = found.iter().find_map(|problem| problem.hint.as_ref()).unwrap();
         let listed: BTreeSet<String> = hint.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         assert_eq!(listed, known, "{text}");
+    }
+}
+
+#[test]
+fn what_is_told_of_failures_is_bounded() {
+    let one =
+        |at: usize| format!("@id(\"p{at:02}\") permit (principal, action, resource) when {{ context.hour > {at} }};\n");
+    let many = (0..30).map(one).collect::<Vec<_>>().concat();
+    let policies = split_policies(None, &many);
+    let sources = Sources { schema: None, model: None, policies: &policies };
+    let release = Release::compile("r", sources, &CompileOptions::default(), None).unwrap().release;
+    let base = Snapshot::new(Some(Arc::new(release)), Arc::new(Data::default()), Settings::default(), 0);
+    let case =
+        |context: &str| format!("{{principal: 'User:a', action: read, resource: 'Item:i', {context}policies: []}}");
+    let all = case("context: {hour: 50}, expect: allow, ");
+    let none = case("expect: deny, ");
+    let text = format!("tests:\n  - cases: [{all}, {none}]\n  - cases: [{all}, {none}]\n");
+    for (room, left, explained) in [(100, 96, 4), (3, 0, 3), (0, 0, 0)] {
+        let suite = read(&text, "x_test.yaml").unwrap();
+        let ground = Ground { base: base.clone(), ..ground("") };
+        let mut room = room;
+        let (results, _) = Prepared::new(suite, ground).unwrap().run(None, 2, &mut room);
+        let cases: Vec<_> = results.iter().flat_map(|result| &result.cases).collect();
+        let told: Vec<bool> = cases.iter().map(|case| case.explanation.is_some()).collect();
+        assert_eq!((room, told), (left, (0..4).map(|at| at < explained).collect()));
+        let first = &cases[0].differences[0];
+        assert!(
+            first.starts_with("expected by no policy, got by `p00`, ") && first.ends_with("`p09` and 20 more"),
+            "{first}"
+        );
+        let failed = &cases[1].differences;
+        assert!(
+            failed.len() == 11 && failed[0].starts_with("`p00` failed: ") && failed[10] == "and 20 more",
+            "{failed:?}"
+        );
+        assert!(failed.iter().all(|line| line.chars().count() <= 501), "{failed:?}");
     }
 }

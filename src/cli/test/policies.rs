@@ -12,7 +12,7 @@ use crate::api::v1::explain::ExplanationBody;
 use crate::api::v1::policy_tests::PolicyCoverageBody;
 use crate::cli::files::snapshot::{compile, empty, with_data};
 use crate::cli::files::{StoreFiles, find};
-use crate::policy_tests::{self, CODE, CaseResult, Ground, Prepared, Suite, TestResult};
+use crate::policy_tests::{self, CODE, CaseResult, Ground, MAX_EXPLAINED, Prepared, Suite, TestResult};
 
 /// How far above a file of tests the folder of its store may be.
 const MAX_ABOVE: usize = 8;
@@ -38,6 +38,8 @@ struct Store {
     own: Option<Snapshot>,
     conditions: Option<Conditions>,
     coverage: Coverage,
+    /// For explanations.
+    room: usize,
     warnings: Vec<Problem>,
 }
 
@@ -77,7 +79,7 @@ impl Stores {
             limits: Limits::default(),
         };
         let prepared = Prepared::new(suite, ground).map_err(Refusal::Unreadable)?;
-        let (results, coverage) = prepared.run(store.conditions.as_ref(), how.threads);
+        let (results, coverage) = prepared.run(store.conditions.as_ref(), how.threads, &mut store.room);
         store.coverage.add(coverage);
         Ok((results.into_iter().map(TestReport::from).collect(), std::mem::take(&mut store.warnings)))
     }
@@ -102,7 +104,7 @@ impl Store {
         let conditions = conditions
             .map_err(|_| Refusal::Unreadable(vec![Problem::error(CODE, "the policies cannot be taken apart")]))?;
         let empty = empty(release);
-        Ok(Self { files, empty, own: None, conditions, coverage: Coverage::default(), warnings })
+        Ok(Self { files, empty, own: None, conditions, coverage: Coverage::default(), room: MAX_EXPLAINED, warnings })
     }
 }
 
