@@ -179,3 +179,21 @@ fn a_batch_answers_as_single_checks_do() {
     println!("{WORLDS} worlds, {} batches, {asked} items, {allowed} allowed, {failed} failed", 2 * WORLDS);
     assert!(allowed * 4 >= asked && failed * 20 >= asked, "{asked} items, {allowed} allowed, {failed} failed");
 }
+
+/// Each result may name every policy of the store: what is answered is bounded, and what is not decided is no allow.
+#[test]
+fn results_are_bounded_in_bytes() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    let path = crate::store(&client, "wordy", &json!({}));
+    let policy = |at: usize| format!("@id(\"{}{at:03}\") permit (principal, action, resource);", "p".repeat(125));
+    let policies: String = (0..400).map(policy).collect::<Vec<_>>().concat();
+    client.post(&format!("{path}/apply"), &json!({"policies": [{"file": "a.cedar", "cedar": policies}]})).expect(200);
+    let check = json!({"principal": "User:u", "action": "read", "resource": "Doc:d"});
+    let told = client.post(&format!("{path}/check/batch"), &json!({"checks": vec![check; 400]})).expect(200);
+    let results = told["results"].as_array().unwrap();
+    let made = results.iter().take_while(|result| result["decision"] == json!("allow")).count();
+    assert!((300..350).contains(&made) && results.len() == 400, "{made}");
+    assert!(results[made..].iter().all(|result| result["error"]["code"] == json!("limit_exceeded")));
+    assert!(results[made..].iter().all(|result| result.get("decision").is_none()));
+}

@@ -20,6 +20,9 @@ use crate::pdp::{Consistency, Moment, Pdp};
 /// Bodies that are read where they arrive: that is done sooner than handing them over.
 const READ_IN_PLACE: usize = 16 << 10;
 
+/// Bytes of all results; checks behind that are not made. Each result may name every policy of the store.
+const MAX_BYTES: usize = 16 << 20;
+
 /// The results, in the order of the checks, and what all were decided from.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchReply<'a> {
@@ -89,7 +92,7 @@ pub async fn batch(services: web::Data<Services>, access: CheckStore, body: RawB
     let consistency = consistency.map_or(Ok(Consistency::MinimizeLatency), ConsistencyBody::parse)?;
     let moment = services.pdp.moment(&access.0.store, access.0.caller.grant(), &consistency).await?;
     let results = Vec::with_capacity(checks.len());
-    let work = Work { pdp: services.pdp.clone(), moment, defaults, checks: checks.into_iter(), results };
+    let work = Work { pdp: services.pdp.clone(), moment, defaults, checks: checks.into_iter(), results, bytes: 0 };
     let (body, records) = services.pdp.turns().repeat(work, Work::step).await??;
     services.pdp.record(&access.0.store, records).await?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(Pieces::new(body)))
@@ -106,6 +109,7 @@ struct Work {
     checks: std::vec::IntoIter<(String, Box<RawValue>)>,
     /// Of the checks before, as they are told.
     results: Vec<Box<RawValue>>,
+    bytes: usize,
 }
 
 impl Work {
@@ -116,6 +120,7 @@ impl Work {
         };
         match self.answer(&id, &text) {
             Ok(result) => {
+                self.bytes += result.get().len() + 1;
                 self.results.push(result);
                 None
             }
@@ -124,7 +129,14 @@ impl Work {
     }
 
     fn answer(&mut self, id: &str, text: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
-        let decided = BatchCheck::read(text, &self.defaults).and_then(|check| {
+        let room = || match self.bytes {
+            0..MAX_BYTES => Ok(()),
+            _ => Err(ApiError::new(
+                Code::LimitExceeded,
+                format!("the results before have more than {MAX_BYTES} bytes: ask for fewer at once"),
+            )),
+        };
+        let decided = room().and_then(|()| BatchCheck::read(text, &self.defaults)).and_then(|check| {
             let (request, _, release) = check.parse()?;
             Ok(self.pdp.check_in(&mut self.moment, request, release.as_deref())?)
         });
@@ -148,8 +160,7 @@ impl Work {
             release: current.release_id(),
             consistency_token: &current.token,
         };
-        let bytes: usize = self.results.iter().map(|result| result.get().len() + 1).sum();
-        let mut text = Vec::with_capacity(bytes + 1_024);
+        let mut text = Vec::with_capacity(self.bytes + 1_024);
         serde_json::to_writer(&mut text, &reply).map_err(|error| internal(&error))?;
         Ok(text)
     }
