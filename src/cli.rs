@@ -264,7 +264,7 @@ pub(crate) fn print(text: &str) -> Exit {
 /// Prints a value in the form that was asked for; `table` is its form for people.
 pub(crate) fn print_as(output: Output, value: &serde_json::Value, table: &str) {
     let text = match output {
-        Output::Table => table.to_owned(),
+        Output::Table => report::printable(table).into_owned(),
         Output::Json => format!("{value:#}\n"),
         Output::Yaml => serde_yaml_ng::to_string(value).unwrap_or_default(),
     };
@@ -277,8 +277,12 @@ pub(crate) fn fail(exit: Exit, message: &str) -> Exit {
     exit
 }
 
-/// A note for people.
+/// A note for people. It may repeat what a server or a file says, which moves no terminal.
 pub(crate) fn note(text: &str) {
+    tell(&report::printable(text));
+}
+
+fn tell(text: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
@@ -287,7 +291,8 @@ pub(crate) fn note(text: &str) {
 pub(crate) fn show_problems(problems: &[authx_engine::Problem], texts: &BTreeMap<String, String>) {
     let text = report::render(problems, texts, color());
     if !text.is_empty() {
-        note(text.trim_end());
+        // In colours, where they are wanted; what it repeats is made printable there.
+        tell(text.trim_end());
     }
 }
 

@@ -27,7 +27,7 @@ pub use journal::{Prepared, Retention};
 pub use log::{Backlog, DecisionLog, LogError, LogOptions, Mode, WhenFull};
 pub use mask::{BadMask, Mask};
 pub use outbox::Outbox;
-pub use query::{Filter, Found, Kind, Position, entity_names, find, get};
+pub use query::{Filter, Found, FoundRecords, Kind, Position, entity_names, find, get};
 pub use settings::{LogSettings, LogSettingsChange, Rules};
 pub use verify::{Finding, Report, TenantReport, verify, verify_live};
 

@@ -23,6 +23,7 @@ use authx_engine::{
 };
 
 use crate::yaml::Place;
+use crate::yaml::fields::short;
 
 pub use example::{Example, NoExample};
 pub use read::read;
@@ -89,6 +90,8 @@ pub struct DataRows {
     pub entities: Vec<EntityInput>,
     /// Each with its line, if there are lines.
     pub tuples: Vec<(Option<u32>, Tuple)>,
+    /// What they take, where that is bounded.
+    pub bytes: usize,
 }
 
 /// Something, and where it is from.
@@ -146,16 +149,16 @@ pub enum Wanted {
 #[derive(Debug, Clone, Default)]
 pub struct Besides {
     /// Exactly these determine it.
-    pub policies: Option<BTreeSet<String>>,
+    pub policies: Option<Arc<BTreeSet<String>>>,
     pub errors: Errors,
     /// Parts of warnings; each warning has one of them. `None`: warnings do not matter.
-    pub warnings: Option<Vec<String>>,
+    pub warnings: Option<Arc<[String]>>,
 }
 
 /// Which policies fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Errors {
-    These(BTreeSet<String>),
+    These(Arc<BTreeSet<String>>),
     /// So many, whichever.
     Count(u64),
     AtLeastOne,
@@ -163,7 +166,7 @@ pub enum Errors {
 
 impl Default for Errors {
     fn default() -> Self {
-        Self::These(BTreeSet::new())
+        Self::These(Arc::default())
     }
 }
 
@@ -219,10 +222,10 @@ impl Case {
     #[must_use]
     pub fn title(&self) -> String {
         let question = self.words.join(" ");
-        match &self.name {
+        short(match &self.name {
             Some(name) => format!("{name}: {question}"),
             None => question,
-        }
+        })
     }
 
     /// The question at a time.
@@ -240,12 +243,18 @@ impl Case {
 }
 
 impl Suite {
+    /// How many questions it has, with those that a filter leaves out.
+    #[must_use]
+    pub fn questions(&self) -> usize {
+        self.tests.iter().map(|test| test.cases.len()).sum()
+    }
+
     /// The fixtures of all tests, then those of each.
     pub fn fixtures_mut(&mut self) -> impl Iterator<Item = &mut Fixtures> {
         std::iter::once(&mut self.fixtures).chain(self.tests.iter_mut().map(|test| &mut test.fixtures))
     }
 
-    /// Puts what the files hold that it names into its fixtures.
+    /// Puts what the files hold that it names into its fixtures, each time that it names one.
     ///
     /// # Errors
     /// What `read` has against them.
@@ -256,10 +265,13 @@ impl Suite {
         let mut problems = Vec::new();
         for fixtures in self.fixtures_mut() {
             for named in std::mem::take(&mut fixtures.files) {
-                let rows = read(&named).unwrap_or_else(|found| {
-                    problems.extend(found);
-                    DataRows::default()
-                });
+                let rows = match read(&named) {
+                    Ok(rows) => rows,
+                    Err(found) => {
+                        problems.extend(found);
+                        continue;
+                    }
+                };
                 let file = &named.name().path;
                 let entity = |what| Sourced { what, file: file.clone(), line: None };
                 fixtures.entities.extend(rows.entities.into_iter().map(entity));

@@ -12,8 +12,11 @@ use serde_json::Number;
 /// How deep values may be nested.
 const MAX_DEPTH: usize = 64;
 
-/// How many values a text has at most, those that aliases repeat included.
+/// How many values a text has at most, those that aliases repeat included. A long text counts as several.
 const MAX_VALUES: usize = 500_000;
+
+/// Bytes of a text that count as one more value.
+const BYTES: usize = 32;
 
 /// Where something begins: line and column from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -108,8 +108,12 @@ impl Page {
             return None;
         }
         rows.truncate(size);
-        let last = key(rows.last()?);
+        Some(self.token(services, &key(rows.last()?)))
+    }
+
+    /// The token of a page behind a row.
+    pub fn token(&self, services: &Services, last: &str) -> String {
         let parts: Vec<&str> = self.bound.iter().map(String::as_str).collect();
-        Some(services.replica.tokens().page(&parts, &last, services.clock.now()))
+        services.replica.tokens().page(&parts, last, services.clock.now())
     }
 }

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::cli::values::{list, number, word};
 
+/// The deepest indent of what was tried.
+const DEEPEST: u64 = 32;
+
 /// What an explanation says, a paragraph for each policy.
 pub(crate) fn text(explanation: &Value) -> String {
     let mut text = String::new();
@@ -82,7 +85,7 @@ fn of_relation(text: &mut String, gutter: &str, relation: &Value) {
         text.push_str(&format!("{gutter}     by {tuple}\n"));
     }
     for tried in list(relation, "tried") {
-        let indent = "  ".repeat(usize::try_from(number(tried, "depth")).unwrap_or_default());
+        let indent = "  ".repeat(usize::try_from(number(tried, "depth").min(DEEPEST)).unwrap_or_default());
         let holds = if tried.get("holds") == Some(&Value::Bool(true)) { " (holds)" } else { "" };
         text.push_str(&format!("{gutter}     {indent}tried {}{holds}\n", word(tried, "what")));
     }

@@ -1,10 +1,12 @@
 //! A release of a server as the texts that it was made of.
 
-use authx_engine::PolicyText;
+use std::collections::BTreeSet;
+
+use authx_engine::{PolicyText, is_policy_id};
 use serde_json::Value;
 
-use crate::cli::Exit;
 use crate::cli::client::{Client, encode};
+use crate::cli::{Exit, fail};
 
 /// The texts of a release.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,10 +39,14 @@ impl ReleaseTexts {
     pub(crate) async fn read(client: &Client, path: &str, release: &str) -> Result<Self, Exit> {
         let files = format!("{path}/releases/{}/files", encode(release));
         let reply = client.call(reqwest::Method::GET, &files, None).await?;
-        if reply.status == 200 { Ok(Self::of(&reply.body)) } else { Err(client.refused(&reply)) }
+        if reply.status != 200 {
+            return Err(client.refused(&reply));
+        }
+        Self::of(&reply.body).ok_or_else(|| fail(Exit::Error, "the answer is no release; is the server an AuthX?"))
     }
 
-    fn of(body: &Value) -> Self {
+    /// `None` when the body is not what a server of this kind answers: nothing is believed of it then.
+    fn of(body: &Value) -> Option<Self> {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let schema = body.get("schema").filter(|schema| schema.is_object()).and_then(|schema| {
             let file = text(schema, "file");
@@ -49,20 +55,22 @@ impl ReleaseTexts {
                 (None, json) => json.map(|json| SchemaText::Json { file, json: json.clone() }),
             }
         });
-        let policies = body.get("policies").and_then(Value::as_array).into_iter().flatten();
-        let policy = |policy: &Value| PolicyText {
-            id: text(policy, "id"),
-            file: text(policy, "file"),
-            text: text(policy, "cedar").unwrap_or_default(),
+        let mut ids = BTreeSet::new();
+        let mut policy = |policy: &Value| {
+            let id = text(policy, "id");
+            // An id becomes the name of a file.
+            let named = id.as_ref().is_none_or(|id| is_policy_id(id) && ids.insert(id.clone()));
+            named.then_some(PolicyText { id, file: text(policy, "file"), text: text(policy, "cedar")? })
         };
-        Self {
-            release: text(body, "release").unwrap_or_default(),
+        let policies = body.get("policies").and_then(Value::as_array)?;
+        Some(Self {
+            release: text(body, "release")?,
             schema,
             model: text(body, "model"),
             model_file: text(body, "model_file"),
             model_id: text(body, "model_id"),
-            policies: policies.map(policy).collect(),
-        }
+            policies: policies.iter().map(&mut policy).collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -86,5 +94,26 @@ impl Store {
         let name = named.unwrap_or_default().to_owned();
         let release = reply.body.get("release").and_then(Value::as_str).map(str::to_owned);
         Ok(Self { path, name, release })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_release_is_not_believed() {
+        let policy = |id: &str| json!({"id": id, "cedar": "permit (principal, action, resource);"});
+        let of = |policies: Value| ReleaseTexts::of(&json!({"release": "r", "policies": policies})).is_some();
+        assert!(of(json!([policy("a"), policy("b.c-d_e"), {"file": "x.cedar", "cedar": ""}])));
+        for ids in [&["a/../../../other/evil"][..], &["a/b"], &[".../x"], &[""], &["a\u{1b}"], &["a", "a"]] {
+            assert!(!of(ids.iter().map(|id| policy(id)).collect()), "{ids:?}");
+        }
+        assert!(!of(json!([{"id": "a"}])) && !of(json!({})) && !of(json!(null)));
+        for body in [json!({}), json!(null), json!({"policies": []}), json!({"release": "r"})] {
+            assert!(ReleaseTexts::of(&body).is_none(), "{body}");
+        }
     }
 }

@@ -14,6 +14,9 @@ use crate::cli::validate::{body, refused_as_invalid};
 use crate::cli::values::{list, number, word};
 use crate::cli::{Exit, Output, ServerArgs, fail, print_as};
 
+/// Bytes of a line of the answer.
+const MAX_LINE: usize = 64 << 20;
+
 /// Names and examples that the table shows.
 const SHOWN: usize = 10;
 
@@ -104,6 +107,9 @@ async fn last_line(response: &mut reqwest::Response) -> Result<Value, Exit> {
     let mut unread: Vec<u8> = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| cut())? {
         unread.extend_from_slice(&chunk);
+        if unread.len() > MAX_LINE {
+            return Err(cut());
+        }
         while let Some(at) = unread.iter().position(|byte| *byte == b'\n') {
             let rest = unread.split_off(at + 1);
             let line = std::mem::replace(&mut unread, rest);

@@ -190,6 +190,8 @@ fn ended(reports: &[FileReport], counts: Counts, filter: &str) -> Exit {
         Exit::Failed
     } else if counts.tests == 0 && !filter.is_empty() {
         fail(Exit::Error, &format!("no test's name contains `{filter}`"))
+    } else if counts.checks + counts.lists == 0 {
+        fail(Exit::Error, "nothing was asked")
     } else {
         Exit::Done
     }

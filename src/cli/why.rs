@@ -2,6 +2,7 @@
 
 use crate::cli::check::tell;
 use crate::cli::client::{Client, encode};
+use crate::cli::report::printable;
 use crate::cli::values::word;
 use crate::cli::{Exit, Output, ServerArgs, print};
 
@@ -30,7 +31,7 @@ async fn why(args: &Args) -> Result<Exit, Exit> {
         return Err(client.refused(&reply));
     }
     if args.as_test {
-        return Ok(print(word(&reply.body, "test")));
+        return Ok(print(&printable(word(&reply.body, "test"))));
     }
     Ok(tell(args.output, &reply.body))
 }

@@ -66,6 +66,17 @@ impl Position {
     }
 }
 
+/// Bytes of the records that are found at once; one at least is, however large.
+const MAX_BYTES: usize = 16 << 20;
+
+/// Some records.
+#[derive(Debug, Default)]
+pub struct FoundRecords {
+    pub records: Vec<Found>,
+    /// They are fewer than were asked for because they are large: there may be more.
+    pub cut: bool,
+}
+
 /// A record that was found.
 #[derive(Debug)]
 pub struct Found {
@@ -86,8 +97,9 @@ pub fn entity_names(text: &str) -> Vec<String> {
 ///
 /// # Errors
 /// When files cannot be read.
-pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize) -> std::io::Result<Vec<Found>> {
-    let mut found = Vec::new();
+pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize) -> std::io::Result<FoundRecords> {
+    let mut found = FoundRecords::default();
+    let mut bytes_found = 0;
     let wanted = Wanted::new(filter);
     for number in numbers(dir)?.into_iter().rev() {
         if behind.is_some_and(|behind| number > behind.segment) {
@@ -99,7 +111,11 @@ pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize)
         }
         let end = behind.filter(|behind| behind.segment == number).map_or(usize::MAX, |behind| behind.entry);
         for (at, bytes) in segment.entries().iter().enumerate().take(end).rev() {
-            if found.len() >= limit {
+            if found.records.len() >= limit {
+                return Ok(found);
+            }
+            if bytes_found >= MAX_BYTES {
+                found.cut = true;
                 return Ok(found);
             }
             if !wanted.has_id(bytes) {
@@ -108,9 +124,9 @@ pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize)
             let Some(entry) = Entry::from_bytes(bytes).filter(|entry| wanted.may_be(entry)) else { continue };
             let line = segment.line(&entry)?;
             if let Some(content) = content(&line).filter(|content| wanted.is(&Summary::read(content))) {
-                found.extend(
-                    read(content).map(|content| Found { position: Position { segment: number, entry: at }, content }),
-                );
+                bytes_found += line.len();
+                let position = Position { segment: number, entry: at };
+                found.records.extend(read(content).map(|content| Found { position, content }));
             }
         }
     }
@@ -123,7 +139,7 @@ pub fn find(dir: &Path, filter: &Filter, behind: Option<Position>, limit: usize)
 /// When files cannot be read.
 pub fn get(dir: &Path, id: Ulid) -> std::io::Result<Option<Found>> {
     let filter = Filter { id: Some(id), from: Some(id.timestamp_ms()), ..Filter::default() };
-    find(dir, &filter, None, 1).map(|mut found| found.pop())
+    find(dir, &filter, None, 1).map(|mut found| found.records.pop())
 }
 
 fn numbers(dir: &Path) -> std::io::Result<Vec<u64>> {

@@ -133,7 +133,7 @@ fn filters_find_what_a_look_at_every_record_finds() {
     let dir = tempfile::tempdir().unwrap();
     let folder = written(dir.path(), 200, 8_000);
     assert!(std::fs::read_dir(&folder).unwrap().count() > 6, "several segments");
-    let every = find(&folder, &Filter::default(), None, usize::MAX).unwrap();
+    let every = find(&folder, &Filter::default(), None, usize::MAX).unwrap().records;
     assert_eq!(every.len(), 200);
     let every: Vec<Value> = every.iter().map(|found| found.content.clone()).collect();
     let text = |value: &str| Some(vec![value.to_owned()]);
@@ -152,7 +152,7 @@ fn filters_find_what_a_look_at_every_record_finds() {
         let want: Vec<&Value> = every.iter().filter(|value| wanted(value)).collect();
         let (mut got, mut behind) = (Vec::new(), None);
         loop {
-            let page = find(&folder, &filter, behind, 7).unwrap();
+            let page = find(&folder, &filter, behind, 7).unwrap().records;
             behind = page.last().map(|found| Position::parse(&found.position.to_string()).unwrap());
             got.extend(page.iter().map(|found| found.content.clone()));
             if page.len() < 7 {
@@ -167,7 +167,7 @@ fn filters_find_what_a_look_at_every_record_finds() {
             std::fs::remove_file(entry.path()).unwrap();
         }
     }
-    assert_eq!(find(&folder, &Filter::default(), None, usize::MAX).unwrap().len(), 200);
+    assert_eq!(find(&folder, &Filter::default(), None, usize::MAX).unwrap().records.len(), 200);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! The log is read from its end in steps, so that whoever asks sees how far it is, and whoever goes stops it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use authx_engine::{Decision, Limits, Release, Snapshot, decide};
@@ -128,17 +128,15 @@ impl Replay {
     pub async fn step(&mut self, pdp: &Pdp, store: &OpenStore) -> Result<bool, CheckError> {
         let limit = STEP.min(self.left);
         if limit == 0 {
-            self.report.more = !self.read(pdp, store, 1).await?.is_empty();
+            self.report.more = self.read(pdp, store, 1).await?.0.is_some();
             return Ok(false);
         }
-        let found = self.read(pdp, store, limit).await?;
-        let Some(last) = found.last() else { return Ok(false) };
-        self.behind = Some(last.position);
-        self.left -= found.len();
+        let (last, found) = self.read(pdp, store, limit).await?;
+        let Some((last, count)) = last else { return Ok(false) };
+        self.behind = Some(last);
+        self.left -= count;
         let mut group: Vec<Again> = Vec::new();
-        for Found { content, .. } in found {
-            // What is in the log and is no decision about policies is not asked again.
-            let Some(recorded) = Recorded::read(&content) else { continue };
+        for Again { content, recorded } in found {
             if recorded.masked {
                 self.report.masked += 1;
                 continue;
@@ -153,11 +151,27 @@ impl Replay {
         Ok(true)
     }
 
-    async fn read(&self, pdp: &Pdp, store: &OpenStore, limit: usize) -> Result<Vec<Found>, CheckError> {
+    /// Records that can be made again, behind those before; and the place of the last that was read, with how many were.
+    async fn read(
+        &self,
+        pdp: &Pdp,
+        store: &OpenStore,
+        limit: usize,
+    ) -> Result<(Option<(Position, usize)>, Vec<Again>), CheckError> {
         let dir = pdp.decisions.dir(store.scope().tenant());
         let (filter, behind) = (self.asked.filter.clone(), self.behind);
-        let read = pdp.turns.take(move || find(&dir, &filter, behind, limit)).await;
-        read.map_err(|_| LoadError::Interrupted)?.map_err(|source| CheckError::LogUnreadable { source })
+        // What is in the log and is no decision about policies is not asked again.
+        let again = |found: Found| {
+            let recorded = Recorded::read(&found.content)?;
+            Some(Again { content: found.content, recorded })
+        };
+        let work = move || {
+            let found = find(&dir, &filter, behind, limit)?.records;
+            let last = found.last().map(|last| (last.position, found.len()));
+            Ok((last, found.into_iter().filter_map(again).collect()))
+        };
+        let read = pdp.turns.take(work).await.map_err(|_| LoadError::Interrupted)?;
+        read.map_err(|source| CheckError::LogUnreadable { source })
     }
 
     /// Decides records of one revision, or of any on today's data.
@@ -167,12 +181,9 @@ impl Replay {
             self.report.forgotten += u64::try_from(group.len()).unwrap_or(u64::MAX);
             return Ok(());
         };
-        let limits = pdp.limits;
-        let work = move || group.into_iter().map(|again| again.decide(&snapshot, &limits)).collect::<Vec<_>>();
-        let outcomes = pdp.turns.take(work).await.map_err(|_| LoadError::Interrupted)?;
-        for outcome in outcomes {
-            self.report.count(outcome);
-        }
+        let report = std::mem::take(&mut self.report);
+        let work = Group { left: group.into_iter(), snapshot, limits: pdp.limits, report };
+        self.report = pdp.turns.repeat(work, Group::step).await.map_err(|_| LoadError::Interrupted)?;
         Ok(())
     }
 
@@ -199,6 +210,22 @@ impl Replay {
         let snapshot = current.snapshot.with_release(Some(Arc::clone(&self.asked.release)));
         self.last = Some((revision, snapshot.clone()));
         Ok(Some(snapshot))
+    }
+}
+
+/// Records that are decided on one snapshot, one after the other.
+struct Group {
+    left: std::vec::IntoIter<Again>,
+    snapshot: Snapshot,
+    limits: Limits,
+    report: Report,
+}
+
+impl Group {
+    fn step(&mut self) -> Option<Report> {
+        let Some(again) = self.left.next() else { return Some(std::mem::take(&mut self.report)) };
+        self.report.count(again.decide(&self.snapshot, &self.limits));
+        None
     }
 }
 
@@ -244,8 +271,8 @@ impl Report {
     fn flipped(&mut self, flip: Flip) {
         let Flip { was_allowed, was_by, is_by, .. } = &flip;
         self.flips.add(*was_allowed);
-        let before = was_by.iter().filter(|id| !is_by.contains(id));
-        for id in before.chain(is_by.iter().filter(|id| !was_by.contains(id))) {
+        let (before, after): (BTreeSet<&String>, BTreeSet<&String>) = (was_by.iter().collect(), is_by.iter().collect());
+        for id in before.symmetric_difference(&after) {
             add(&mut self.policies, id, *was_allowed);
         }
         add(&mut self.principals, &flip.principal, *was_allowed);

@@ -7,6 +7,7 @@ use authx_engine::PolicyErrors;
 use super::read::Reader;
 use super::references::action;
 use super::{Besides, Case, DataFile, Errors, Expected, Fixtures, SettingsGiven, Suite, Test};
+use crate::yaml::fields::short;
 use crate::yaml::{Node, Value};
 
 pub(super) fn suite(reader: &mut Reader<'_>, root: &Node) -> Suite {
@@ -26,7 +27,7 @@ pub(super) fn suite(reader: &mut Reader<'_>, root: &Node) -> Suite {
 fn test(reader: &mut Reader<'_>, node: &Node, number: usize) -> Option<Test> {
     let known = ["name", "request", "entities", "decision", "reason", "num_errors", "has_error"];
     let [name, request, entities, decision, reason, count, any] = reader.fields.map(node, "a test", known);
-    let name = reader.fields.optional_text(name, "`name`").unwrap_or_else(|| format!("test {number}"));
+    let name = reader.fields.optional_text(name, "`name`").map_or_else(|| format!("test {number}"), short);
     let request = reader.fields.needed(node, "request", request).and_then(|request| asked(reader, request));
     let mut fixtures = Fixtures::default();
     match entities {
@@ -45,7 +46,7 @@ fn test(reader: &mut Reader<'_>, node: &Node, number: usize) -> Option<Test> {
             return None;
         }
     };
-    let policies = reason.map(|reason| reader.texts(reason, "`reason`").collect());
+    let policies = reason.map(|reason| Arc::new(reader.texts(reason, "`reason`").collect()));
     let expected = Expected { answer: decision?, besides: Besides { policies, errors, warnings: None } };
     let case = request?(node, expected);
     reader.room_for(node, 1).then(|| Test {

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use authx_engine::{DecideError, Decision, Evaluation};
 
 use super::{Errors, Expected, Wanted};
+use crate::yaml::fields::short;
 
 /// Lines that are told of one question.
 const MAX_LINES: usize = 10;
-
-/// Characters of a line.
-const MAX_CHARS: usize = 500;
 
 /// Policies that one line names.
 const MAX_NAMED: usize = 10;
@@ -27,13 +25,7 @@ pub(super) fn differences(
         found.truncate(MAX_LINES);
         found.push(format!("and {more} more"));
     }
-    for line in &mut found {
-        if let Some((end, _)) = line.char_indices().nth(MAX_CHARS) {
-            line.truncate(end);
-            line.push('…');
-        }
-    }
-    found
+    found.into_iter().map(short).collect()
 }
 
 fn all_differences(

@@ -13,6 +13,14 @@ use super::Sourced;
 use super::world::{Laid, lay};
 use crate::ids::Timestamp;
 
+/// Facts of a test before some are left out, each part of an entity for itself, and the bytes of its entities: all are
+/// laid anew for each that is left out.
+const MAX_STEPS: usize = 2_000;
+const MAX_BYTES: usize = 1 << 20;
+
+/// How often it is tried once more to leave out what was needed.
+const MAX_ROUNDS: usize = 4;
+
 /// Why a decision is no test.
 #[derive(Debug, thiserror::Error)]
 pub enum NoExample {
@@ -28,8 +36,9 @@ pub struct Example {
     facts: Facts,
     /// What is still to be left out in this round, the last first; places are those of the round's beginning.
     steps: Vec<Step>,
-    /// How many steps the round has.
+    /// How many steps the round has, and how many more rounds there may be.
     round: usize,
+    rounds: usize,
     name: String,
 }
 
@@ -43,10 +52,10 @@ impl Example {
         let trial = Trial { snapshot, limits, wanted };
         for reach in [Reach::Paths, Reach::Around] {
             let Ok(read) = reads(&trial.snapshot, request, &limits, reach) else { continue };
-            let facts = Facts::of(&trial.snapshot, &read, request);
+            let Some(facts) = Facts::of(&trial.snapshot, &read, request) else { continue };
             if trial.holds(&facts) {
                 let steps = facts.steps();
-                return Ok(Self { trial, round: steps.len(), steps, facts, name });
+                return Ok(Self { trial, round: steps.len(), steps, rounds: MAX_ROUNDS, facts, name });
             }
         }
         Err(NoExample::TooLarge)
@@ -63,8 +72,9 @@ impl Example {
         }
         // What was needed only beside something else goes in a later round.
         let steps = self.facts.steps();
-        if steps.len() < self.round {
+        if steps.len() < self.round && self.rounds > 0 {
             (self.round, self.steps) = (steps.len(), steps);
+            self.rounds -= 1;
             return None;
         }
         let suite = suite(&self.trial.snapshot, &self.facts, &self.trial.wanted, &self.name);
@@ -82,17 +92,21 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(snapshot: &Snapshot, read: &Reads, request: &AccessRequest) -> Self {
-        let rows = read.entities.iter().filter_map(|uid| snapshot.data().entity(uid));
-        let entities = rows.filter_map(|row| serde_json::from_value(entity_json(row)).ok());
+    /// `None` when they are more than a test should have.
+    fn of(snapshot: &Snapshot, read: &Reads, request: &AccessRequest) -> Option<Self> {
+        let (mut entities, mut bytes) = (Vec::new(), 0);
+        for row in read.entities.iter().filter_map(|uid| snapshot.data().entity(uid)) {
+            let told = entity_json(row);
+            bytes += told.to_string().len();
+            if bytes > MAX_BYTES {
+                return None;
+            }
+            entities.extend(serde_json::from_value(told).ok());
+        }
         let links =
             read.links.iter().filter_map(|id| Some((id.to_string(), LinkInput::clone(snapshot.data().link(id)?))));
-        Self {
-            entities: entities.collect(),
-            tuples: read.tuples.clone(),
-            links: links.collect(),
-            request: request.clone(),
-        }
+        let facts = Self { entities, tuples: read.tuples.clone(), links: links.collect(), request: request.clone() };
+        (facts.steps().len() <= MAX_STEPS).then_some(facts)
     }
 
     /// Each way to say a little less.

@@ -14,7 +14,7 @@ use super::{
     Besides, CODE, Case, DataFile, Errors, Expected, FileRef, Fixtures, SettingsGiven, Sourced, Suite, Test, Wanted,
     cedar,
 };
-use crate::yaml::fields::Fields;
+use crate::yaml::fields::{Fields, short};
 use crate::yaml::{Node, Value, parse};
 
 /// Questions of one file.
@@ -171,13 +171,13 @@ impl Reader<'_> {
             warnings,
             cases,
         ] = self.fields.map(node, "a test", known);
-        let context = Arc::new(context.and_then(|context| self.context(context)).unwrap_or_default());
+        let context = context.and_then(|context| self.context(context)).unwrap_or_default();
         let common = self.besides([policies, errors, warnings]);
         let matrix = Matrix { principals, actions, resources, allow, expected };
         let mut all = Vec::new();
         if matrix.is_some() {
             all.extend(matrix.cases(self, node, &context, &common).into_iter().flatten());
-        } else if cases.is_none() {
+        } else if cases.is_none_or(|cases| matches!(&cases.value, Value::List(items) if items.is_empty())) {
             let hint = "`cases` lists questions; `principals`, `actions` and `resources` make a matrix";
             self.fields.wrong_with_hint(node.place, "the test asks nothing", hint);
         }
@@ -185,8 +185,8 @@ impl Reader<'_> {
             all.extend(self.case(item, &context, &common));
         }
         Test {
-            name: self.fields.optional_text(name, "`name`").unwrap_or_else(|| format!("test {number}")),
-            description: self.fields.optional_text(description, "`description`"),
+            name: self.fields.optional_text(name, "`name`").map_or_else(|| format!("test {number}"), short),
+            description: self.fields.optional_text(description, "`description`").map(short),
             line: node.place.line,
             fixtures: fixtures.map(|fixtures| self.fixtures(fixtures)).unwrap_or_default(),
             cases: all,
@@ -227,7 +227,7 @@ impl Reader<'_> {
         let action = self.fields.needed(node, "action", action_node).and_then(|node| action(&mut self.fields, node));
         let resource = self.fields.needed(node, "resource", resource).and_then(|node| self.entity(node));
         let context = match own_context {
-            Some(own) => Arc::new(self.context(own)?),
+            Some(own) => self.context(own)?,
             None => Arc::clone(context),
         };
         let entities = self.entities(entities).into_iter().map(|entity| entity.what).collect();
@@ -274,8 +274,10 @@ impl Reader<'_> {
     /// What is expected besides the answer.
     fn besides(&mut self, [policies, errors, warnings]: [Option<&Node>; 3]) -> Besides {
         Besides {
-            policies: policies.map(|node| self.texts(node, "`policies`").collect()),
-            errors: Errors::These(errors.map(|node| self.texts(node, "`errors`").collect()).unwrap_or_default()),
+            policies: policies.map(|node| Arc::new(self.texts(node, "`policies`").collect())),
+            errors: Errors::These(Arc::new(
+                errors.map(|node| self.texts(node, "`errors`").collect()).unwrap_or_default(),
+            )),
             warnings: Some(warnings.map(|node| self.texts(node, "`warnings`").collect()).unwrap_or_default()),
         }
     }
@@ -314,7 +316,7 @@ impl Reader<'_> {
         uid(&mut self.fields, node)
     }
 
-    fn context(&mut self, node: &Node) -> Option<JsonObject> {
+    fn context(&mut self, node: &Node) -> Option<Arc<JsonObject>> {
         self.names.context(&mut self.fields, node)
     }
 

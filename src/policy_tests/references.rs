@@ -1,6 +1,7 @@
 //! What names in a suite stand for: entities and contexts that it gives names to, else references as everywhere.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use authx_engine::{EntityInput, EntityUid, JsonObject, parse_action};
 
@@ -12,7 +13,7 @@ use crate::yaml::{Node, Value};
 #[derive(Debug, Default)]
 pub(super) struct Names {
     entities: BTreeMap<String, EntityUid>,
-    contexts: BTreeMap<String, JsonObject>,
+    contexts: BTreeMap<String, Arc<JsonObject>>,
 }
 
 impl Names {
@@ -47,7 +48,7 @@ impl Names {
         let Some(section) = section else { return };
         for (key, value) in fields.entries(section, "`contexts`") {
             let context = fields.object(value, "a context");
-            self.contexts.insert(key.name.clone(), context);
+            self.contexts.insert(key.name.clone(), Arc::new(context));
         }
     }
 
@@ -79,8 +80,8 @@ impl Names {
     }
 
     /// A name, or a context itself.
-    pub(super) fn context(&self, fields: &mut Fields<'_>, node: &Node) -> Option<JsonObject> {
-        let Value::Text { text, .. } = &node.value else { return Some(fields.object(node, "`context`")) };
+    pub(super) fn context(&self, fields: &mut Fields<'_>, node: &Node) -> Option<Arc<JsonObject>> {
+        let Value::Text { text, .. } = &node.value else { return Some(Arc::new(fields.object(node, "`context`"))) };
         let found = self.contexts.get(text).cloned();
         if found.is_none() {
             let message = format!("the file gives no context the name `{text}`");

@@ -1,5 +1,6 @@
 //! Runs a suite: each test on data of its own, each question for itself.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 use std::thread;
 
@@ -10,10 +11,14 @@ use authx_engine::{
 
 use super::compare::differences;
 use super::world::{Laid, lay};
-use super::{Case, CaseResult, Fixtures, Suite, Test, TestResult};
+use super::{Case, CaseResult, Fixtures, Suite, TestResult};
+use crate::yaml::fields::short;
 
 /// Questions of one run that did not come out as expected and are explained.
 pub const MAX_EXPLAINED: usize = 100;
+
+/// Reasons that are told why a test asks nothing.
+const MAX_REFUSALS: usize = 10;
 
 /// What suites run on, and how.
 #[derive(Debug, Clone)]
@@ -44,8 +49,13 @@ impl Prepared {
     /// # Errors
     /// When the data that is common to all of them is refused.
     pub fn new(suite: Suite, ground: Ground) -> Result<Self, Vec<Problem>> {
-        let common = laid(&begun(&suite, &ground, suite.fixtures.data), &suite.fixtures)?;
+        let common = laid(&begun(&suite, &ground, suite.fixtures.data), &suite.fixtures);
+        let common = common.map_err(|mut problems| {
+            problems.truncate(MAX_REFUSALS);
+            problems
+        })?;
         let (mut worlds, mut questions) = (Vec::new(), Vec::new());
+        let own = LazyCell::new(|| laid(&begun(&suite, &ground, true), &suite.fixtures));
         for (at, test) in suite.tests.iter().enumerate() {
             let whole = test.name.contains(&ground.filter);
             let left = test.cases.iter().enumerate();
@@ -56,12 +66,14 @@ impl Prepared {
             if left.is_empty() && !whole {
                 continue;
             }
-            let world = of_test(&suite, &ground, &common, test);
+            let own = (test.fixtures.data && !suite.fixtures.data).then(|| LazyCell::force(&own).clone());
+            let world = own.unwrap_or_else(|| Ok(common.clone())).and_then(|base| laid(&base, &test.fixtures));
             if world.is_ok() {
                 questions.extend(left.into_iter().map(|question| (worlds.len(), question)));
             }
             worlds.push((at, world));
         }
+        drop(own);
         let positions = Positions::of(ground.base.release());
         Ok(Self { suite, ground, worlds, questions, positions })
     }
@@ -117,7 +129,7 @@ impl Prepared {
                 name: test.name.clone(),
                 description: test.description.clone(),
                 line: test.line,
-                refused: world.as_ref().err().into_iter().flatten().map(told).collect(),
+                refused: world.as_ref().err().into_iter().flatten().map(told).take(MAX_REFUSALS).collect(),
                 cases: Vec::new(),
             })
         });
@@ -175,17 +187,6 @@ impl Prepared {
     }
 }
 
-fn of_test(suite: &Suite, ground: &Ground, common: &Snapshot, test: &Test) -> Result<Snapshot, Vec<Problem>> {
-    let Fixtures { data, entities, tuples, links, .. } = &test.fixtures;
-    if *data && !suite.fixtures.data {
-        return laid(&laid(&begun(suite, ground, true), &suite.fixtures)?, &test.fixtures);
-    }
-    if entities.is_empty() && tuples.is_empty() && links.is_empty() {
-        return Ok(common.clone());
-    }
-    laid(common, &test.fixtures)
-}
-
 /// The release with the store's own data or without any, under the suite's settings.
 fn begun(suite: &Suite, ground: &Ground, data: bool) -> Snapshot {
     let own = ground.base.settings();
@@ -202,13 +203,16 @@ fn begun(suite: &Suite, ground: &Ground, data: bool) -> Snapshot {
 
 fn laid(base: &Snapshot, fixtures: &Fixtures) -> Result<Snapshot, Vec<Problem>> {
     let Fixtures { entities, tuples, links, .. } = fixtures;
+    if entities.is_empty() && tuples.is_empty() && links.is_empty() {
+        return Ok(base.clone());
+    }
     lay(base, Laid { entities, tuples, links })
 }
 
 fn told(problem: &Problem) -> String {
     let file = problem.file.as_deref().unwrap_or_default();
     let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
-    if file.is_empty() { problem.message.clone() } else { format!("{file}{line}: {}", problem.message) }
+    short(if file.is_empty() { problem.message.clone() } else { format!("{file}{line}: {}", problem.message) })
 }
 
 /// Policies by their place among the files: Cedar's tools call the first one `policy0` when it has no id.

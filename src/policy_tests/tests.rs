@@ -276,7 +276,10 @@ fn the_schema_knows_the_fields_that_the_reader_knows() {
         ("fixtures: {qqqqqqqqqqqq: 1}\ntests: []\n", of("fixtures")),
         ("fixtures: {entities: [{uid: 'a:b', qqqqqqqqqqqq: 1}]}\ntests: []\n", of("entity")),
         ("fixtures: {links: [{id: a, template: b, qqqqqqqqqqqq: 1}]}\ntests: []\n", of("link")),
-        ("tests: [{cases: [], qqqqqqqqqqqq: 1}]\n", of("test")),
+        (
+            "tests: [{cases: [{principal: 'a:b', action: a, resource: 'a:b', expect: deny}], qqqqqqqqqqqq: 1}]\n",
+            of("test"),
+        ),
         (
             "tests: [{cases: [{principal: 'a:b', action: a, resource: 'a:b', expect: deny, qqqqqqqqqqqq: 1}]}]\n",
             of("case"),

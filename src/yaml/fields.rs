@@ -4,6 +4,16 @@ use authx_engine::{JsonObject, Problem};
 
 use super::{Key, Node, Place, Value};
 
+/// Problems that are told of one file.
+const MAX_PROBLEMS: usize = 100;
+
+/// Characters of a message: it may repeat what the file says.
+const MAX_CHARS: usize = 500;
+
+/// Characters of a name that is looked for among others, and names that it is compared with.
+const MAX_NAME: usize = 64;
+const MAX_NAMES: usize = 1_000;
+
 /// Collects what is wrong with one file, so that all of it is told at once.
 pub(crate) struct Fields<'a> {
     code: &'static str,
@@ -20,14 +30,17 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn wrong(&mut self, place: Place, message: impl Into<String>) {
-        self.problems.push(Problem { file: Some(self.file.to_owned()), ..place.problem(self.code, message) });
+        if self.problems.len() < MAX_PROBLEMS {
+            let message = short(message.into());
+            self.problems.push(Problem { file: Some(self.file.to_owned()), ..place.problem(self.code, message) });
+        }
     }
 
     /// As [`Self::wrong`], with what to do.
     pub(crate) fn wrong_with_hint(&mut self, place: Place, message: impl Into<String>, hint: &str) {
         self.wrong(place, message);
         if let Some(problem) = self.problems.last_mut() {
-            problem.hint = Some(hint.to_owned());
+            problem.hint = Some(short(hint.to_owned()));
         }
     }
 
@@ -117,9 +130,22 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// As much of a text as is told.
+pub(crate) fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// The name that is so close to another that it was probably meant.
 pub(crate) fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = names.map(|name| (strsim::levenshtein(name, text), name)).min();
+    if text.len() > MAX_NAME {
+        return None;
+    }
+    let short = names.filter(|name| name.len() <= MAX_NAME).take(MAX_NAMES);
+    let near = short.map(|name| (strsim::levenshtein(name, text), name)).min();
     near.filter(|(distance, _)| *distance <= 2).map(|(_, name)| name)
 }
 

@@ -76,7 +76,20 @@ fn hostile_texts_end() {
     let many = (1..20).fold("b0: &b0 [1]\n".to_owned(), |text, n| {
         text + &format!("b{n}: &b{n} [{}]\n", vec![format!("*b{}", n - 1); 10].join(", "))
     });
-    assert!(refused(&many).ends_with("the text has more than 500000 values"));
+    assert!(refused(&many).contains("the text has more than 500000 values"));
+    // What is repeated counts by its bytes too, names of fields among them.
+    let long = "x".repeat(1 << 20);
+    for what in [format!("'{long}'"), format!("{{'{long}': 1}}")] {
+        let repeated = format!("a: &a {what}\nb: [{}]\n", vec!["*a"; 100_000].join(","));
+        assert!(refused(&repeated).contains("the text has more than 500000 values"));
+    }
+    // Every line puts the one before it three lists deeper.
+    let deep =
+        (1..2_000).fold("b0: &b0 [1]\n".to_owned(), |text, n| text + &format!("b{n}: &b{n} [[[*b{}]]]\n", n - 1));
+    assert!(refused(&deep).contains("nested more than 64 deep"), "{}", refused(&deep));
+    // Many fields are no more work each than few are.
+    let wide: Vec<String> = (0..200_000).map(|n| format!("f{n}: 1\n")).collect();
+    assert!(parse(&wide.concat(), "yaml").is_ok());
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! From the events of a YAML parser to a tree: anchors, merge keys, and what plain scalars are (YAML 1.2, core schema).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::Number;
 
-use super::{Key, MAX_DEPTH, MAX_VALUES, Node, Place, Value};
+use super::{BYTES, Key, MAX_DEPTH, MAX_VALUES, Node, Place, Value};
 
 /// What is wrong at a place.
 pub(super) struct Fault {
@@ -28,6 +28,7 @@ enum OpenKind {
 #[derive(Default)]
 struct OpenMap {
     fields: Vec<(Key, Node)>,
+    names: HashSet<String>,
     /// A key that waits for its value, and whether it is the merge key.
     key: Option<(Key, bool)>,
     /// What is merged in at the end: the map's own fields win.
@@ -37,9 +38,16 @@ struct OpenMap {
 #[derive(Default)]
 struct Builder {
     open: Vec<Open>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Anchored>,
     root: Option<Node>,
     values: usize,
+}
+
+/// A value that aliases repeat, how much it counts and how deep it is.
+struct Anchored {
+    node: Node,
+    size: usize,
+    depth: usize,
 }
 
 pub(super) fn read(text: &str) -> Result<Node, Fault> {
@@ -58,16 +66,22 @@ pub(super) fn read(text: &str) -> Result<Node, Fault> {
             }
             Event::Alias(anchor) => {
                 let unknown = || fault(place, "the alias names an anchor that is not complete");
-                let node = builder.anchors.get(&anchor).ok_or_else(unknown)?.clone();
-                let node = Node { place, ..node };
-                builder.add(node, 0, false)?;
+                let Anchored { size, depth, .. } = *builder.anchors.get(&anchor).ok_or_else(unknown)?;
+                if builder.open.len() + depth > MAX_DEPTH {
+                    return Err(too_deep(place));
+                }
+                builder.count(size, place)?;
+                let node = builder.anchors.get(&anchor).ok_or_else(unknown)?.node.clone();
+                builder.add(Node { place, ..node }, 0)?;
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
                 let merges = plain && text == "<<" && tag.is_none();
                 let value = scalar(&text, style, tag.as_deref()).map_err(|message| fault(place, &message))?;
                 if !builder.name(&text, place, merges)? {
-                    builder.add(Node { place, value }, anchor, false)?;
+                    let node = Node { place, value };
+                    builder.count(size(&node), place)?;
+                    builder.add(node, anchor)?;
                 }
             }
             Event::SequenceStart(anchor, _) => builder.open(place, anchor, OpenKind::List(Vec::new()))?,
@@ -82,7 +96,7 @@ pub(super) fn read(text: &str) -> Result<Node, Fault> {
 impl Builder {
     fn open(&mut self, place: Place, anchor: usize, kind: OpenKind) -> Result<(), Fault> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(fault(place, &format!("values are nested more than {MAX_DEPTH} deep")));
+            return Err(too_deep(place));
         }
         if let Some(Open { kind: OpenKind::Map(OpenMap { key: None, .. }), .. }) = self.open.last() {
             return Err(fault(place, "a list or a map is no name of a field"));
@@ -95,36 +109,44 @@ impl Builder {
         let Some(Open { place, anchor, kind }) = self.open.pop() else { return Ok(()) };
         let value = match kind {
             OpenKind::List(items) => Value::List(items),
-            OpenKind::Map(OpenMap { mut fields, merged, .. }) => {
-                merged.into_iter().try_for_each(|node| merge(&mut fields, node))?;
+            OpenKind::Map(OpenMap { mut fields, mut names, merged, .. }) => {
+                merged.into_iter().try_for_each(|node| merge(&mut fields, &mut names, node))?;
                 Value::Map(fields)
             }
         };
-        self.add(Node { place, value }, anchor, true)
+        self.count(1, place)?;
+        self.add(Node { place, value }, anchor)
     }
 
     /// Takes a scalar as the name of a field, where one is due.
     fn name(&mut self, text: &str, place: Place, merges: bool) -> Result<bool, Fault> {
-        let Some(Open { kind: OpenKind::Map(OpenMap { fields, key: key @ None, .. }), .. }) = self.open.last_mut()
+        let Some(Open { kind: OpenKind::Map(OpenMap { names, key: key @ None, .. }), .. }) = self.open.last_mut()
         else {
             return Ok(false);
         };
-        if !merges && fields.iter().any(|(known, _)| known.name == text) {
+        if !merges && !names.insert(text.to_owned()) {
             return Err(fault(place, &format!("`{text}` is given twice")));
         }
         *key = Some((Key { name: text.to_owned(), place }, merges));
+        self.count(weight(text), place)?;
         Ok(true)
     }
 
-    /// Puts a value where it belongs. `counted`: what is in it was counted when it was put into it.
-    fn add(&mut self, node: Node, anchor: usize, counted: bool) -> Result<(), Fault> {
-        self.values = self.values.saturating_add(if counted { 1 } else { size(&node) });
-        if self.values > MAX_VALUES {
-            return Err(fault(node.place, &format!("the text has more than {MAX_VALUES} values")));
+    /// Counts what is about to be kept.
+    fn count(&mut self, values: usize, place: Place) -> Result<(), Fault> {
+        self.values = self.values.saturating_add(values);
+        if self.values <= MAX_VALUES {
+            return Ok(());
         }
+        Err(fault(place, &format!("the text has more than {MAX_VALUES} values; {BYTES} bytes of a text count as one")))
+    }
+
+    /// Puts a value that is counted where it belongs.
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
         if anchor > 0 {
-            self.values = self.values.saturating_add(size(&node));
-            self.anchors.insert(anchor, node.clone());
+            let size = size(&node);
+            self.count(size, node.place)?;
+            self.anchors.insert(anchor, Anchored { size, depth: depth(&node), node: node.clone() });
         }
         let place = node.place;
         match self.open.last_mut().map(|open| &mut open.kind) {
@@ -141,29 +163,44 @@ impl Builder {
 }
 
 /// `<<`: the fields of a map, or of several, that this one does not have itself.
-fn merge(fields: &mut Vec<(Key, Node)>, node: Node) -> Result<(), Fault> {
+fn merge(fields: &mut Vec<(Key, Node)>, names: &mut HashSet<String>, node: Node) -> Result<(), Fault> {
     match node.value {
         Value::Map(more) => {
-            for (key, value) in more {
-                if !fields.iter().any(|(known, _)| known.name == key.name) {
-                    fields.push((key, value));
-                }
-            }
+            fields.extend(more.into_iter().filter(|(key, _)| names.insert(key.name.clone())));
             Ok(())
         }
-        Value::List(maps) => maps.into_iter().try_for_each(|map| merge(fields, map)),
+        Value::List(maps) => maps.into_iter().try_for_each(|map| merge(fields, names, map)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text { .. } => {
             Err(fault(node.place, "`<<` takes a map"))
         }
     }
 }
 
+/// How many values a value counts as.
 fn size(node: &Node) -> usize {
     match &node.value {
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text { .. } => 1,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+        Value::Text { text, .. } => 1 + weight(text),
         Value::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Value::Map(fields) => 1 + fields.iter().map(|(_, value)| size(value)).sum::<usize>(),
+        Value::Map(fields) => 1 + fields.iter().map(|(key, value)| weight(&key.name) + size(value)).sum::<usize>(),
     }
+}
+
+fn weight(text: &str) -> usize {
+    text.len() / BYTES
+}
+
+/// Lists and maps in one another.
+fn depth(node: &Node) -> usize {
+    match &node.value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text { .. } => 0,
+        Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Map(fields) => 1 + fields.iter().map(|(_, value)| depth(value)).max().unwrap_or_default(),
+    }
+}
+
+fn too_deep(place: Place) -> Fault {
+    fault(place, &format!("values are nested more than {MAX_DEPTH} deep"))
 }
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {

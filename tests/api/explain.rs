@@ -131,9 +131,18 @@ fn who_may_not_read_or_write_is_told_no_data() {
         let values = policy(told, "levels")["conjuncts"][2].get("values").is_some();
         (values, relation.get("tried").is_some(), !told["explanation"]["near_misses"].as_array().unwrap().is_empty())
     };
+    for (scopes, recorded) in [(&["check", "explain"][..], false), (&["check", "explain", "read"], true)] {
+        let made = admin.post("/v1/keys", &json!({"name": "k", "scopes": scopes})).expect(201);
+        let client = server.with_key(made["secret"].as_str().unwrap());
+        let decision = client.post(&format!("{store}/check"), &ask("bob")).expect(200)["decision_id"].clone();
+        let told = client.get(&format!("/v1/decisions/{}/explain", decision.as_str().unwrap())).expect(200);
+        assert_eq!((&told["agrees"], told.get("recorded").is_some()), (&json!(true), recorded), "{scopes:?}");
+    }
     for (scopes, want) in [
         (&["explain"][..], (false, false, false)),
         (&["explain", "read"], (true, true, false)),
+        // A write repeats what is stored.
+        (&["explain", "write"], (false, false, false)),
         (&["explain", "read", "write"], (true, true, true)),
     ] {
         assert_eq!(parts(&told(scopes)), want, "{scopes:?}");
@@ -175,4 +184,52 @@ fn a_past_decision_is_explained_as_of_its_own_time() {
     let list = client.get("/v1/decisions?page_size=1").expect(200);
     let id = list["decisions"][0]["id"].as_str().unwrap();
     client.get(&format!("/v1/decisions/{id}/explain")).expect_problem(422, "unsupported");
+}
+
+/// What is told, and what is tried for it, does not grow with what is stored.
+#[test]
+fn explanations_are_bounded() {
+    let server = Launch::dev().start();
+    let client = server.anyone();
+    let store = crate::store(&client, "vast", &json!({}));
+    let schema = "@rebac(\"user\") entity User { words: Set<String> }; @rebac(\"group\") @members(\"member\") entity Group; \
+        @rebac(\"doc\") entity Doc; action read appliesTo { principal: User, resource: Doc };";
+    let model = "model\n  schema 1.1\ntype user\ntype group\n  relations\n    define member: [user, group#member]\n\
+        type doc\n  relations\n    define viewer: [user, group#member]\n";
+    let words: Vec<String> = (0..900).map(|at| format!("principal.words.contains(\"w{at}\")")).collect();
+    let policies = format!(
+        "@id(\"said\") permit (principal, action, resource) when {{ {} }};\n\
+         @id(\"viewers\") permit (principal, action, resource) when {{ principal in resource.rel.viewer }};",
+        words.join(" || ")
+    );
+    let body =
+        json!({"schema": {"cedar": schema}, "model": model, "policies": [{"file": "a.cedar", "cedar": policies}]});
+    client.post(&format!("{store}/apply"), &body).expect(200);
+    let heavy: Vec<String> = (0..300).map(|at| format!("group:heavy#member@group:leaf{at}#member")).collect();
+    let many: Vec<String> = (0..300)
+        .flat_map(|at| [format!("doc:d#viewer@group:g{at}#member"), format!("group:g{at}#member@group:heavy#member")])
+        .collect();
+    let stored: Vec<String> = (0..5_000).map(|at| format!("{at:0300}")).collect();
+    let user = json!({"uid": "User:eve", "attrs": {"words": stored}});
+    let tuples = [heavy, many].concat();
+    let data = json!({"entities": {"upsert": [user]}, "tuples": {"write": tuples}});
+    client.post(&format!("{store}/write"), &data).expect(200);
+    let asked = json!({"principal": "User:eve", "action": "read", "resource": "Doc:d"});
+    let told = client.post(&format!("{store}/explain"), &asked).expect(200);
+    assert_eq!(told["decision"], json!("deny"));
+    assert!(told.to_string().len() < 200_000, "{}", told.to_string().len());
+    let relation = &policy(&told, "viewers")["conjuncts"][0]["relations"][0];
+    assert_eq!((&relation["holds"], &relation["more"]), (&json!(false), &json!(true)), "{relation}");
+    assert!((1..=32).contains(&relation["tried"].as_array().unwrap().len()), "{relation}");
+    // The words of the user are too many for a write that repeats them.
+    let misses = told["explanation"]["near_misses"].as_array().unwrap();
+    assert!(misses.iter().all(|miss| miss["policy"] == json!("viewers")) && !misses.is_empty(), "{misses:?}");
+    // More facts than a test should have.
+    let id = told["decision_id"].as_str();
+    let id = id.map_or_else(
+        || client.post(&format!("{store}/check"), &asked).expect(200)["decision_id"].clone(),
+        |id| json!(id),
+    );
+    let path = format!("/v1/decisions/{}/explain?as_test=true", id.as_str().unwrap());
+    client.get(&path).expect_problem(422, "limit_exceeded");
 }

@@ -1,5 +1,7 @@
 //! `POST /tests/run`, and `authx test` on tests of policies.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -83,6 +85,7 @@ fn what_may_not_be_asked_is_refused() {
     let run = |body: &Value| client.post(&format!("{path}/tests/run"), body);
     for (text, problem) in [
         ("tests: [{cases: [], principal: x}]", "a test has no field `principal`"),
+        ("tests: [{cases: []}]", "the test asks nothing"),
         (
             "fixtures: {tuple_files: [../../etc/passwd]}\ntests: []",
             "the suite names a file, and what it holds was not sent",
@@ -113,7 +116,91 @@ fn what_may_not_be_asked_is_refused() {
         let told = with(&file).expect(200);
         assert!(told["suites"][0]["problems"].to_string().contains(refused), "{told}");
     }
-    assert_eq!(with(&json!({"name": "t"})).expect(200)["passed"], json!(true));
+    // What asks nothing does not pass.
+    let nothing = with(&json!({"name": "t"})).expect(200);
+    assert_eq!((&nothing["passed"], &nothing["suites"][0]["problems"]), (&json!(false), &json!([])));
+}
+
+/// A small body that says little often is not let grow.
+#[test]
+fn what_suites_multiply_is_bounded() {
+    let server = Launch::dev().start();
+    let (client, path) = (server.anyone(), released(&server));
+    let run = |body: &Value| client.post(&format!("{path}/tests/run"), body);
+    let told = |body: &Value| run(body).expect(200)["suites"][0]["problems"].to_string();
+    // A file that is named again and again: each time its rows are laid.
+    let rows: Vec<String> = (0..20_000).map(|at| format!("document:d{at}#viewer@user:ann")).collect();
+    let again = format!("fixtures: {{tuple_files: [{}]}}\ntests: []", vec!["f"; 10_000].join(","));
+    let body = json!({"suites": [{"file": "a", "text": again, "files": [{"name": "f", "tuples": rows}]}]});
+    assert!(told(&body).contains("more than 64 MiB"));
+    // Questions that the filter leaves out count.
+    let users: Vec<String> = (0..30).map(|at| format!("'User:u{at}'")).collect();
+    let users = users.join(",");
+    let many = format!("tests: [{{principals: [{users}], actions: [read, a, b], resources: [{users}], expect: deny}}]");
+    let suites = vec![suite(&many); 4];
+    let asked = |suites: &[Value]| json!({"suites": suites, "filter": "zzz"});
+    run(&asked(&suites)).expect_problem(422, "limit_exceeded");
+    assert_eq!(run(&asked(&suites[..3])).expect(200)["passed"], json!(false));
+    // What is wrong is told so often, and so much of it.
+    let long = "x".repeat(20_000);
+    let wrong = format!("tests: [{}]", vec![format!("{{{long}: 1}}"); 200].join(","));
+    let problems = run(&json!({"suites": [suite(&wrong)]})).expect(200)["suites"][0]["problems"].clone();
+    let problems = problems.as_array().unwrap();
+    assert!(problems.len() == 100 && problems.iter().all(|problem| problem.to_string().len() < 2_000));
+    // Names of files are repeated with every row.
+    let long_name = json!({"suites": [{"file": "f".repeat(2_000), "text": "tests: []"}]});
+    run(&long_name).expect_problem(400, "malformed_request");
+    let files = json!({"policies": [{"file": "f".repeat(2_000), "cedar": "permit(principal,action,resource);"}]});
+    client.post(&format!("{path}/validate"), &files).expect_problem(400, "malformed_request");
+    // A long line of policies is cut once, and there are not so many of them.
+    let line = json!({"policies": [{"file": "f", "cedar": ";".repeat(200_001)}]});
+    client.post(&format!("{path}/validate"), &line).expect_problem(422, "limit_exceeded");
+}
+
+/// A server of another kind, or one that means ill: what it did not answer has not passed, and it moves no terminal.
+#[test]
+fn an_answer_to_something_else_is_no_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "tests: [{cases: [{principal: 'User:x', action: read, resource: 'Project:x', expect: deny}]}]";
+    std::fs::write(folder.path().join("a_test.yaml"), text).unwrap();
+    let passed = json!({"file": "a_test.yaml", "tests": [{"name": "t", "line": 1, "assertions": [{"line": 1, "question": "q", "passed": true}]}]});
+    for (status, answer, coverage, expected) in [
+        (200, json!({"suites": [passed], "coverage": []}).to_string(), true, 0),
+        (200, json!({"suites": [passed]}).to_string(), false, 0),
+        (200, json!({"suites": [passed]}).to_string(), true, 1),
+        (200, json!({"suites": []}).to_string(), false, 1),
+        (200, json!({"suites": [passed, passed]}).to_string(), false, 1),
+        (200, json!({"suites": [{"file": "b_test.yaml", "tests": []}]}).to_string(), false, 1),
+        (200, json!({"suites": [{"file": "a_test.yaml", "tests": []}]}).to_string(), false, 1),
+        (200, json!({"suites": [{"file": "a_test.yaml"}]}).to_string(), false, 1),
+        (200, "{}".to_owned(), false, 1),
+        (200, "<html>".to_owned(), false, 1),
+        (500, json!({"title": "\u{1b}[2Joh", "detail": "\u{9b}31m"}).to_string(), false, 1),
+    ] {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        let reply = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+            answer.len()
+        );
+        let answering = std::thread::spawn(move || {
+            let (mut peer, _) = server.accept().unwrap();
+            let mut read = [0; 1 << 14];
+            let mut whole = Vec::new();
+            // The body of the request ends with it.
+            while !whole.ends_with(b"}") {
+                let some = peer.read(&mut read).unwrap();
+                whole.extend_from_slice(&read[..some]);
+            }
+            peer.write_all(reply.as_bytes()).unwrap();
+        });
+        let mut asked = vec!["test", "--online", "--store", "s", "--server", &url];
+        asked.extend(coverage.then_some("--coverage"));
+        let (code, out, said) = authx(folder.path(), &asked);
+        answering.join().unwrap();
+        assert_eq!(code, expected, "{answer}: {out}{said}");
+        assert!(!(out + &said).contains(['\u{1b}', '\u{9b}']), "{answer}");
+    }
 }
 
 /// The store's own data is told to who may read it.

@@ -31,6 +31,16 @@ const MAX_CONJUNCTS: usize = 1_000;
 const MAX_MISSES: usize = 20;
 /// Characters of a value.
 const MAX_VALUE: usize = 200;
+/// Paths whose values are told.
+const MAX_PATHS: usize = 500;
+/// Branches of relations that are told.
+const MAX_BRANCHES: usize = 500;
+
+/// How much more is told beside conjuncts.
+struct Room {
+    branches: usize,
+    paths: usize,
+}
 
 /// A decision, and how each policy that had a say came to what it said.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +121,7 @@ pub fn explain(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) ->
         let (policies, mut omitted) = worth_telling(snapshot, candidates, &ends);
         let trial = Trial { snapshot, request, limits };
         let (mut told, mut misses) = (Vec::new(), Vec::new());
-        let mut room = MAX_CONJUNCTS;
+        let (mut room, mut rest) = (MAX_CONJUNCTS, Room { branches: MAX_BRANCHES, paths: MAX_PATHS });
         for policy in policies {
             let (scope, conjuncts) = (parts(policy, &ends), cut(policy, snapshot.linking())?);
             if conjuncts.len() > room {
@@ -127,7 +137,7 @@ pub fn explain(snapshot: &Snapshot, request: &AccessRequest, limits: &Limits) ->
             if near && let Some(lack) = lack(policy, &scope, &conjuncts, &held, &ends) {
                 misses.extend(trial.misses(policy, &lack, question, facts)?);
             }
-            told.push(of_policy(policy, scope, &conjuncts, held, question, facts)?);
+            told.push(of_policy(policy, scope, (&conjuncts, held), question, facts, &mut rest)?);
         }
         misses.truncate(MAX_MISSES);
         Ok(Explanation { evaluation: evaluation.clone(), policies: told, omitted, near_misses: misses })
@@ -193,14 +203,15 @@ fn lack<'a>(
     }
 }
 
-/// What is told of a policy; `held` are its conjuncts in their order, as far as they were asked.
+/// What is told of a policy; `held` are its conjuncts in their order, as far as they were asked, and `room` is for
+/// what is told beside them.
 fn of_policy(
     policy: &Policy,
     scope: Vec<ScopePart>,
-    conjuncts: &[Conjunct],
-    held: Vec<Outcome>,
+    (conjuncts, held): (&[Conjunct], Vec<Outcome>),
     question: &Question<'_>,
     facts: Option<&Facts<'_>>,
+    room: &mut Room,
 ) -> Result<PolicyExplanation, DecideError> {
     let in_scope = scope.iter().all(|part| part.holds);
     let (mut outcome, mut told) = (PolicyOutcome::Matched, Vec::with_capacity(conjuncts.len()));
@@ -218,9 +229,11 @@ fn of_policy(
         told.push(ConjunctExplanation {
             text: conjunct.text.clone(),
             place: conjunct.place.clone(),
-            values: if stopped { values(conjunct, question)? } else { Vec::new() },
+            values: if stopped { values(conjunct, question, &mut room.paths)? } else { Vec::new() },
             relations: match facts {
-                Some(facts) if reached => relations::told(&conjunct.policy.body.facts, facts, question),
+                Some(facts) if reached => {
+                    relations::told(&conjunct.policy.body.facts, facts, question, &mut room.branches)
+                }
                 Some(_) | None => Vec::new(),
             },
             outcome: of,
@@ -236,12 +249,14 @@ fn of_policy(
     })
 }
 
-fn values(conjunct: &Conjunct, question: &Question<'_>) -> Result<Vec<PathValue>, DecideError> {
+fn values(conjunct: &Conjunct, question: &Question<'_>, room: &mut usize) -> Result<Vec<PathValue>, DecideError> {
     let value = |(path, expr): &(String, _)| {
         let value = value_of(expr, question)?;
-        Ok(PathValue { path: path.clone(), value: value.map(|value| cut_short(value.to_string())) })
+        Ok::<_, DecideError>(PathValue { path: path.clone(), value: value.map(|value| cut_short(value.to_string())) })
     };
-    conjunct.paths.iter().map(value).collect()
+    let told: Vec<_> = conjunct.paths.iter().take(*room).map(value).collect::<Result<_, _>>()?;
+    *room -= told.len();
+    Ok(told)
 }
 
 fn cut_short(text: String) -> String {

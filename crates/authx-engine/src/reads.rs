@@ -13,7 +13,7 @@ use crate::facts::Facts;
 use crate::linking::EntityGraph;
 use crate::named::Named;
 use crate::policy::{Policy, PolicyId};
-use crate::relation::{ObjectRef, Tuple, TupleKey};
+use crate::relation::{Asking, GraphLimits, ObjectRef, Tuple, TupleKey};
 use crate::request::{AccessRequest, Limits};
 use crate::slice::Slice;
 use crate::snapshot::Snapshot;
@@ -23,6 +23,9 @@ use crate::uid::EntityUid;
 const FEW: usize = 40;
 /// Tuples that are collected widely.
 const MANY: usize = 500;
+/// Relations that are asked for, and the steps of each.
+const MAX_CHECKS: usize = 1_000;
+const CHECK_STEPS: u64 = 50_000;
 
 /// What a decision may depend on, as it is stored.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +59,7 @@ pub fn reads(
         candidates.iter().try_for_each(|policy| slice.add(&policy.body.access))?;
         let mut uids: BTreeSet<EntityUID> = slice.uids().cloned().collect();
         uids.extend([question.roots.principal.clone(), question.roots.resource.clone()]);
-        let mut tuples = Collected { snapshot, found: BTreeMap::new() };
+        let mut tuples = Collected { snapshot, found: BTreeMap::new(), checks: MAX_CHECKS };
         let mut entities = uids.clone();
         for uid in &uids {
             let above: Vec<EntityUID> =
@@ -85,6 +88,8 @@ pub fn reads(
 struct Collected<'a> {
     snapshot: &'a Snapshot,
     found: BTreeMap<TupleKey, Tuple>,
+    /// How many relations may still be asked for.
+    checks: usize,
 }
 
 impl Collected<'_> {
@@ -107,7 +112,11 @@ impl Collected<'_> {
 
     /// Those that a tuple's being so follows from.
     fn path(&mut self, graph: &EntityGraph<'_>, key: Option<TupleKey>) {
-        let checked = key.and_then(|key| graph.relations.check(&key, &graph.asking, true).ok());
+        let Some(left) = self.checks.checked_sub(1) else { return };
+        self.checks = left;
+        let Asking { context, now, limits } = graph.asking;
+        let asking = Asking { context, now, limits: GraphLimits { steps: limits.steps.min(CHECK_STEPS), ..limits } };
+        let checked = key.and_then(|key| graph.relations.check(&key, &asking, true).ok());
         for tuple in checked.filter(|checked| checked.allowed).into_iter().flat_map(|checked| checked.path) {
             // What the request brought is not stored.
             let stored = self.snapshot.tuples().get(&tuple.key);

@@ -105,10 +105,10 @@ fn next_piece(text: &str) -> (usize, bool) {
         if byte == b';' {
             let end = at + 1;
             let tail = text.get(end..).unwrap_or("");
-            let line = line_of(tail);
-            let trimmed = line.trim();
-            let same_line = trimmed.is_empty() || trimmed.starts_with("//");
-            return (if same_line { end + line.len() } else { end }, false);
+            // No further than to the next word: a text may be one long line.
+            let next = tail.trim_start_matches(|c: char| c.is_whitespace() && !matches!(c, '\n' | '\r'));
+            let same_line = next.is_empty() || next.starts_with(['\n', '\r']) || next.starts_with("//");
+            return (if same_line { end + line_of(tail).len() } else { end }, false);
         }
         blank &= byte.is_ascii_whitespace();
     }

@@ -16,7 +16,7 @@ use crate::api::extract::{Authenticated, Query};
 use crate::api::listing::{LastLine, Listing};
 use crate::api::paging::PageQuery;
 use crate::api::v1::check::DecisionWord;
-use crate::decisions::{Filter, Found, Kind, Position, entity_names, find, get};
+use crate::decisions::{Filter, Found, FoundRecords, Kind, Position, entity_names, find, get};
 use crate::ids::{StoreId, TenantId, Timestamp};
 use crate::keys::Permission;
 use crate::scope::TenantScope;
@@ -214,9 +214,14 @@ async fn page(
     if filter.kind != Some(Kind::Decision) {
         services.outbox.drain().await;
     }
-    let mut found = reading(services, tenant, move |dir| find(dir, &filter, behind, limit)).await?;
-    let next_page_token = page.close(services, &mut found, |found| found.position.to_string());
-    let decisions = found.into_iter().map(|found| found.content).collect();
+    let found = reading(services, tenant, move |dir| find(dir, &filter, behind, limit)).await?;
+    let FoundRecords { mut records, cut } = found;
+    let place = |found: &Found| found.position.to_string();
+    let next_page_token = match records.last().filter(|_| cut) {
+        Some(last) => Some(page.token(services, &place(last))),
+        None => page.close(services, &mut records, place),
+    };
+    let decisions = records.into_iter().map(|found| found.content).collect();
     Ok(DecisionList { decisions, next_page_token })
 }
 

@@ -175,7 +175,8 @@ impl ExplanationBody {
     /// What an asker may see who may read, or write.
     #[must_use]
     pub fn new(explanation: &Explanation, read: bool, write: bool) -> Self {
-        let misses = explanation.near_misses.iter().filter(|_| write);
+        // The write may repeat what is stored.
+        let misses = explanation.near_misses.iter().filter(|_| read && write);
         Self {
             policies: explanation.policies.iter().map(|policy| shown(policy, read)).collect(),
             omitted: explanation.omitted,

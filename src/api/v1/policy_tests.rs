@@ -10,6 +10,7 @@ use crate::api::error::{ApiError, ErrorItem, ProblemBody};
 use crate::api::extract::{Body, ExplainStore};
 use crate::api::v1::check::EntityBody;
 use crate::api::v1::explain::{ExplanationBody, PlaceBody};
+use crate::api::v1::releases::file_name;
 use crate::api::v1::tuples::{TupleBody, parse_all};
 use crate::keys::Permission;
 use crate::pdp::{SuiteRun, SuiteSent, TestsAsked, TestsRun};
@@ -60,6 +61,7 @@ pub struct DataFileBody {
 /// What came of the suites.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RunTestsReply {
+    /// Something was asked, and all is as expected.
     passed: bool,
     suites: Vec<SuiteReply>,
     /// Policies and templates by id.
@@ -123,13 +125,23 @@ pub struct ConjunctCoverageBody {
     pub(crate) was_false: bool,
 }
 
+/// What rows take as text.
+fn bytes_of(rows: &impl Serialize) -> usize {
+    serde_json::to_string(rows).map_or(usize::MAX, |text| text.len())
+}
+
 impl SuiteBody {
     fn parse(self, pointer: &str) -> Result<SuiteSent, ApiError> {
         let Self { file, text, files } = self;
         let data = |(at, DataFileBody { name, entities, tuples }): (usize, DataFileBody)| {
-            let tuples = parse_all(tuples, &format!("{pointer}/files/{at}/tuples"), TupleBody::parse)?;
-            Ok((name, DataRows { entities, tuples: tuples.into_iter().map(|tuple| (None, tuple)).collect() }))
+            let pointer = format!("{pointer}/files/{at}");
+            file_name(Some(&name))?;
+            let bytes = bytes_of(&entities).saturating_add(bytes_of(&tuples));
+            let tuples = parse_all(tuples, &format!("{pointer}/tuples"), TupleBody::parse)?;
+            let tuples = tuples.into_iter().map(|tuple| (None, tuple)).collect();
+            Ok((name, DataRows { entities, tuples, bytes }))
         };
+        file_name(Some(&file))?;
         let files = files.into_iter().enumerate().map(data).collect::<Result<_, ApiError>>()?;
         Ok(SuiteSent { file, text, files })
     }
@@ -161,6 +173,12 @@ impl From<SuiteRun> for SuiteReply {
         };
         let passed = problems.is_empty() && tests.iter().all(|test: &TestReply| test.passed);
         Self { file: run.file, passed, tests, problems }
+    }
+}
+
+impl SuiteReply {
+    fn asked(&self) -> bool {
+        self.tests.iter().any(|test| !test.assertions.is_empty())
     }
 }
 
@@ -202,7 +220,8 @@ pub async fn run(
         services.pdp.run_tests(&access.0.store, asked).await?;
     let suites: Vec<SuiteReply> = suites.into_iter().map(SuiteReply::from).collect();
     let reply = RunTestsReply {
-        passed: suites.iter().all(|suite| suite.passed),
+        // Where nothing was asked, nothing passed.
+        passed: suites.iter().all(|suite| suite.passed) && suites.iter().any(SuiteReply::asked),
         suites,
         coverage: coverage.map(|policies| policies.into_iter().map(PolicyCoverageBody::from).collect()),
         revision,

@@ -154,8 +154,27 @@ fn malformed(detail: impl Into<String>) -> ApiError {
     ApiError::new(Code::MalformedRequest, detail)
 }
 
+/// Policies of one request.
+const MAX_POLICIES: usize = 200_000;
+
+/// Bytes of a file's name.
+const MAX_FILE_NAME: usize = 1_024;
+
+/// Refuses a name that is too long: every policy and every problem repeats it.
+pub(super) fn file_name(name: Option<&str>) -> Result<(), ApiError> {
+    if name.is_none_or(|name| name.len() <= MAX_FILE_NAME) {
+        return Ok(());
+    }
+    Err(malformed(format!("the name of a file has more than {MAX_FILE_NAME} bytes")))
+}
+
+fn too_many_policies() -> ApiError {
+    ApiError::new(Code::LimitExceeded, format!("the request has more than {MAX_POLICIES} policies"))
+}
+
 impl SchemaBody {
     pub(super) fn parse(self) -> Result<SchemaSource, ApiError> {
+        file_name(self.file.as_deref())?;
         let (syntax, text) = match (self.cedar, self.json) {
             (Some(text), None) => (SchemaSyntax::Cedar, text),
             (None, Some(json)) => (SchemaSyntax::Json, json.0.to_string()),
@@ -173,6 +192,11 @@ impl PolicyBody {
             (None, Some(json)) => cedar_text(json)?,
             (Some(_), Some(_)) | (None, None) => return Err(malformed("a policy has either `cedar` or `json`")),
         };
+        file_name(self.file.as_deref())?;
+        // Each policy ends with one.
+        if text.bytes().filter(|byte| *byte == b';').count() > MAX_POLICIES {
+            return Err(too_many_policies());
+        }
         match self.id {
             // One policy: what else the text holds is the parser's to refuse.
             Some(id) => Ok(vec![PolicySource { file: self.file, ..PolicySource::single(Some(id), text) }]),
@@ -215,10 +239,16 @@ pub(super) fn parts(
             let mut sources = Vec::with_capacity(entries.len());
             for entry in entries {
                 sources.extend(entry.parse()?);
+                if sources.len() > MAX_POLICIES {
+                    return Err(too_many_policies());
+                }
             }
             Some(sources)
         }
     };
+    if let Some((_, file)) = &model {
+        file_name(file.as_deref())?;
+    }
     let model = model.map(|(text, file)| ModelSource { file, ..dsl(text) });
     Ok(Proposal::Parts { schema, model, policies })
 }

@@ -71,6 +71,9 @@ pub(super) fn plan(folder: &Path, placed: &Placed) -> Result<Vec<Step>, WriteErr
 
 /// The text of a file that is there.
 fn read(folder: &Path, path: &str) -> Result<Option<Vec<u8>>, WriteError> {
+    if path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
+        return Err(WriteError::NotOurs { path: path.to_owned() });
+    }
     let mut place = folder.to_path_buf();
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
@@ -179,6 +182,17 @@ mod tests {
             folder.path().join("policies/other/d.cedar").is_file()
                 && folder.path().join("policies/s/s.tuples").is_file()
         );
+    }
+
+    #[test]
+    fn nothing_is_written_outside() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let away = format!("policies/s/a/../../../..{}/evil.cedar", outside.path().display());
+        for path in [away.as_str(), "policies/s/../other/a.cedar", "/etc/a.cedar", "policies/./a.cedar"] {
+            let release = placed(&[(path, "a")]);
+            assert!(matches!(plan(folder.path(), &release), Err(WriteError::NotOurs { .. })), "{path}");
+        }
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -59,14 +59,20 @@ pub(super) async fn run(args: &Args, files: Vec<TestFile>) -> Result<Ran, Exit> 
         if reply.status != 200 {
             return Err(client.refused(&reply));
         }
-        for (place, told) in places.into_iter().zip(list(&reply.body, "suites")) {
-            if let Some(report) = reports.get_mut(place) {
-                report.tests = answered(told);
-            }
+        // Whatever was not answered has not passed.
+        let no_answer = || fail(Exit::Error, "the answer is not of these tests; is the server an AuthX?");
+        let told: Vec<&Value> = list(&reply.body, "suites").collect();
+        if told.len() != places.len() {
+            return Err(no_answer());
         }
-        if let Some(policies) = reply.body.get("coverage") {
-            let policies = serde_json::from_value(policies.clone());
-            let policies = policies.map_err(|error| fail(Exit::Error, &format!("the coverage: {error}")))?;
+        for (place, told) in places.into_iter().zip(told) {
+            let report = reports.get_mut(place).filter(|report| report.name == word(told, "file"));
+            let report: &mut FileReport = report.ok_or_else(no_answer)?;
+            report.tests = answered(told).ok_or_else(no_answer)?;
+        }
+        if args.with_coverage() {
+            let policies = reply.body.get("coverage").cloned().map(serde_json::from_value);
+            let policies = policies.and_then(Result::ok).ok_or_else(no_answer)?;
             coverage.push(StoreCoverage { store, policies });
         }
     }
@@ -109,20 +115,21 @@ fn data(suite: &mut Suite, origin: Origin<'_>) -> Result<Vec<Value>, Vec<Problem
         files.insert(named.name().path.clone(), rows.clone());
         Ok(rows)
     })?;
-    let body = |(name, DataRows { entities, tuples }): (String, DataRows)| {
+    let body = |(name, DataRows { entities, tuples, .. }): (String, DataRows)| {
         let tuples: Vec<TupleBody> = tuples.iter().map(|(_, tuple)| TupleBody::from(tuple)).collect();
         json!({"name": name, "entities": entities, "tuples": tuples})
     };
     Ok(files.into_iter().map(body).collect())
 }
 
-/// What a server says of one suite.
-fn answered(told: &Value) -> Result<Vec<TestReport>, Refusal> {
+/// What a server says of one suite; `None` when that is nothing.
+fn answered(told: &Value) -> Option<Result<Vec<TestReport>, Refusal>> {
     let problems: Vec<Problem> = list(told, "problems").map(problem_of).collect();
     if !problems.is_empty() {
-        return Err(Refusal::Unreadable(problems));
+        return Some(Err(Refusal::Unreadable(problems)));
     }
-    let texts = |of: &Value, name: &str| list(of, name).filter_map(Value::as_str).map(str::to_owned).collect();
+    let tests = told.get("tests")?.as_array()?;
+    let words = |of: &Value, name: &str| list(of, name).filter_map(Value::as_str).map(str::to_owned).collect();
     let line = |of: &Value| u32::try_from(number(of, "line")).unwrap_or_default();
     let answer = |of: &Value| Answered {
         line: line(of),
@@ -131,15 +138,15 @@ fn answered(told: &Value) -> Result<Vec<TestReport>, Refusal> {
         outcome: if of.get("passed") == Some(&Value::Bool(true)) {
             Outcome::Passed
         } else {
-            Outcome::Decided { differences: texts(of, "differences"), explanation: of.get("explanation").cloned() }
+            Outcome::Decided { differences: words(of, "differences"), explanation: of.get("explanation").cloned() }
         },
     };
     let test = |of: &Value| TestReport {
         name: word(of, "name").to_owned(),
         description: of.get("description").and_then(Value::as_str).map(str::to_owned),
         line: line(of),
-        refused: texts(of, "errors"),
+        refused: words(of, "errors"),
         answers: list(of, "assertions").map(answer).collect(),
     };
-    Ok(list(told, "tests").map(test).collect())
+    Some(Ok(tests.iter().map(test).collect()))
 }

@@ -301,14 +301,16 @@ fn the_worst_decides_the_exit() {
         || file(Err(Refusal::Unreadable(Vec::new()))),
         || file(Err(Refusal::Invalid(Vec::new()))),
     );
-    let (passed, failed) =
-        (Counts { tests: 1, ..Counts::default() }, Counts { tests: 1, failed: 1, ..Counts::default() });
+    let asked = Counts { tests: 1, checks: 1, ..Counts::default() };
+    let (passed, failed) = (Counts { passed: 1, ..asked }, Counts { failed: 1, ..asked });
     for (reports, counts, filter, expected) in [
         (vec![good()], passed, "", Exit::Done),
         (vec![good()], failed, "", Exit::Failed),
         (vec![good(), invalid()], failed, "", Exit::Invalid),
         (vec![invalid(), unreadable()], failed, "", Exit::Error),
-        (vec![good()], Counts::default(), "", Exit::Done),
+        // What asks nothing does not pass.
+        (vec![good()], Counts::default(), "", Exit::Error),
+        (vec![good()], Counts { tests: 1, ..Counts::default() }, "", Exit::Error),
         (vec![good()], Counts::default(), "x", Exit::Error),
     ] {
         assert_eq!(ended(&reports, counts, filter), expected);

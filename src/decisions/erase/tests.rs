@@ -46,7 +46,7 @@ fn what_is_erased_is_in_no_file_and_the_chain_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let folder = written(dir.path(), 200, 8_000);
     let erased = |which: &Erasure| erase(&folder, tenant(), which, &tokens(), note).unwrap();
-    let every = find(&folder, &Filter::default(), None, usize::MAX).unwrap();
+    let every = find(&folder, &Filter::default(), None, usize::MAX).unwrap().records;
     let of = |content: &Value, name: &str| content[name].as_str().unwrap().to_owned();
 
     // Of u3 every tenth: in each segment, in the last one, too.
@@ -75,7 +75,7 @@ fn what_is_erased_is_in_no_file_and_the_chain_is_whole() {
                 std::fs::remove_file(segment::index_path(&folder, number)).unwrap();
             }
         }
-        let found = find(&folder, &Filter { allowed: None, ..Filter::default() }, None, usize::MAX).unwrap();
+        let found = find(&folder, &Filter { allowed: None, ..Filter::default() }, None, usize::MAX).unwrap().records;
         let found: Vec<&Value> = found.iter().map(|found| &found.content).filter(|c| c["kind"] != "change").collect();
         assert_eq!(found, left, "{with_index}");
     }
@@ -161,7 +161,7 @@ fn what_is_erased_beside_the_writer_is_gone_and_nothing_else_is() {
             let others = Filter { principal: Some(vec!["User::\"u4\"".to_owned()]), ..Filter::default() };
             let mut seen = 50;
             for _ in 0..30 {
-                let found = find(&folder, &others, None, usize::MAX).unwrap().len();
+                let found = find(&folder, &others, None, usize::MAX).unwrap().records.len();
                 assert!(found >= seen, "{found} after {seen}");
                 seen = found;
                 let report = verify_live(&folder, tenant(), &tokens()).unwrap();
@@ -177,7 +177,7 @@ fn what_is_erased_beside_the_writer_is_gone_and_nothing_else_is() {
     let segments = segment::list(&folder).unwrap();
     assert_eq!((erase_beside(&log, "User:u3").unwrap(), segment::list(&folder).unwrap()), (0, segments));
     let changes = Filter { kind: Some(Kind::Change), ..Filter::default() };
-    let told = find(&folder, &changes, None, usize::MAX).unwrap();
+    let told = find(&folder, &changes, None, usize::MAX).unwrap().records;
     let told: u64 = told.iter().map(|found| found.content["details"]["records"].as_u64().unwrap()).sum();
     assert_eq!((erased, told), (450, 450));
     log.close();

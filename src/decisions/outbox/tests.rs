@@ -36,7 +36,7 @@ async fn store(storage: &Storage, events: &[EventRecord]) {
 /// What a log says was done, oldest first.
 fn actions(log: &DecisionLog, tenant: &TenantId) -> Vec<String> {
     let filter = Filter { kind: Some(Kind::Change), ..Filter::default() };
-    let found = find(&log.dir(tenant), &filter, None, usize::MAX).unwrap();
+    let found = find(&log.dir(tenant), &filter, None, usize::MAX).unwrap().records;
     found.iter().rev().map(|found| found.content["action"].as_str().unwrap().to_owned()).collect()
 }
 

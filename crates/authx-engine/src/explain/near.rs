@@ -30,6 +30,12 @@ use crate::value::to_json;
 /// Writes that are tried for one policy.
 const MAX_TRIED: usize = 16;
 
+/// Expressions that are looked at for writes of one policy: each may be evaluated.
+const MAX_LOOKED_AT: usize = 64;
+
+/// Bytes of a value that a write sets.
+const MAX_BYTES: usize = 64 << 10;
+
 /// A permit that lacks one part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NearMiss {
@@ -70,7 +76,7 @@ impl Trial<'_> {
         question: &Question<'_>,
         facts: Option<&Facts<'_>>,
     ) -> Result<Vec<NearMiss>, DecideError> {
-        let mut finder = Finder { question, facts, found: Vec::new() };
+        let mut finder = Finder { question, facts, found: Vec::new(), looked_at: 0 };
         let lacks = match lack {
             Lack::Scope(Lacking { text, entity, target }) => {
                 finder.member(entity, target);
@@ -137,12 +143,22 @@ struct Finder<'a> {
     question: &'a Question<'a>,
     facts: Option<&'a Facts<'a>>,
     found: Vec<Supply>,
+    looked_at: usize,
 }
 
 impl<'a> Finder<'a> {
+    /// Whether more would not be told, or takes too long to find.
+    fn has_enough(&mut self) -> bool {
+        self.looked_at += 1;
+        self.found.len() >= MAX_TRIED || self.looked_at > MAX_LOOKED_AT
+    }
+
     /// Writes that make an expression true.
     #[expect(clippy::wildcard_enum_match_arm, reason = "no write is made up for any other expression")]
     fn holds(&mut self, expr: &Expr, of: &'a Conjunct) -> Result<(), DecideError> {
+        if self.has_enough() {
+            return Ok(());
+        }
         match expr.expr_kind() {
             ExprKind::Or { left, right } => {
                 self.holds(left, of)?;
@@ -156,7 +172,7 @@ impl<'a> Finder<'a> {
                 if let (Some(ValueKind::Lit(Literal::EntityUID(entity))), Some(target)) =
                     (self.value(arg1)?, self.value(arg2)?)
                 {
-                    for target in entities(&target) {
+                    for target in entities(&target).into_iter().take(MAX_TRIED) {
                         self.member(&entity, target);
                     }
                 }
@@ -186,6 +202,9 @@ impl<'a> Finder<'a> {
     /// Writes that make an expression false. `>=` and `>` are `<` and `<=` that fail.
     #[expect(clippy::wildcard_enum_match_arm, reason = "no write is made up for any other expression")]
     fn fails(&mut self, expr: &Expr, of: &'a Conjunct) -> Result<(), DecideError> {
+        if self.has_enough() {
+            return Ok(());
+        }
         match expr.expr_kind() {
             ExprKind::UnaryApp { op: UnaryOp::Not, arg } => self.holds(arg, of),
             ExprKind::BinaryApp { op: op @ (BinaryOp::Less | BinaryOp::LessEq), arg1, arg2 } => {
@@ -264,6 +283,9 @@ impl<'a> Finder<'a> {
             _ => return Ok(()),
         };
         let Some(ValueKind::Lit(Literal::EntityUID(uid))) = self.value(of)? else { return Ok(()) };
+        if value.to_string().len() > MAX_BYTES {
+            return Ok(());
+        }
         let mut patch = EntityPatch::of(EntityUid(uid.as_ref().clone()));
         let fields: &mut JsonObject = if tag { &mut patch.set_tags } else { &mut patch.set };
         fields.0.insert(name.to_string(), value.clone());

@@ -5,10 +5,12 @@ use smol_str::SmolStr;
 use crate::evaluate::Question;
 use crate::facts::Facts;
 use crate::linking::{EntityGraph, Fact};
-use crate::relation::{Expansion, Leaf, SubjectRef, Tuple, TupleKey};
+use crate::relation::{Asking, Expansion, GraphLimits, Leaf, SubjectRef, Tuple, TupleKey};
 
 /// Branches that are told of one relation.
 const MAX_TRIED: usize = 32;
+/// Steps of the check of one branch; one that takes more is not told.
+const BRANCH_STEPS: u64 = 20_000;
 /// How far from the object they are followed.
 const MAX_DEPTH: usize = 6;
 
@@ -44,12 +46,17 @@ pub struct Tried {
     pub holds: bool,
 }
 
-/// What is told of a condition's facts.
-pub(super) fn told(asked: &[Fact], facts: &Facts<'_>, question: &Question<'_>) -> Vec<RelationExplanation> {
-    asked.iter().map(|fact| of_fact(fact, facts, question)).collect()
+/// What is told of a condition's facts; `room` is for branches.
+pub(super) fn told(
+    asked: &[Fact],
+    facts: &Facts<'_>,
+    question: &Question<'_>,
+    room: &mut usize,
+) -> Vec<RelationExplanation> {
+    asked.iter().map(|fact| of_fact(fact, facts, question, room)).collect()
 }
 
-fn of_fact(fact: &Fact, facts: &Facts<'_>, question: &Question<'_>) -> RelationExplanation {
+fn of_fact(fact: &Fact, facts: &Facts<'_>, question: &Question<'_>, room: &mut usize) -> RelationExplanation {
     let text = fact.name.clone();
     let failed = |tuple, message: String| RelationExplanation {
         text: text.clone(),
@@ -70,8 +77,10 @@ fn of_fact(fact: &Fact, facts: &Facts<'_>, question: &Question<'_>) -> RelationE
         (Ok(true), None) => RelationTold::Holds { path: Vec::new() },
         (Ok(false), None) => RelationTold::HoldsNot { tried: Vec::new(), more: false },
         (Ok(false), Some(key)) => {
-            let mut branches = Branches { graph, subject: &key.subject, tried: Vec::new(), more: false };
+            let most = MAX_TRIED.min(*room);
+            let mut branches = Branches { graph, subject: &key.subject, tried: Vec::new(), most, more: most == 0 };
             branches.userset(&SubjectRef { object: key.object.clone(), relation: Some(key.relation.clone()) }, 0);
+            *room -= branches.tried.len();
             RelationTold::HoldsNot { tried: branches.tried, more: branches.more }
         }
     };
@@ -83,6 +92,8 @@ struct Branches<'a> {
     graph: &'a EntityGraph<'a>,
     subject: &'a SubjectRef,
     tried: Vec<Tried>,
+    /// How many are told.
+    most: usize,
     more: bool,
 }
 
@@ -90,7 +101,7 @@ impl Branches<'_> {
     /// The branches of one userset, which itself does not hold.
     fn userset(&mut self, userset: &SubjectRef, depth: usize) {
         let Some(relation) = &userset.relation else { return };
-        if depth == MAX_DEPTH {
+        if depth == MAX_DEPTH || self.is_full() {
             self.more = true;
             return;
         }
@@ -103,18 +114,14 @@ impl Branches<'_> {
         match &expansion.leaf {
             Leaf::Users(subjects) => {
                 self.push(format!("{}@{}", expansion.name, self.subject), false, depth);
-                for subject in subjects.iter().filter(|subject| subject.contains('#')) {
-                    self.branch(subject, depth);
-                }
+                self.branches(subjects.iter().filter(|subject| subject.contains('#')), depth);
             }
             Leaf::Computed(userset) => self.branch(userset, depth),
             Leaf::TupleToUserset { tupleset, computed } => {
                 if computed.is_empty() {
                     self.push(format!("{tupleset}@…"), false, depth);
                 }
-                for userset in computed {
-                    self.branch(userset, depth);
-                }
+                self.branches(computed.iter(), depth);
             }
             Leaf::Union(parts) | Leaf::Intersection(parts) => parts.iter().for_each(|part| self.expansion(part, depth)),
             Leaf::Difference(base, subtracted) => {
@@ -124,12 +131,33 @@ impl Branches<'_> {
         }
     }
 
+    /// Usersets, as many as there is room for.
+    fn branches<'s>(&mut self, usersets: impl Iterator<Item = &'s String>, depth: usize) {
+        for userset in usersets {
+            if self.is_full() {
+                self.more = true;
+                return;
+            }
+            self.branch(userset, depth);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.tried.len() >= self.most
+    }
+
     /// A userset that would give it.
     fn branch(&mut self, userset: &str, depth: usize) {
         let Ok(userset) = SubjectRef::parse(userset) else { return };
         let Some(relation) = userset.relation.clone() else { return };
         let key = TupleKey { object: userset.object.clone(), relation, subject: self.subject.clone() };
-        let holds = self.graph.relations.check(&key, &self.graph.asking, false).is_ok_and(|found| found.allowed);
+        let Asking { context, now, limits } = self.graph.asking;
+        let limits = GraphLimits { steps: limits.steps.min(BRANCH_STEPS), ..limits };
+        let Ok(found) = self.graph.relations.check(&key, &Asking { context, now, limits }, false) else {
+            self.more = true;
+            return;
+        };
+        let holds = found.allowed;
         // What was followed once is not followed again.
         let what = userset.to_string();
         let known = self.tried.iter().any(|tried| tried.what == what);
@@ -139,7 +167,7 @@ impl Branches<'_> {
     }
 
     fn push(&mut self, what: String, holds: bool, depth: usize) -> bool {
-        let room = self.tried.len() < MAX_TRIED;
+        let room = !self.is_full();
         self.more |= !room;
         if room {
             self.tried.push(Tried { depth, what, holds });

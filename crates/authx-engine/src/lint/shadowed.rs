@@ -18,6 +18,9 @@ use crate::scope::{ActionSide, Scope, Side, Target};
 /// Policies that are compared with one policy at most.
 const MAX_COMPARED: usize = 64;
 
+/// Conditions of two policies that are compared with one another at most.
+const MAX_PAIRS: usize = 10_000;
+
 /// A policy and the one that makes it superfluous.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shadowed<'r> {
@@ -100,7 +103,11 @@ impl<'r> Conditions<'r> {
     /// matches, so among forbids the wide one must also fail wherever the narrow one does: its conditions come first.
     fn implies(&self, narrow: usize, wide: usize, forbids: bool) -> bool {
         let (narrow, wide) = (self.list(narrow), self.list(wide));
-        if forbids { narrow.starts_with(wide) } else { wide.iter().all(|part| narrow.contains(part)) }
+        if forbids {
+            return narrow.starts_with(wide);
+        }
+        // Of very long lists it is not found out.
+        wide.len().saturating_mul(narrow.len()) <= MAX_PAIRS && wide.iter().all(|part| narrow.contains(part))
     }
 }
 

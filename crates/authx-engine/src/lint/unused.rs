@@ -1,5 +1,6 @@
 //! What schema and relation model declare and no policy uses, and actions that nobody can be permitted.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value as Json;
@@ -13,6 +14,9 @@ use crate::problem::Problem;
 use crate::relation::{Model, RelationModel, RestrictionKind, Rewrite, place_in};
 use crate::release::Release;
 use crate::schema::Schema;
+
+/// Declarations whose place is looked for.
+const MAX_LOOKUPS: usize = 1_000;
 
 /// A relation of a type of the model.
 type Relation<'m> = (&'m str, &'m str);
@@ -29,7 +33,7 @@ pub(super) fn check(release: &Release, found: &mut Findings<'_>) {
     let mut used = usage(release, schema);
     let linked = release.linking().zip(release.model());
     let relations = linked.map(|(linking, model)| relations(linking, model, &mut used)).unwrap_or_default();
-    let unused = Unused { schema, declarations, used: &used };
+    let unused = Unused { schema, declarations, used: &used, lookups: Cell::new(MAX_LOOKUPS) };
     unused.actions(found);
     unused.types(found);
     unused.context(release.model().map(|model| model.model()), found);
@@ -57,12 +61,25 @@ struct Unused<'r> {
     schema: &'r Schema,
     declarations: Declarations<'r>,
     used: &'r Usage<'r>,
+    /// How many declarations may still be looked up: each goes through the schema's text.
+    lookups: Cell<usize>,
 }
 
 impl Unused<'_> {
-    fn tell(&self, lint: Lint, declared: &Declared, message: String, hint: &str, found: &mut Findings<'_>) {
+    /// Tells of a declaration, unless so many were told or looked up that this one goes without.
+    fn tell(
+        &self,
+        lint: Lint,
+        declared: impl FnOnce() -> Declared,
+        message: String,
+        hint: &str,
+        found: &mut Findings<'_>,
+    ) {
+        let Some(left) = self.lookups.get().checked_sub(1).filter(|_| found.wants(lint)) else { return };
+        self.lookups.set(left);
+        let declared = declared();
         found.take(lint, declared.allow.as_ref(), || {
-            self.declarations.place(Problem::warning(lint.name(), message), declared).with_hint(hint)
+            self.declarations.place(Problem::warning(lint.name(), message), &declared).with_hint(hint)
         });
     }
 
@@ -73,14 +90,14 @@ impl Unused<'_> {
             if !self.used.types.contains(ty) {
                 let message = format!("no policy names or reaches the entity type `{ty}`");
                 let hint = "delete it, write the policy that it is for, or annotate it with @allow(\"unused_schema\")";
-                self.tell(Lint::UnusedSchema, &self.declarations.entity_type(ty), message, hint, found);
+                self.tell(Lint::UnusedSchema, || self.declarations.entity_type(ty), message, hint, found);
                 continue;
             }
             for name in info.attributes.keys() {
                 if !self.used.attributes.contains(&(ty.clone(), name.clone())) {
                     let message = format!("no policy reads the attribute `{name}` of `{ty}`");
                     let hint = "delete it, or annotate it with @allow(\"unused_schema\") when others read it";
-                    self.tell(Lint::UnusedSchema, &self.declarations.attribute(ty, name), message, hint, found);
+                    self.tell(Lint::UnusedSchema, || self.declarations.attribute(ty, name), message, hint, found);
                 }
             }
         }
@@ -95,11 +112,11 @@ impl Unused<'_> {
             if applies && !self.used.permitted.contains(uid) {
                 let message = format!("no permit can match the action `{uid}`, so it is always denied");
                 let hint = "write a permit for it or for a group that it is in, or delete it";
-                self.tell(Lint::UnpermittedAction, &declared(), message, hint, found);
+                self.tell(Lint::UnpermittedAction, declared, message, hint, found);
             }
             if !applies && !self.used.named_actions.contains(uid) {
                 let message = format!("no policy names the group of actions `{uid}`");
-                self.tell(Lint::UnusedSchema, &declared(), message, "delete it, or write a policy for it", found);
+                self.tell(Lint::UnusedSchema, declared, message, "delete it, or write a policy for it", found);
             }
         }
     }
@@ -116,7 +133,7 @@ impl Unused<'_> {
             if !self.used.context.contains(key) && !parameters.contains(key) {
                 let message = format!("no policy reads `context.{key}`");
                 let hint = "delete it, or annotate it with @allow(\"unused_schema\") when others read it";
-                self.tell(Lint::UnusedSchema, &self.declarations.context_key(key), message, hint, found);
+                self.tell(Lint::UnusedSchema, || self.declarations.context_key(key), message, hint, found);
             }
         }
     }
@@ -149,8 +166,8 @@ impl Unused<'_> {
         }
         for (_, declared, _) in common.iter().filter(|(name, ..)| !named.contains(name)) {
             let message = format!("no entity type and no action uses the type `{declared}`");
-            let place = self.declarations.common_type(declared);
-            self.tell(Lint::UnusedSchema, &place, message, "delete it, or use it where it was meant", found);
+            let place = || self.declarations.common_type(declared);
+            self.tell(Lint::UnusedSchema, place, message, "delete it, or use it where it was meant", found);
         }
     }
 }

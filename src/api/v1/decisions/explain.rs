@@ -21,9 +21,10 @@ pub struct PastReply<'a> {
     #[serde(flatten)]
     decision: CheckReply<'a>,
     explanation: ExplanationBody,
-    /// The record.
-    #[schema(value_type = Object)]
-    recorded: &'a Value,
+    /// The record, for keys with the scope `read`.
+    #[schema(value_type = Object, required = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<&'a Value>,
     /// Whether the decision and its determining policies are those of the record.
     agrees: bool,
     /// Parts of the request were masked in the record, so that it could not be asked as it was.
@@ -80,7 +81,9 @@ pub async fn explain(
         content.get(name).filter(|value| !is_empty(value)) == told.get(name).filter(|value| !is_empty(value))
     };
     let agrees = same("decision") && same("determining_policies");
-    Ok(HttpResponse::Ok().json(PastReply { decision, explanation: body, recorded: &content, agrees, masked, test }))
+    // It tells what its asker sent, and who that was.
+    let recorded = may(Permission::Read).then_some(&content);
+    Ok(HttpResponse::Ok().json(PastReply { decision, explanation: body, recorded, agrees, masked, test }))
 }
 
 /// An empty list is not recorded.
