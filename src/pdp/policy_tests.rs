@@ -14,6 +14,9 @@ const MAX_QUESTIONS: usize = 10_000;
 /// What the suites of one request name of files, counted each time.
 const MAX_BYTES: usize = 64 << 20;
 
+/// What a row takes besides what it says, about.
+const ROW: usize = 200;
+
 /// A file of tests that is sent, with what the files hold that it names.
 #[derive(Debug, Clone)]
 pub struct SuiteSent {
@@ -210,7 +213,9 @@ fn admitted(
         let refused = |message: &str| vec![named.name().problem(&file, message)];
         let rows = files.get(&named.name().path);
         let rows = rows.ok_or_else(|| refused("the suite names a file, and what it holds was not sent"))?;
-        let left = room.checked_sub(rows.bytes);
+        // Each row is kept with the name of its file.
+        let count = rows.entities.len() + rows.tuples.len();
+        let left = room.checked_sub(rows.bytes.saturating_add(count * (named.name().path.len() + ROW)));
         *room = left.ok_or_else(|| refused("what the suites name of files is more than 64 MiB, each time counted"))?;
         Ok(rows.clone())
     })?;
